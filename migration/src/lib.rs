@@ -1,0 +1,43 @@
+//! The tables, one step at a time, for SQLite and PostgreSQL 15.
+//!
+//! | module | table |
+//! | --- | --- |
+//! | `m20240101_000001_create_employees` | `employees` |
+//! | `m20240101_000002_create_meetings` | `meetings` |
+//! | `m20240101_000003_create_projects` | `projects` |
+//! | `m20240101_000004_create_employee_meetings` | `employee_meetings`, the plain join table |
+//! | `m20240101_000005_create_assignments` | `assignments`, the join table that is an entity |
+//! | `parts` | what the tables are made of, spelled for each database |
+//!
+//! Every constraint and index has a name: `fk_<table>_<column>_<referred table>`,
+//! `ck_<table>_<what>`, `uq_…`, `ix_…`; only primary keys keep the database's own.
+//!
+//! Nothing here knows the entities: they follow the newest tables, while a step written today must
+//! compile and mean the same for ever. So a released step is never edited; a change is a new step
+//! at the end of the list.
+
+mod m20240101_000001_create_employees;
+mod m20240101_000002_create_meetings;
+mod m20240101_000003_create_projects;
+mod m20240101_000004_create_employee_meetings;
+mod m20240101_000005_create_assignments;
+mod parts;
+
+use sea_orm_migration::prelude::*;
+pub use sea_orm_migration::{MigrationStatus, MigratorTrait};
+
+/// The steps in the order in which they are applied.
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m20240101_000001_create_employees::Migration),
+            Box::new(m20240101_000002_create_meetings::Migration),
+            Box::new(m20240101_000003_create_projects::Migration),
+            Box::new(m20240101_000004_create_employee_meetings::Migration),
+            Box::new(m20240101_000005_create_assignments::Migration),
+        ]
+    }
+}

@@ -1,0 +1,62 @@
+//! `employees`: people on staff.
+
+use sea_orm_migration::{prelude::*, schema::*};
+
+use crate::parts;
+
+#[derive(DeriveMigrationName)]
+pub struct Migration;
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    /// All of a step or nothing, on SQLite too.
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        parts::refuse_other_than_utf8(manager).await?;
+
+        manager
+            .create_table(
+                Table::create()
+                    .table("employees")
+                    .col(big_pk_auto("id"))
+                    .col(parts::text(manager, "name"))
+                    .col(date("hire_date"))
+                    .col(integer("version").default(1))
+                    .check(parts::check_length("ck_employees_name", "name", 200))
+                    .check(parts::check_date(
+                        manager,
+                        "ck_employees_hire_date",
+                        "hire_date",
+                    ))
+                    .take(),
+            )
+            .await?;
+
+        // The first page of all employees by either of their columns, without sorting them all.
+        for (index, column) in [
+            ("ix_employees_name_id", "name"),
+            ("ix_employees_hire_date_id", "hire_date"),
+        ] {
+            manager
+                .create_index(
+                    Index::create()
+                        .name(index)
+                        .table("employees")
+                        .col(column)
+                        .col("id")
+                        .take(),
+                )
+                .await?;
+        }
+        Ok(())
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        manager
+            .drop_table(Table::drop().table("employees").take())
+            .await
+    }
+}

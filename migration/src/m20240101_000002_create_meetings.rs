@@ -1,0 +1,63 @@
+//! `meetings`: what employees attend.
+
+use sea_orm_migration::{prelude::*, schema::*};
+
+use crate::parts;
+
+#[derive(DeriveMigrationName)]
+pub struct Migration;
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    /// All of a step or nothing, on SQLite too.
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        manager
+            .create_table(
+                Table::create()
+                    .table("meetings")
+                    .col(big_pk_auto("id"))
+                    .col(parts::text(manager, "topic"))
+                    .col(timestamp_with_time_zone("scheduled_time"))
+                    .col(parts::text(manager, "location").null())
+                    .col(integer("version").default(1))
+                    .check(parts::check_length("ck_meetings_topic", "topic", 200))
+                    .check(parts::check_time(
+                        manager,
+                        "ck_meetings_scheduled_time",
+                        "scheduled_time",
+                    ))
+                    .check(parts::check_length("ck_meetings_location", "location", 200))
+                    .take(),
+            )
+            .await?;
+
+        // The first page of all meetings by topic or start, without sorting them all. Nobody pages
+        // through a calendar by location.
+        for (index, column) in [
+            ("ix_meetings_topic_id", "topic"),
+            ("ix_meetings_scheduled_time_id", "scheduled_time"),
+        ] {
+            manager
+                .create_index(
+                    Index::create()
+                        .name(index)
+                        .table("meetings")
+                        .col(column)
+                        .col("id")
+                        .take(),
+                )
+                .await?;
+        }
+        Ok(())
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        manager
+            .drop_table(Table::drop().table("meetings").take())
+            .await
+    }
+}
