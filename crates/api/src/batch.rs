@@ -1,0 +1,305 @@
+//! How many lookups become one statement: the driver and its lots.
+//!
+//! Resolvers ask [`Batch::load`] and wait. The [driver](Batch::drive) polls the operation; when it
+//! can go no further, every lookup of the level has been asked, and each lot, which holds the
+//! lookups that differ in their key only, becomes one statement. No timer, no spawned task, no
+//! leader among the resolvers: the number of statements depends on the shape of the query alone.
+//!
+//! Two rules make it exact. Resolvers of queries wait for nothing but lookups. And the next level
+//! starts only when every statement of this one has ended.
+
+use std::{
+    any::Any,
+    collections::{HashMap, HashSet},
+    future::{Future, poll_fn},
+    pin::pin,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering},
+    },
+    task::{Poll, Wake, Waker},
+};
+
+use async_graphql::{Context, Pos};
+use chrono::SubsecRound;
+use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream, task::AtomicWaker};
+use sea_orm::DatabaseConnection;
+
+use crate::{
+    error::{Error, Result},
+    filter::{AnyFilter, MAX_CONDITIONS},
+    rows::Key,
+    scalar::DateTime,
+};
+
+/// How many statements of one level run at once, so that one operation cannot take the whole pool.
+const STATEMENTS_AT_ONCE: usize = 4;
+
+/// What is asked of the database for many keys at once. Questions that are equal share a statement.
+pub trait Question: Clone + PartialEq + Send + Sync + 'static {
+    /// What the answers are told apart by, most often the parent's key.
+    type Key: Key;
+    /// What is found for one key.
+    type Answer: Send + Sync + 'static;
+
+    /// The answers for all keys, in their order, by ONE statement.
+    fn ask(
+        &self,
+        db: &DatabaseConnection,
+        keys: &[Self::Key],
+    ) -> impl Future<Output = Result<Vec<Self::Answer>>> + Send;
+}
+
+/// The lookups of one operation.
+pub struct Batch {
+    /// «Now» is one instant for the whole operation.
+    pub now: DateTime,
+    level: Mutex<Vec<Arc<dyn AnyLot>>>,
+    statements: AtomicUsize,
+    vanished: AtomicBool,
+    filtered_fields: Mutex<FilteredFields>,
+}
+
+/// The fields whose filters have been counted, and how many conditions they have in all.
+#[derive(Default)]
+struct FilteredFields {
+    fields: HashSet<Pos>,
+    conditions: usize,
+}
+
+impl Default for Batch {
+    fn default() -> Self {
+        Self {
+            now: DateTime(chrono::Utc::now().trunc_subsecs(6)),
+            level: Mutex::default(),
+            statements: AtomicUsize::default(),
+            vanished: AtomicBool::default(),
+            filtered_fields: Mutex::default(),
+        }
+    }
+}
+
+impl Batch {
+    /// Refuses filters that are wrong or too large before a statement is sent. A field is looked at
+    /// once, however many parents it has.
+    pub fn check_filters(
+        &self,
+        ctx: &Context<'_>,
+        filters: [Option<(&str, &dyn AnyFilter)>; 2],
+    ) -> Result<()> {
+        if filters.iter().all(Option::is_none) {
+            return Ok(());
+        }
+        let mut seen = lock(&self.filtered_fields);
+        if !seen.fields.insert(ctx.item.pos) {
+            return Ok(());
+        }
+        for (argument, filter) in filters.into_iter().flatten() {
+            seen.conditions += filter.check(argument)?;
+            if seen.conditions > MAX_CONDITIONS {
+                return Err(Error::bad_input(
+                    argument,
+                    format!(
+                        "The filters of one operation can have at most {MAX_CONDITIONS} conditions in all."
+                    ),
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// The answer to the question for this key, once the level has been asked.
+    pub async fn load<Q: Question>(&self, question: &Q, key: Q::Key) -> Result<Arc<Q::Answer>> {
+        let (lot, index) = self.register(question, key);
+        poll_fn(|context| {
+            let mut state = lock(&lot.state);
+            match &state.answers {
+                Some(Ok(answers)) => {
+                    Poll::Ready(answers.get(index).cloned().ok_or(Error::Internal))
+                }
+                Some(Err(error)) => Poll::Ready(Err(error.clone())),
+                None => {
+                    let waker = context.waker();
+                    if !state
+                        .waiting
+                        .last()
+                        .is_some_and(|last| last.will_wake(waker))
+                    {
+                        state.waiting.push(waker.clone());
+                    }
+                    Poll::Pending
+                }
+            }
+        })
+        .await
+    }
+
+    /// A row is gone that another row, read before, refers to.
+    pub fn vanished(&self) -> Error {
+        self.vanished.store(true, Ordering::Relaxed);
+        Error::Vanished
+    }
+
+    /// Whether the operation is worth running again.
+    pub fn something_vanished(&self) -> bool {
+        self.vanished.load(Ordering::Relaxed)
+    }
+
+    /// How many statements have been sent so far.
+    pub fn statements(&self) -> usize {
+        self.statements.load(Ordering::Relaxed)
+    }
+
+    fn register<Q: Question>(&self, question: &Q, key: Q::Key) -> (Arc<Lot<Q>>, usize) {
+        let mut level = lock(&self.level);
+        // From the back: the lot asked last is most often the one.
+        let lot = level.iter().rev().find_map(|lot| {
+            let lot = lot.clone().as_any().downcast::<Lot<Q>>().ok()?;
+            (lot.question == *question).then_some(lot)
+        });
+        let lot = lot.unwrap_or_else(|| {
+            let lot = Arc::new(Lot {
+                question: question.clone(),
+                state: Mutex::default(),
+            });
+            level.push(lot.clone());
+            lot
+        });
+        let index = {
+            let state = &mut *lock(&lot.state);
+            *state.index.entry(key).or_insert_with(|| {
+                state.keys.push(key);
+                state.keys.len() - 1
+            })
+        };
+        (lot, index)
+    }
+
+    /// Runs the operation to its end, and every lookup it asks, level by level.
+    ///
+    /// Dropping the future drops the operation and its statements with it.
+    pub async fn drive<F: Future>(&self, db: &DatabaseConnection, operation: F) -> F::Output {
+        let mut operation = pin!(operation);
+        let mut statements: Option<BoxFuture<'_, ()>> = None;
+        let signal = Arc::new(Signal::default());
+        let waker = Waker::from(signal.clone());
+        poll_fn(|context| {
+            signal.task.register(context.waker());
+            loop {
+                signal.state.store(POLLING, Ordering::SeqCst);
+                if let Some(running) = &mut statements {
+                    if running.poll_unpin(context).is_pending() {
+                        signal.state.store(IDLE, Ordering::SeqCst);
+                        return Poll::Pending;
+                    }
+                    statements = None;
+                }
+                signal.state.store(POLLING, Ordering::SeqCst);
+                let polled = operation
+                    .as_mut()
+                    .poll(&mut std::task::Context::from_waker(&waker));
+                if polled.is_ready() {
+                    return polled;
+                }
+                if signal.state.load(Ordering::SeqCst) == WOKEN {
+                    continue;
+                }
+                let level = std::mem::take(&mut *lock(&self.level));
+                if !level.is_empty() {
+                    self.statements.fetch_add(level.len(), Ordering::Relaxed);
+                    let run = stream::iter(level)
+                        .for_each_concurrent(STATEMENTS_AT_ONCE, move |lot| lot.run(db));
+                    statements = Some(run.boxed());
+                } else if signal.to_idle() {
+                    // It waits for something else, as a mutation does for its transaction.
+                    return Poll::Pending;
+                }
+            }
+        })
+        .await
+    }
+}
+
+/// The lookups of one level that differ in their key only.
+struct Lot<Q: Question> {
+    question: Q,
+    state: Mutex<LotState<Q>>,
+}
+
+struct LotState<Q: Question> {
+    keys: Vec<Q::Key>,
+    index: HashMap<Q::Key, usize>,
+    waiting: Vec<Waker>,
+    answers: Option<Result<Vec<Arc<Q::Answer>>>>,
+}
+
+impl<Q: Question> Default for LotState<Q> {
+    fn default() -> Self {
+        Self {
+            keys: Vec::new(),
+            index: HashMap::new(),
+            waiting: Vec::new(),
+            answers: None,
+        }
+    }
+}
+
+/// A lot whose question is not known by type.
+trait AnyLot: Send + Sync {
+    fn as_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
+    fn run(self: Arc<Self>, db: &DatabaseConnection) -> BoxFuture<'_, ()>;
+}
+
+impl<Q: Question> AnyLot for Lot<Q> {
+    fn as_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
+        self
+    }
+
+    fn run(self: Arc<Self>, db: &DatabaseConnection) -> BoxFuture<'_, ()> {
+        async move {
+            let keys = std::mem::take(&mut lock(&self.state).keys);
+            let answers = self.question.ask(db, &keys).await;
+            let waiting = {
+                let mut state = lock(&self.state);
+                state.answers =
+                    Some(answers.map(|answers| answers.into_iter().map(Arc::new).collect()));
+                std::mem::take(&mut state.waiting)
+            };
+            waiting.into_iter().for_each(Waker::wake);
+        }
+        .boxed()
+    }
+}
+
+const IDLE: u8 = 0;
+const POLLING: u8 = 1;
+const WOKEN: u8 = 2;
+
+/// Tells whether the operation was woken while, or since, it was polled.
+#[derive(Default)]
+struct Signal {
+    state: AtomicU8,
+    task: AtomicWaker,
+}
+
+impl Signal {
+    /// Stops polling, unless the operation was woken meanwhile.
+    fn to_idle(&self) -> bool {
+        self.state
+            .compare_exchange(POLLING, IDLE, Ordering::SeqCst, Ordering::SeqCst)
+            .is_ok()
+    }
+}
+
+impl Wake for Signal {
+    fn wake(self: Arc<Self>) {
+        if self.state.swap(WOKEN, Ordering::SeqCst) == IDLE {
+            self.task.wake();
+        }
+    }
+}
+
+/// A poisoned lock means that a resolver panicked; the lookups themselves are whole.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

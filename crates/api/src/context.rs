@@ -1,0 +1,145 @@
+//! What a resolver can reach, and what every entity of the API has in common.
+
+use std::{marker::PhantomData, sync::Arc};
+
+use async_graphql::{Context, ObjectType};
+use sea_orm::{
+    DatabaseConnection, EntityTrait, FromQueryResult, ModelTrait,
+    sea_query::{Expr, ExprTrait, Query},
+};
+use serde::de::DeserializeOwned;
+
+use crate::{
+    batch::{Batch, Question},
+    error::Result,
+    nodes::Object,
+    order::{SortKey, columns},
+    rows::{Rows, key_part, rows_per_key},
+};
+
+/// The connections of the process. On PostgreSQL both are the same pool; SQLite has one writer and
+/// many readers, so that a reader never waits for a writer.
+#[derive(Clone, Debug)]
+pub struct Database {
+    /// For everything that only reads.
+    pub reader: DatabaseConnection,
+    /// For transactions that write.
+    pub writer: DatabaseConnection,
+}
+
+/// An entity with a public id, a GraphQL object and a default order.
+pub trait Record: EntityTrait<Model: Row<Self>> {
+    /// What its public ids begin with.
+    const PREFIX: &'static str;
+    /// The column of the key.
+    const ID: Self::Column;
+    /// The order of its lists below a parent.
+    const ORDER: &'static [SortKey<Self>];
+    /// How the API shows it.
+    type Object: ObjectType + From<Found<Self>>;
+    /// The key of a row.
+    fn key(model: &Self::Model) -> i64;
+}
+
+/// What a model must be able to do; implemented by all that can.
+pub trait Row<E: EntityTrait>:
+    ModelTrait<Entity = E> + FromQueryResult + DeserializeOwned + Send + Sync + 'static
+{
+}
+
+impl<E: EntityTrait, M> Row<E> for M where
+    M: ModelTrait<Entity = E> + FromQueryResult + DeserializeOwned + Send + Sync + 'static
+{
+}
+
+/// A row that was found, together with those found beside it: cheap to clone, never copied.
+pub struct Found<E: Record> {
+    rows: Arc<Vec<E::Model>>,
+    index: usize,
+}
+
+impl<E: Record> Found<E> {
+    /// The row with this index.
+    pub fn new(rows: Arc<Vec<E::Model>>, index: usize) -> Self {
+        Self { rows, index }
+    }
+
+    /// The key of the row.
+    pub fn key(&self) -> i64 {
+        E::key(self)
+    }
+}
+
+impl<E: Record> Clone for Found<E> {
+    fn clone(&self) -> Self {
+        Self {
+            rows: self.rows.clone(),
+            index: self.index,
+        }
+    }
+}
+
+impl<E: Record> std::ops::Deref for Found<E> {
+    type Target = E::Model;
+
+    fn deref(&self) -> &E::Model {
+        &self.rows[self.index]
+    }
+}
+
+/// The lookups of the operation that is running.
+pub fn batch<'a>(ctx: &Context<'a>) -> &'a Arc<Batch> {
+    ctx.data_unchecked::<Arc<Batch>>()
+}
+
+/// The row with this key, if there is one.
+pub async fn find<E: Record>(ctx: &Context<'_>, key: i64) -> Result<Option<Found<E>>> {
+    let rows = batch(ctx).load(&ById(PhantomData::<E>), key).await?;
+    Ok((!rows.is_empty()).then(|| Found::new(rows, 0)))
+}
+
+/// The row that a foreign key refers to, as an object.
+pub async fn referred<E: Record>(ctx: &Context<'_>, key: i64) -> Result<Object<E::Object>> {
+    let found = find::<E>(ctx, key)
+        .await?
+        .ok_or_else(|| batch(ctx).vanished())?;
+    Ok(Object(found.into()))
+}
+
+struct ById<E>(PhantomData<E>);
+
+impl<E> Clone for ById<E> {
+    fn clone(&self) -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<E> PartialEq for ById<E> {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl<E: Record> Question for ById<E> {
+    type Key = i64;
+    type Answer = Vec<E::Model>;
+
+    async fn ask(&self, db: &DatabaseConnection, keys: &[i64]) -> Result<Vec<Vec<E::Model>>> {
+        let columns = columns::<E>();
+        let select = Query::select()
+            .columns(columns.iter().copied())
+            .from(E::default())
+            .and_where(Expr::col((E::default(), E::ID)).eq(key_part(0)))
+            .take();
+        rows_per_key(
+            db,
+            Rows {
+                select,
+                columns,
+                extras: 0,
+            },
+            keys,
+        )
+        .await
+    }
+}

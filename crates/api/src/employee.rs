@@ -1,0 +1,133 @@
+//! All that GraphQL says about employees.
+
+use async_graphql::ID;
+use entity::{assignment, employee, meeting, project};
+
+use crate::{
+    assignment::{
+        AssignmentConnection, AssignmentFilter, AssignmentOrder, EmployeeProjectConnection,
+    },
+    context::{Found, Record},
+    filter::{Comparison, DateFilter, ListFilter, StringFilter, column, filter, many},
+    meeting::{MeetingConnection, MeetingFilter, MeetingOrder},
+    order::{By, SortKey, order},
+    page::{Source, connection, edge, object},
+    project::{ProjectFilter, ProjectOrder},
+    scalar::{Date, public_id},
+};
+
+/// A person on staff.
+#[derive(Clone)]
+pub struct Employee(Found<employee::Entity>);
+
+impl From<Found<employee::Entity>> for Employee {
+    fn from(found: Found<employee::Entity>) -> Self {
+        Self(found)
+    }
+}
+
+impl Record for employee::Entity {
+    const PREFIX: &'static str = "emp_";
+    const ID: employee::Column = employee::Column::Id;
+    const ORDER: &'static [SortKey<Self>] = &[SortKey::ascending("Name", |_| {
+        By::Column(employee::Column::Name)
+    })];
+    type Object = Employee;
+
+    fn key(model: &employee::Model) -> i64 {
+        model.id
+    }
+}
+
+impl Employee {
+    fn key(&self) -> i64 {
+        self.0.key()
+    }
+}
+
+object! {
+    /// A person on staff.
+    Employee {
+        /// Meetings this employee attends. Each meeting appears once.
+        meetings -> MeetingConnection from Source::linked::<employee::Entity>("Employee.meetings"),
+        where MeetingFilter: "Keep only meetings that match.",
+        order by MeetingOrder: "Sort keys, most significant first. Default: scheduledTime ascending.";
+
+        /// Every assignment of this employee, past, present and future.
+        assignments -> AssignmentConnection from Source::linked::<employee::Entity>("Employee.assignments"),
+        where AssignmentFilter: "Keep only assignments that match.",
+        order by AssignmentOrder: "Sort keys, most significant first. Default: earliest first (startDate ascending, a null start first).";
+
+        /// Projects this employee works on. Each project appears ONCE however many assignments link them; the assignments are on the edge.
+        projects -> EmployeeProjectConnection from Source::linked::<employee::Entity>("Employee.projects"),
+        where ProjectFilter: "Keep only projects that match.",
+        through AssignmentFilter: "Keep only projects linked by at least one matching assignment; `edge.assignments` then holds just the matching ones.",
+        order by ProjectOrder: "Sort keys, most significant first. Default: title ascending.";
+    }
+
+    /// Globally unique id, `emp_…`.
+    pub async fn id(&self) -> ID {
+        public_id(employee::Entity::PREFIX, self.0.id)
+    }
+
+    /// Full name. Not unique.
+    async fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// First day of employment.
+    async fn hire_date(&self) -> Date {
+        Date(self.0.hire_date)
+    }
+
+    /// Row version, for `expectedVersion` in mutations. Starts at 1; grows by one with every change of the record itself, not of its links. A mutation that changes nothing leaves it.
+    async fn version(&self) -> i32 {
+        self.0.version
+    }
+}
+
+connection! {
+    /// A page of employees.
+    EmployeeConnection of EmployeeEdge, Employee, EmployeeFilter {}
+}
+
+edge! {
+    /// One employee in a page.
+    EmployeeEdge of Employee, EmployeeFilter
+}
+
+filter! {
+    /// Which employees. Everything given must hold; an empty filter matches all; a null inside is an error.
+    EmployeeFilter of employee::Entity {
+        /// By name.
+        name: StringFilter => |name, reading| name.on(column(employee::Column::Name), reading),
+        /// By first day of employment.
+        hire_date: DateFilter => |date, reading| date.on(column(employee::Column::HireDate), reading),
+        /// By meetings attended.
+        meetings: ListFilter<MeetingFilter> => many::<employee::Entity, _>,
+        /// By distinct projects worked on.
+        projects: ListFilter<ProjectFilter> => many::<employee::Entity, _>,
+        /// By assignments.
+        assignments: ListFilter<AssignmentFilter> => many::<employee::Entity, _>,
+    }
+}
+
+order! {
+    /// One sort key for employees.
+    EmployeeOrder of employee::Entity,
+    /// What employees can be sorted by.
+    EmployeeOrderField {
+        /// Oldest record first.
+        Id => |_| By::Column(employee::Column::Id),
+        /// Name.
+        Name => |_| By::Column(employee::Column::Name),
+        /// First day of employment.
+        HireDate => |_| By::Column(employee::Column::HireDate),
+        /// Number of meetings attended.
+        MeetingCount => By::count::<meeting::Entity>,
+        /// Number of distinct projects.
+        ProjectCount => By::count::<project::Entity>,
+        /// Number of assignments.
+        AssignmentCount => By::count::<assignment::Entity>,
+    }
+}

@@ -1,0 +1,106 @@
+//! Everything that can go wrong in a resolver, and what of it a client may see.
+//!
+//! [`Error`] has no `Display`: async-graphql turns any `Display` into a message for the client, and
+//! without it `?` on a database error does not compile. What is internal goes to the log.
+
+use async_graphql::ErrorExtensions;
+use sea_orm::{DbErr, RuntimeErr};
+
+/// The result of a resolver or a lookup.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a field could not be answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Error {
+    /// An argument is at fault; the client can put it right.
+    BadUserInput {
+        /// Which argument, and where inside it.
+        argument: Vec<String>,
+        /// What is wrong and what to do.
+        message: String,
+    },
+    /// The database is away or busy; trying again later may help.
+    Unavailable,
+    /// A row vanished between two statements of one operation; running it again helps.
+    Vanished,
+    /// Our fault; the log has the details.
+    Internal,
+}
+
+impl Error {
+    /// The client's fault, in `argument` (or in a field inside it).
+    pub fn bad_input(argument: &str, message: impl Into<String>) -> Self {
+        Self::BadUserInput {
+            argument: vec![argument.to_owned()],
+            message: message.into(),
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::BadUserInput { .. } => "BAD_USER_INPUT",
+            Self::Unavailable | Self::Vanished => "UNAVAILABLE",
+            Self::Internal => "INTERNAL",
+        }
+    }
+}
+
+impl From<Error> for async_graphql::Error {
+    fn from(error: Error) -> Self {
+        let code = error.code();
+        let (message, argument) = match error {
+            Error::BadUserInput { argument, message } => (message, argument),
+            Error::Unavailable => (
+                "The database is not available right now. Try again in a moment.".to_owned(),
+                Vec::new(),
+            ),
+            Error::Vanished => (
+                "The data changed while it was read. Try again.".to_owned(),
+                Vec::new(),
+            ),
+            Error::Internal => ("Something went wrong on the server.".to_owned(), Vec::new()),
+        };
+        async_graphql::Error::new(message).extend_with(|_, extensions| {
+            extensions.set("code", code);
+            if !argument.is_empty() {
+                extensions.set("argument", argument);
+            }
+        })
+    }
+}
+
+impl From<DbErr> for Error {
+    /// Logs the cause, which may hold SQL and addresses, and keeps only what a client may know.
+    fn from(error: DbErr) -> Self {
+        if is_away(&error) {
+            tracing::warn!(%error, "database not available");
+            Self::Unavailable
+        } else {
+            tracing::error!(%error, "database error");
+            Self::Internal
+        }
+    }
+}
+
+fn is_away(error: &DbErr) -> bool {
+    match error {
+        DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => true,
+        DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error)) => {
+            match &**error {
+                sea_orm::SqlxError::Io(_)
+                | sea_orm::SqlxError::Tls(_)
+                | sea_orm::SqlxError::PoolTimedOut
+                | sea_orm::SqlxError::PoolClosed => true,
+                // Class 53 insufficient resources, 57 operator intervention (shutdown, timeout),
+                // 55P03 lock not available; 5 and 6 are SQLite's busy and locked.
+                sea_orm::SqlxError::Database(error) => error.code().is_some_and(|code| {
+                    code.starts_with("53")
+                        || code.starts_with("57")
+                        || matches!(&*code, "55P03" | "5" | "6")
+                }),
+                _ => false,
+            }
+        }
+        _ => false,
+    }
+}

@@ -1,0 +1,35 @@
+//! The GraphQL schema of Roster: what clients can ask, and how it becomes few SQL statements.
+//!
+//! | module | what it owns |
+//! | --- | --- |
+//! | [`schema`] | the root, and [`Roster`], through which every operation runs |
+//! | [`employee`], [`meeting`], [`project`], [`assignment`] | all that GraphQL says about one entity: type, connection and edge, filter, order |
+//! | [`batch`] | many lookups become one statement: the driver and its lots |
+//! | [`rows`] | how keys and rows travel, on both databases |
+//! | [`page`] | Relay paging, and the macros that say a connection once |
+//! | [`filter`], [`order`] | input objects become SQL conditions and orderings |
+//! | [`nodes`] | lists and objects whose scalar fields are read on the spot |
+//! | [`context`] | what a resolver can reach, what all entities have in common |
+//! | [`scalar`], [`error`] | scalars and public ids; what a client may see of a failure |
+//!
+//! A query runs like this: resolvers are ordinary async-graphql resolvers and ask the [`batch`] for
+//! what they need; when the whole operation waits, the batch sends one statement for each distinct
+//! question, and the operation goes on. Nothing here knows HTTP or the environment.
+
+pub mod assignment;
+pub mod batch;
+pub mod context;
+pub mod employee;
+pub mod error;
+pub mod filter;
+pub mod meeting;
+pub mod nodes;
+pub mod order;
+pub mod page;
+pub mod project;
+pub mod rows;
+pub mod scalar;
+pub mod schema;
+
+pub use context::Database;
+pub use schema::{Roster, sdl};

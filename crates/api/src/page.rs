@@ -1,0 +1,805 @@
+//! Relay paging: arguments become a keyset SELECT for each parent, rows become a page.
+//!
+//! The page, the count and the look beyond the page's edges are three questions; each is asked only
+//! when a field that needs it is selected. See the Relay Cursor Connections Specification.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, Object};
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use futures_util::{
+    FutureExt,
+    future::{BoxFuture, try_join},
+};
+use sea_orm::{
+    DatabaseConnection, DbBackend, EntityTrait, FromQueryResult, Related,
+    sea_query::{Condition, Expr, Query, SelectStatement},
+};
+use serde::Deserialize;
+use serde_json::Value as Json;
+
+use crate::{
+    assignment::AssignmentFilter,
+    batch::{Batch, Question},
+    context::{Found, Record, batch},
+    error::{Error, Result},
+    filter::{AnyFilter, Filter, Link, Reading},
+    order::{Order, SortKey, columns},
+    rows::{Rows, WithExtras, key_part, rows, rows_per_key},
+};
+
+/// How many items a page has when neither `first` nor `last` is given.
+const DEFAULT_PAGE: u64 = 20;
+/// How many items a page may have.
+const LARGEST_PAGE: i32 = 1000;
+/// How many keys an order may have.
+const MAX_SORT_KEYS: usize = 10;
+
+/// Where the rows of a connection come from.
+pub struct Source<E: EntityTrait> {
+    /// The field, as in `Employee.projects`. Cursors carry it, so it also tells sources apart.
+    field: &'static str,
+    /// The order when none is given; the id comes behind it.
+    default_order: &'static [SortKey<E>],
+    /// Which rows belong to the parent, whose key is [`key_part`]; `None` at the root, where all
+    /// do. The argument is what `through` asks of the link's own table.
+    belongs: fn(through: Condition) -> Option<Condition>,
+}
+
+impl<E: EntityTrait> Clone for Source<E> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<E: EntityTrait> Copy for Source<E> {}
+
+impl<E: EntityTrait> PartialEq for Source<E> {
+    fn eq(&self, other: &Self) -> bool {
+        self.field == other.field
+    }
+}
+
+impl<E: Record> Source<E> {
+    /// All rows of the entity, by id, for a field of the root.
+    pub const fn all(field: &'static str) -> Self {
+        Self {
+            field,
+            default_order: &[],
+            belongs: |_| None,
+        }
+    }
+
+    /// The rows of `E` that SeaORM's [`Related`] links to a row of `P`.
+    pub const fn linked<P: EntityTrait + Related<E>>(field: &'static str) -> Self {
+        Self::of(field, E::ORDER, |through| {
+            Some(Link::between::<P, E>().others_of(key_part(0), through))
+        })
+    }
+
+    /// Rows that belong to a parent in a way of their own.
+    pub const fn of(
+        field: &'static str,
+        default_order: &'static [SortKey<E>],
+        belongs: fn(through: Condition) -> Option<Condition>,
+    ) -> Self {
+        Self {
+            field,
+            default_order,
+            belongs,
+        }
+    }
+}
+
+/// The rows that a connection speaks of, whatever the page.
+#[derive(Clone)]
+pub struct Scope<F: Filter> {
+    source: Source<F::Entity>,
+    filter: Option<F>,
+    through: Option<AssignmentFilter>,
+}
+
+// Derived, it would ask the entity to be comparable.
+impl<F: Filter> PartialEq for Scope<F> {
+    fn eq(&self, other: &Self) -> bool {
+        self.source == other.source && self.filter == other.filter && self.through == other.through
+    }
+}
+
+impl<F: Filter> Scope<F> {
+    /// A SELECT of no columns from the rows.
+    pub fn select(&self, backend: DbBackend) -> Result<SelectStatement> {
+        let mut select = Query::select();
+        select.from(F::Entity::default());
+        if let Some(belongs) = (self.source.belongs)(self.links(backend)?) {
+            select.cond_where(belongs);
+        }
+        if let Some(filter) = &self.filter {
+            select.cond_where(filter.condition(&mut Reading::new(backend, "where"))?);
+        }
+        Ok(select)
+    }
+
+    /// What the assignments behind a link must match, as a condition on their table.
+    pub fn links(&self, backend: DbBackend) -> Result<Condition> {
+        links(self.through.as_ref(), backend)
+    }
+
+    /// What the assignments behind a link must match, as given.
+    pub fn through(&self) -> Option<&AssignmentFilter> {
+        self.through.as_ref()
+    }
+
+    /// Rows for each parent; at the root, where there is but one, without naming it.
+    pub async fn fetch<R>(
+        &self,
+        db: &DatabaseConnection,
+        query: Rows,
+        keys: &[i64],
+    ) -> Result<Vec<Vec<R>>>
+    where
+        R: FromQueryResult + serde::de::DeserializeOwned,
+    {
+        if (self.source.belongs)(Condition::all()).is_none() {
+            Ok(vec![rows(db, query).await?])
+        } else {
+            rows_per_key(db, query, keys).await
+        }
+    }
+}
+
+/// What `through` asks of the assignments behind a link, as a condition on their table.
+pub fn links(through: Option<&AssignmentFilter>, backend: DbBackend) -> Result<Condition> {
+    through.map_or(Ok(Condition::all()), |filter| {
+        filter.condition(&mut Reading::new(backend, "through"))
+    })
+}
+
+/// The paging arguments of a field, as given.
+pub struct PageArguments {
+    /// From the start.
+    pub first: Option<i32>,
+    /// Behind this cursor.
+    pub after: Option<String>,
+    /// From the end.
+    pub last: Option<i32>,
+    /// Before this cursor.
+    pub before: Option<String>,
+}
+
+/// Values of the sort keys, the id last.
+type Position = Vec<Json>;
+
+/// The paging arguments, understood.
+#[derive(Clone, PartialEq)]
+struct Window {
+    limit: u64,
+    backward: bool,
+    after: Option<Position>,
+    before: Option<Position>,
+}
+
+/// The page of one connection.
+struct PageQuestion<F: Filter> {
+    scope: Scope<F>,
+    order: Order<F::Entity>,
+    window: Window,
+}
+
+impl<F: Filter> PartialEq for PageQuestion<F> {
+    fn eq(&self, other: &Self) -> bool {
+        self.scope == other.scope && self.order == other.order && self.window == other.window
+    }
+}
+
+/// The rows of a page.
+pub struct PageRows<E: Record> {
+    models: Arc<Vec<E::Model>>,
+    extras: Vec<Vec<Json>>,
+    /// Are there more rows in the direction of travel, within the cursors?
+    more: bool,
+}
+
+impl<F: Filter> Question for Arc<PageQuestion<F>> {
+    type Key = i64;
+    type Answer = PageRows<F::Entity>;
+
+    async fn ask(&self, db: &DatabaseConnection, keys: &[i64]) -> Result<Vec<Self::Answer>> {
+        let Window {
+            limit,
+            backward,
+            after,
+            before,
+        } = &self.window;
+        let backend = db.get_database_backend();
+        let mut select = self.scope.select(backend)?;
+        let links = self.scope.links(backend)?;
+        let columns = columns::<F::Entity>();
+        for column in &columns {
+            select.column((F::Entity::default(), *column));
+        }
+        if let Some(after) = after {
+            select.cond_where(self.order.beyond(after, &links, false, false));
+        }
+        if let Some(before) = before {
+            select.cond_where(self.order.beyond(before, &links, true, false));
+        }
+        let extras = self.order.apply(&mut select, &links, *backward);
+        select.limit(limit + 1);
+        let query = Rows {
+            select,
+            columns,
+            extras,
+        };
+
+        let finish = |mut models: Vec<_>, mut extras: Vec<_>| {
+            let limit = usize::try_from(*limit).unwrap_or(usize::MAX);
+            let more = models.len() > limit;
+            models.truncate(limit);
+            extras.truncate(limit);
+            if *backward {
+                models.reverse();
+                extras.reverse();
+            }
+            PageRows {
+                models: Arc::new(models),
+                extras,
+                more,
+            }
+        };
+        if extras == 0 {
+            let pages = self.scope.fetch(db, query, keys).await?;
+            Ok(pages
+                .into_iter()
+                .map(|models| finish(models, Vec::new()))
+                .collect())
+        } else {
+            let pages = self.scope.fetch(db, query, keys).await?;
+            let split =
+                |page: Vec<WithExtras<_>>| page.into_iter().map(|row| (row.0, row.1)).unzip();
+            Ok(pages
+                .into_iter()
+                .map(split)
+                .map(|(models, extras)| finish(models, extras))
+                .collect())
+        }
+    }
+}
+
+/// How many rows there are in all.
+#[derive(Clone, PartialEq)]
+struct CountQuestion<F: Filter>(Arc<PageQuestion<F>>);
+
+#[derive(Deserialize, FromQueryResult)]
+struct CountRow {
+    count: i64,
+}
+
+impl<F: Filter> Question for CountQuestion<F> {
+    type Key = i64;
+    type Answer = i64;
+
+    async fn ask(&self, db: &DatabaseConnection, keys: &[i64]) -> Result<Vec<i64>> {
+        let scope = &self.0.scope;
+        let mut select = scope.select(db.get_database_backend())?;
+        select.expr_as(Expr::cust("COUNT(*)"), "count");
+        let query = Rows {
+            select,
+            columns: vec!["count"],
+            extras: 0,
+        };
+        let counts: Vec<Vec<CountRow>> = scope.fetch(db, query, keys).await?;
+        Ok(counts
+            .iter()
+            .map(|rows| rows.first().map_or(0, |row| row.count))
+            .collect())
+    }
+}
+
+/// Whether there are rows on the far side of the cursor that the page starts from, or, with
+/// `ahead`, beyond the cursor that ends it.
+#[derive(Clone, PartialEq)]
+struct BeyondQuestion<F: Filter> {
+    page: Arc<PageQuestion<F>>,
+    ahead: bool,
+}
+
+#[derive(Deserialize, FromQueryResult)]
+#[expect(dead_code, reason = "only whether there is a row matters")]
+struct ExistsRow {
+    found: i32,
+}
+
+impl<F: Filter> BeyondQuestion<F> {
+    /// In the direction of travel a page begins at `start` and must not pass `end`.
+    fn bounds(&self) -> (Option<&Position>, Option<&Position>) {
+        let Window {
+            backward,
+            after,
+            before,
+            ..
+        } = &self.page.window;
+        let (start, end) = if *backward {
+            (before, after)
+        } else {
+            (after, before)
+        };
+        (start.as_ref(), end.as_ref())
+    }
+
+    /// Without a cursor on that side nothing can be there.
+    fn is_bounded(&self) -> bool {
+        let (start, end) = self.bounds();
+        if self.ahead {
+            end.is_some()
+        } else {
+            start.is_some()
+        }
+    }
+
+    fn condition(&self, links: &Condition) -> Option<Condition> {
+        let PageQuestion { order, window, .. } = &*self.page;
+        let backward = window.backward;
+        let (start, end) = self.bounds();
+        if self.ahead {
+            // Behind an empty page only what lies beyond `start` can follow.
+            let beyond_start = start.map(|start| order.beyond(start, links, backward, false));
+            let beyond_end = order.beyond(end?, links, backward, true);
+            Some(Condition::all().add(beyond_end).add_option(beyond_start))
+        } else {
+            Some(order.beyond(start?, links, !backward, true))
+        }
+    }
+}
+
+impl<F: Filter> Question for BeyondQuestion<F> {
+    type Key = i64;
+    type Answer = bool;
+
+    async fn ask(&self, db: &DatabaseConnection, keys: &[i64]) -> Result<Vec<bool>> {
+        let scope = &self.page.scope;
+        let backend = db.get_database_backend();
+        let mut select = scope.select(backend)?;
+        select.expr_as(Expr::cust("1"), "found").limit(1);
+        if let Some(condition) = self.condition(&scope.links(backend)?) {
+            select.cond_where(condition);
+        }
+        let query = Rows {
+            select,
+            columns: vec!["found"],
+            extras: 0,
+        };
+        let found: Vec<Vec<ExistsRow>> = scope.fetch(db, query, keys).await?;
+        Ok(found.iter().map(|rows| !rows.is_empty()).collect())
+    }
+}
+
+/// One connection: knows what to ask, and asks when a field needs it.
+pub struct Page<F: Filter> {
+    batch: Arc<Batch>,
+    /// The parent's key; 0 at the root.
+    pub parent: i64,
+    question: Arc<PageQuestion<F>>,
+}
+
+impl<F: Filter> Clone for Page<F> {
+    fn clone(&self) -> Self {
+        Self {
+            batch: self.batch.clone(),
+            parent: self.parent,
+            question: self.question.clone(),
+        }
+    }
+}
+
+/// A row of a page, and where it stands.
+pub struct Positioned<F: Filter> {
+    /// The page.
+    pub page: Page<F>,
+    rows: Arc<PageRows<F::Entity>>,
+    index: usize,
+}
+
+impl<F: Filter> Positioned<F> {
+    /// The row.
+    pub fn found(&self) -> Found<F::Entity> {
+        Found::new(self.rows.models.clone(), self.index)
+    }
+
+    /// The cursor.
+    pub fn cursor(&self) -> String {
+        self.page.cursor(&self.rows, self.index)
+    }
+}
+
+impl<F: Filter> Page<F> {
+    /// The connection of a field, from its arguments.
+    pub fn new(
+        ctx: &Context<'_>,
+        source: Source<F::Entity>,
+        parent: i64,
+        arguments: PageArguments,
+        filter: Option<F>,
+        through: Option<AssignmentFilter>,
+        order: Option<Vec<impl Into<SortKey<F::Entity>>>>,
+    ) -> Result<Self> {
+        let batch = batch(ctx);
+        let given: Vec<_> = order
+            .unwrap_or_default()
+            .into_iter()
+            .map(Into::into)
+            .collect();
+        if given.len() > MAX_SORT_KEYS {
+            return Err(Error::bad_input(
+                "orderBy",
+                format!("Give at most {MAX_SORT_KEYS} sort keys."),
+            ));
+        }
+        let order = Order(if given.is_empty() {
+            source.default_order.to_vec()
+        } else {
+            given
+        });
+        batch.check_filters(
+            ctx,
+            [
+                filter
+                    .as_ref()
+                    .map(|filter| ("where", filter as &dyn AnyFilter)),
+                through
+                    .as_ref()
+                    .map(|through| ("through", through as &dyn AnyFilter)),
+            ],
+        )?;
+        let window = Window::new(source, &order, arguments)?;
+        let scope = Scope {
+            source,
+            filter,
+            through,
+        };
+        let question = Arc::new(PageQuestion {
+            scope,
+            order,
+            window,
+        });
+        Ok(Self {
+            batch: batch.clone(),
+            parent,
+            question,
+        })
+    }
+
+    /// The rows that the connection speaks of.
+    pub fn scope(&self) -> &Scope<F> {
+        &self.question.scope
+    }
+
+    async fn rows(&self) -> Result<Arc<PageRows<F::Entity>>> {
+        self.batch.load(&self.question, self.parent).await
+    }
+
+    /// The rows of the page, with where they stand.
+    pub async fn edges<Edge: From<Positioned<F>>>(&self) -> Result<Vec<Edge>> {
+        let rows = self.rows().await?;
+        let edge = |index| {
+            Positioned {
+                page: self.clone(),
+                rows: rows.clone(),
+                index,
+            }
+            .into()
+        };
+        Ok((0..rows.models.len()).map(edge).collect())
+    }
+
+    /// The rows of the page.
+    pub async fn nodes(&self) -> Result<Vec<<F::Entity as Record>::Object>> {
+        let rows = self.rows().await?;
+        let node = |index| Found::<F::Entity>::new(rows.models.clone(), index).into();
+        Ok((0..rows.models.len()).map(node).collect())
+    }
+
+    /// How many rows there are in all.
+    pub async fn total_count(&self) -> Result<i32> {
+        let count = self
+            .batch
+            .load(&CountQuestion(self.question.clone()), self.parent)
+            .await?;
+        Ok(i32::try_from(*count).unwrap_or(i32::MAX))
+    }
+
+    async fn is_beyond(&self, ahead: bool) -> Result<bool> {
+        let question = BeyondQuestion {
+            page: self.question.clone(),
+            ahead,
+        };
+        if !question.is_bounded() {
+            return Ok(false);
+        }
+        Ok(*self.batch.load(&question, self.parent).await?)
+    }
+
+    fn cursor(&self, rows: &PageRows<F::Entity>, index: usize) -> String {
+        let PageQuestion { scope, order, .. } = &*self.question;
+        let extras = rows.extras.get(index).map_or(&[][..], Vec::as_slice);
+        let mut parts = vec![list_name(scope.source, order).into()];
+        parts.extend(order.position(&rows.models[index], extras));
+        BASE64_URL_SAFE_NO_PAD.encode(Json::Array(parts).to_string())
+    }
+}
+
+/// What a cursor belongs to: one field and one order.
+fn list_name<E: Record>(source: Source<E>, order: &Order<E>) -> String {
+    format!("{}:{}", source.field, order.signature())
+}
+
+impl Window {
+    fn new<E: Record>(
+        source: Source<E>,
+        order: &Order<E>,
+        arguments: PageArguments,
+    ) -> Result<Self> {
+        let PageArguments {
+            first,
+            after,
+            last,
+            before,
+        } = arguments;
+        let (argument, size) = match (first, last) {
+            (Some(_), Some(_)) => {
+                return Err(Error::bad_input(
+                    "last",
+                    "Give `first` or `last`, not both.",
+                ));
+            }
+            (_, Some(last)) => ("last", Some(last)),
+            (first, None) => ("first", first),
+        };
+        if size.is_some_and(|size| !(0..=LARGEST_PAGE).contains(&size)) {
+            return Err(Error::bad_input(
+                argument,
+                format!(
+                    "`{argument}` must be 0 to {LARGEST_PAGE}. Ask for the rest with a cursor."
+                ),
+            ));
+        }
+        let position = |argument: &str, cursor: Option<String>| {
+            cursor
+                .map(|cursor| position(source, order, argument, &cursor))
+                .transpose()
+        };
+        Ok(Self {
+            limit: size.map_or(DEFAULT_PAGE, |size| u64::from(size.unsigned_abs())),
+            backward: last.is_some(),
+            after: position("after", after)?,
+            before: position("before", before)?,
+        })
+    }
+}
+
+fn position<E: Record>(
+    source: Source<E>,
+    order: &Order<E>,
+    argument: &str,
+    cursor: &str,
+) -> Result<Position> {
+    let read = || -> Option<(String, Position)> {
+        let bytes = BASE64_URL_SAFE_NO_PAD.decode(cursor).ok()?;
+        let mut parts: Vec<Json> = serde_json::from_slice(&bytes).ok()?;
+        let values = parts.split_off(1.min(parts.len()));
+        Some((parts.pop()?.as_str()?.to_owned(), values))
+    };
+    let Some((list, values)) = read() else {
+        return Err(Error::bad_input(
+            argument,
+            format!(
+                "`{argument}` is not a cursor of this API. Pass one back unchanged, or leave it out."
+            ),
+        ));
+    };
+    if list != list_name(source, order) || !order.is_position(&values) {
+        return Err(Error::bad_input(
+            argument,
+            format!(
+                "`{argument}` is a cursor of another list or another order. \
+                 Use it with the field and the `orderBy` it came from."
+            ),
+        ));
+    }
+    Ok(values)
+}
+
+/// What [`PageInfo`] needs to know of a page of any type.
+trait Standing: Send + Sync {
+    /// Are there rows before the page (`backward`), or after it?
+    fn more(&self, backward: bool) -> BoxFuture<'_, Result<bool>>;
+    /// The cursor of the first row, or of the last.
+    fn end_cursor(&self, last: bool) -> BoxFuture<'_, Result<Option<String>>>;
+}
+
+impl<F: Filter> Standing for Page<F> {
+    fn more(&self, backward: bool) -> BoxFuture<'_, Result<bool>> {
+        async move {
+            if backward == self.question.window.backward {
+                // Asked together, so that the statements do not depend on what the first finds.
+                let (rows, beyond) = try_join(self.rows(), self.is_beyond(true)).await?;
+                Ok(rows.more || beyond)
+            } else {
+                self.is_beyond(false).await
+            }
+        }
+        .boxed()
+    }
+
+    fn end_cursor(&self, last: bool) -> BoxFuture<'_, Result<Option<String>>> {
+        async move {
+            let rows = self.rows().await?;
+            let index = if last {
+                rows.models.len().checked_sub(1)
+            } else {
+                Some(0)
+            };
+            let index = index.filter(|index| *index < rows.models.len());
+            Ok(index.map(|index| self.cursor(&rows, index)))
+        }
+        .boxed()
+    }
+}
+
+/// Where a page stands in its list. See the Relay Cursor Connections Specification.
+pub struct PageInfo(Box<dyn Standing>);
+
+#[Object]
+impl PageInfo {
+    /// Is there another item after this page? Exact in both directions of travel.
+    async fn has_next_page(&self) -> Result<bool> {
+        self.0.more(false).await
+    }
+
+    /// Is there another item before this page? Exact in both directions of travel.
+    async fn has_previous_page(&self) -> Result<bool> {
+        self.0.more(true).await
+    }
+
+    /// Cursor of the first edge; null on an empty page.
+    async fn start_cursor(&self) -> Option<Result<String>> {
+        self.0.end_cursor(false).await.transpose()
+    }
+
+    /// Cursor of the last edge; null on an empty page.
+    async fn end_cursor(&self) -> Option<Result<String>> {
+        self.0.end_cursor(true).await.transpose()
+    }
+}
+
+impl<F: Filter> From<Page<F>> for PageInfo {
+    fn from(page: Page<F>) -> Self {
+        Self(Box::new(page))
+    }
+}
+
+/// A connection type: the fields that all have, and what it has of its own.
+macro_rules! connection {
+    (
+        $(#[$doc:meta])*
+        $name:ident of $Edge:ident, $Node:ident, $Filter:ident {
+            $($own:tt)*
+        }
+    ) => {
+        $(#[$doc])*
+        pub struct $name(pub $crate::page::Page<$Filter>);
+
+        #[async_graphql::Object]
+        $(#[$doc])*
+        impl $name {
+            /// The page, with cursors.
+            async fn edges(&self) -> $crate::error::Result<$crate::nodes::Nodes<$Edge>> {
+                Ok($crate::nodes::Nodes(self.0.edges().await?))
+            }
+
+            /// The page, without cursors. No duplicates.
+            async fn nodes(&self) -> $crate::error::Result<$crate::nodes::Nodes<$Node>> {
+                Ok($crate::nodes::Nodes(self.0.nodes().await?))
+            }
+
+            /// Where the page stands.
+            async fn page_info(&self) -> $crate::page::PageInfo {
+                self.0.clone().into()
+            }
+
+            /// How many distinct items match in all, whatever the page. Counted only when asked for.
+            async fn total_count(&self) -> $crate::error::Result<i32> {
+                self.0.total_count().await
+            }
+
+            $($own)*
+        }
+    };
+}
+pub(crate) use connection;
+
+/// An edge that carries nothing but its node.
+macro_rules! edge {
+    ($(#[$doc:meta])* $name:ident of $Node:ident, $Filter:ident) => {
+        $(#[$doc])*
+        pub struct $name($crate::page::Positioned<$Filter>);
+
+        impl From<$crate::page::Positioned<$Filter>> for $name {
+            fn from(positioned: $crate::page::Positioned<$Filter>) -> Self {
+                Self(positioned)
+            }
+        }
+
+        #[async_graphql::Object]
+        $(#[$doc])*
+        impl $name {
+            /// Opaque position, for `after` and `before`.
+            async fn cursor(&self) -> String {
+                self.0.cursor()
+            }
+
+            /// The item.
+            async fn node(&self) -> $crate::nodes::Object<$Node> {
+                $crate::nodes::Object(self.0.found().into())
+            }
+        }
+    };
+}
+pub(crate) use edge;
+
+/// An object type with connections, whose arguments are the same everywhere and said here once.
+///
+/// Each connection is a line:
+/// `field -> Connection from SOURCE by parent, where Filter: "…", [through: "…",] orderBy Order: "…";`
+macro_rules! object {
+    (
+        $(#[$doc:meta])*
+        $name:ident {
+            $(
+                $(#[$field_doc:meta])*
+                $field:ident -> $Connection:ident from $source:expr,
+                where $Filter:ident: $where:tt,
+                $(through $Through:ident: $through:tt,)?
+                order by $Order:ident: $order:tt;
+            )*
+        }
+        $($own:tt)*
+    ) => {
+        #[async_graphql::Object]
+        $(#[$doc])*
+        impl $name {
+            $($own)*
+
+            $(
+                $(#[$field_doc])*
+                #[expect(clippy::too_many_arguments, reason = "they are the arguments of the field")]
+                async fn $field(
+                    &self,
+                    ctx: &async_graphql::Context<'_>,
+                    #[graphql(desc = "How many items from the start of the list. Not together with `last`. At most 1000; 20 when neither is given.")]
+                    first: Option<i32>,
+                    #[graphql(desc = "Only items after this cursor.")]
+                    after: Option<String>,
+                    #[graphql(desc = "How many items from the end of the list. Not together with `first`. At most 1000.")]
+                    last: Option<i32>,
+                    #[graphql(desc = "Only items before this cursor.")]
+                    before: Option<String>,
+                    #[graphql(name = "where", desc = $where)]
+                    filter: Option<$Filter>,
+                    $(#[graphql(desc = $through)] through: Option<$Through>,)?
+                    #[graphql(desc = $order)]
+                    order_by: Option<Vec<$Order>>,
+                ) -> $crate::error::Result<$Connection> {
+                    let arguments = $crate::page::PageArguments { first, after, last, before };
+                    let through: [Option<$crate::assignment::AssignmentFilter>; _] =
+                        [None, $({ let through: Option<$Through> = through; through })?];
+                    let [.., through] = through;
+                    Ok($Connection($crate::page::Page::new(
+                        ctx, $source, self.key(), arguments, filter, through, order_by,
+                    )?))
+                }
+            )*
+        }
+    };
+}
+pub(crate) use object;

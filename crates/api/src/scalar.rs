@@ -1,0 +1,187 @@
+//! The scalars of the schema, and the public form of ids. Knows no table.
+
+use async_graphql::{ID, InputValueError, InputValueResult, Scalar, ScalarType, Value};
+use chrono::{Datelike, FixedOffset, NaiveDate, SecondsFormat, SubsecRound, Utc};
+
+/// An exact point in time: RFC 3339 with an offset, always returned in UTC, for example `2023-10-31T09:30:00Z`. Input without an offset is rejected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct DateTime(pub chrono::DateTime<Utc>);
+
+#[Scalar(
+    name = "DateTime",
+    specified_by_url = "https://scalars.graphql.org/chillicream/date-time"
+)]
+impl ScalarType for DateTime {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        let Value::String(text) = &value else {
+            return Err(InputValueError::expected_type(value));
+        };
+        let instant = chrono::DateTime::<FixedOffset>::parse_from_rfc3339(text)
+            .map_err(|_| {
+                InputValueError::custom(
+                    "expected RFC 3339 with an offset, for example 2023-10-31T09:30:00Z",
+                )
+            })?
+            .with_timezone(&Utc)
+            .trunc_subsecs(6);
+        if !(1..=9999).contains(&instant.year()) {
+            return Err(InputValueError::custom("the year must be 0001 to 9999"));
+        }
+        Ok(Self(instant))
+    }
+
+    fn is_valid(value: &Value) -> bool {
+        Self::parse(value.clone()).is_ok()
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.0.to_rfc3339_opts(SecondsFormat::AutoSi, true))
+    }
+}
+
+/// A calendar date with no time and no time zone, `YYYY-MM-DD`, for example `2022-05-17`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Date(pub NaiveDate);
+
+#[Scalar(
+    name = "Date",
+    specified_by_url = "https://scalars.graphql.org/andimarek/local-date"
+)]
+impl ScalarType for Date {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        let Value::String(text) = &value else {
+            return Err(InputValueError::expected_type(value));
+        };
+        // chrono alone also takes `2022-5-17` and `+12022-05-17`.
+        let date = (text.len() == 10)
+            .then(|| NaiveDate::parse_from_str(text, "%Y-%m-%d").ok())
+            .flatten()
+            .filter(|date| (1..=9999).contains(&date.year()))
+            .ok_or_else(|| {
+                InputValueError::custom("expected YYYY-MM-DD, for example 2022-05-17")
+            })?;
+        Ok(Self(date))
+    }
+
+    fn is_valid(value: &Value) -> bool {
+        Self::parse(value.clone()).is_ok()
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.0.format("%Y-%m-%d").to_string())
+    }
+}
+
+/// A whole number wider than `Int`, sent as a JSON number. This API keeps it within ±9007199254740991 so that JavaScript reads it exactly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Long(pub i64);
+
+impl Long {
+    /// The widest whole number that a JSON number carries exactly everywhere: 2^53 − 1.
+    pub const MAX: i64 = (1 << 53) - 1;
+}
+
+#[Scalar(
+    name = "Long",
+    specified_by_url = "https://scalars.graphql.org/chillicream/long"
+)]
+impl ScalarType for Long {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        let Value::Number(number) = &value else {
+            return Err(InputValueError::expected_type(value));
+        };
+        number
+            .as_i64()
+            .filter(|number| number.unsigned_abs() <= Self::MAX.unsigned_abs())
+            .map(Self)
+            .ok_or_else(|| {
+                InputValueError::custom("expected a whole number within ±9007199254740991")
+            })
+    }
+
+    fn is_valid(value: &Value) -> bool {
+        Self::parse(value.clone()).is_ok()
+    }
+
+    fn to_value(&self) -> Value {
+        Value::from(self.0)
+    }
+}
+
+/// The public id of the row with this key: a prefix that names the type, and the key.
+pub fn public_id(prefix: &str, key: i64) -> ID {
+    ID(format!("{prefix}{key}"))
+}
+
+/// The key behind a public id of the type with this prefix; `None` when it is malformed or of
+/// another type. Each key has one spelling: no sign, no leading zero.
+pub fn key_of(prefix: &str, id: &str) -> Option<i64> {
+    let digits = id.strip_prefix(prefix)?;
+    let plain = digits.bytes().all(|byte| byte.is_ascii_digit()) && !digits.starts_with('0');
+    if plain { digits.parse().ok() } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_has_one_spelling() {
+        assert_eq!(key_of("emp_", "emp_42"), Some(42));
+        assert_eq!(key_of("emp_", "emp_9223372036854775807"), Some(i64::MAX));
+        for wrong in [
+            "emp_",
+            "emp_0",
+            "emp_042",
+            "emp_+42",
+            "emp_-1",
+            "emp_4 2",
+            "prj_42",
+            "42",
+            "EMP_42",
+            "emp_9223372036854775808",
+            "emp_٤٢",
+        ] {
+            assert_eq!(key_of("emp_", wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn times_need_an_offset_and_are_cut_at_the_microsecond() {
+        let parse = |text: &str| DateTime::parse(Value::from(text)).map(|time| time.to_value());
+        assert_eq!(
+            parse("2023-10-31T11:30:00.1234567+02:00").ok(),
+            Some(Value::from("2023-10-31T09:30:00.123456Z"))
+        );
+        for wrong in [
+            "2023-10-31T09:30:00",
+            "2023-10-31",
+            "soon",
+            "+12023-10-31T09:30:00Z",
+        ] {
+            assert!(parse(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn dates_have_one_spelling() {
+        assert!(Date::parse(Value::from("2022-05-17")).is_ok());
+        for wrong in [
+            "2022-5-17",
+            "2022-02-30",
+            "0000-01-01",
+            "2022-05-17T00:00:00Z",
+            "-022-05-17",
+        ] {
+            assert!(Date::parse(Value::from(wrong)).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn longs_stay_within_what_json_carries_exactly() {
+        assert!(Long::parse(Value::from(Long::MAX)).is_ok());
+        assert!(Long::parse(Value::from(-Long::MAX)).is_ok());
+        assert!(Long::parse(Value::from(Long::MAX + 1)).is_err());
+        assert!(Long::parse(Value::from(1.5)).is_err());
+    }
+}

@@ -1,0 +1,251 @@
+//! The schema: everything that can be read, and how it runs. Builds without a database.
+
+use std::sync::Arc;
+
+use async_graphql::{
+    Context, Data, EmptyMutation, EmptySubscription, Executor, ID, Interface, Request, Response,
+    SDLExportOptions, Schema,
+};
+use entity::{assignment, employee, meeting, project};
+use futures_util::{FutureExt, StreamExt, stream::BoxStream};
+
+use crate::{
+    assignment::{
+        Assignment, AssignmentConnection, AssignmentFilter, AssignmentLink, AssignmentOrder,
+    },
+    batch::Batch,
+    context::{Database, Record, find},
+    employee::{Employee, EmployeeConnection, EmployeeFilter, EmployeeOrder},
+    error::{Error, Result},
+    meeting::{Meeting, MeetingConnection, MeetingFilter, MeetingOrder},
+    nodes::Object,
+    page::{Source, object},
+    project::{Project, ProjectConnection, ProjectFilter, ProjectOrder},
+    scalar::key_of,
+};
+
+/// Anything that has a globally unique id and can be fetched again with `node`.
+#[derive(Interface)]
+#[graphql(field(
+    name = "id",
+    ty = "ID",
+    desc = "Globally unique, readable, stable for the life of the object."
+))]
+pub enum Node {
+    /// `emp_…`
+    Employee(Employee),
+    /// `mtg_…`
+    Meeting(Meeting),
+    /// `prj_…`
+    Project(Project),
+    /// `asg_…`
+    Assignment(Assignment),
+}
+
+/// The root of what can be read.
+pub struct Query;
+
+impl Query {
+    /// The root has no key.
+    fn key(&self) -> i64 {
+        0
+    }
+}
+
+object! {
+    /// Everything that can be read.
+    ///
+    /// Conventions, true everywhere:
+    /// * `id` is globally unique and readable (`emp_1`, `mtg_2`, `prj_1`, `asg_3`). Pass ids back unchanged; do not build them. An id is never used again.
+    /// * Every list that can grow is a Relay connection: `first`/`after` or `last`/`before`, default page 20, largest page 1000; a larger one is refused. With neither `first` nor `last` the first 20 are given. `first: 0` is an empty page. `hasNextPage` and `hasPreviousPage` speak of the whole list. `nodes` is the short form of `edges { node }`.
+    /// * Order is always total: the id, ascending, is the last sort key; nulls are last unless said otherwise; text sorts by code point. So cursors are stable and both databases agree.
+    /// * In filters everything given must hold. A null inside a filter is an error, never «match all»; a null for a whole argument is the same as leaving it out. A condition on a null value is false (`ne` on text: true) and `not` turns false into true.
+    /// * An empty `orderBy` is like none. A cursor belongs to one field and one order; parent, filter, `through` and page size may differ. An empty page stands right behind `after` (else at the start), with `last` right before `before` (else at the end).
+    /// * An id that is unknown, malformed or of another type gives null, matches nothing in a filter, and is NOT_FOUND in a mutation.
+    /// * A `Date` has no time zone. A `DateTime` always has an offset, is cut off at the microsecond and is returned in UTC; years 0001 to 9999. «Now» is one instant per request.
+    /// * An assignment runs from `startDate` up to, not including, `endDate`; a null end is open. So two stints that touch do not overlap. «Earliest first» puts a null start first.
+    Query {
+        /// All employees.
+        employees -> EmployeeConnection from Source::all("Query.employees"),
+        where EmployeeFilter: "Keep only employees that match.",
+        order by EmployeeOrder: "Sort keys, most significant first. Default: id.";
+
+        /// All meetings.
+        meetings -> MeetingConnection from Source::all("Query.meetings"),
+        where MeetingFilter: "Keep only meetings that match.",
+        order by MeetingOrder: "Sort keys, most significant first. Default: id.";
+
+        /// All projects.
+        projects -> ProjectConnection from Source::all("Query.projects"),
+        where ProjectFilter: "Keep only projects that match.",
+        order by ProjectOrder: "Sort keys, most significant first. Default: id.";
+
+        /// All assignments.
+        assignments -> AssignmentConnection from Source::all("Query.assignments"),
+        where AssignmentFilter: "Keep only assignments that match.",
+        order by AssignmentOrder: "Sort keys, most significant first. Default: id.";
+    }
+
+    /// Fetch anything by id; null when there is no such thing. Try `node(id: "emp_1")`.
+    async fn node(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The id.")] id: ID,
+    ) -> Option<Result<Node>> {
+        node(ctx, &id).await.transpose()
+    }
+
+    /// Fetch several things by id, in the order asked, null for each that does not exist. At most 100.
+    async fn nodes(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The ids.")] ids: Vec<ID>,
+    ) -> Result<Vec<Option<Node>>> {
+        if ids.len() > 100 {
+            return Err(Error::bad_input("ids", "Give at most 100 ids at a time."));
+        }
+        futures_util::future::try_join_all(ids.iter().map(|id| node(ctx, id))).await
+    }
+
+    /// One employee; null when there is none with that id.
+    async fn employee(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "`emp_…`")] id: ID,
+    ) -> Option<Result<Object<Employee>>> {
+        by_id::<employee::Entity>(ctx, &id).await
+    }
+
+    /// One meeting; null when there is none with that id.
+    async fn meeting(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "`mtg_…`")] id: ID,
+    ) -> Option<Result<Object<Meeting>>> {
+        by_id::<meeting::Entity>(ctx, &id).await
+    }
+
+    /// One project; null when there is none with that id.
+    async fn project(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "`prj_…`")] id: ID,
+    ) -> Option<Result<Object<Project>>> {
+        by_id::<project::Entity>(ctx, &id).await
+    }
+
+    /// One assignment; null when there is none with that id.
+    async fn assignment(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "`asg_…`")] id: ID,
+    ) -> Option<Result<Object<Assignment>>> {
+        by_id::<assignment::Entity>(ctx, &id).await
+    }
+}
+
+async fn by_id<E: Record>(ctx: &Context<'_>, id: &str) -> Option<Result<Object<E::Object>>> {
+    let key = key_of(E::PREFIX, id)?;
+    let found = find::<E>(ctx, key).await.transpose()?;
+    Some(found.map(|found| Object(found.into())))
+}
+
+async fn node(ctx: &Context<'_>, id: &str) -> Result<Option<Node>> {
+    Ok(if let Some(key) = key_of(employee::Entity::PREFIX, id) {
+        find::<employee::Entity>(ctx, key)
+            .await?
+            .map(|found| Node::Employee(found.into()))
+    } else if let Some(key) = key_of(meeting::Entity::PREFIX, id) {
+        find::<meeting::Entity>(ctx, key)
+            .await?
+            .map(|found| Node::Meeting(found.into()))
+    } else if let Some(key) = key_of(project::Entity::PREFIX, id) {
+        find::<project::Entity>(ctx, key)
+            .await?
+            .map(|found| Node::Project(found.into()))
+    } else if let Some(key) = key_of(assignment::Entity::PREFIX, id) {
+        find::<assignment::Entity>(ctx, key)
+            .await?
+            .map(|found| Node::Assignment(found.into()))
+    } else {
+        None
+    })
+}
+
+type Built = Schema<Query, EmptyMutation, EmptySubscription>;
+
+fn built() -> Built {
+    Schema::build(Query, EmptyMutation, EmptySubscription)
+        .register_output_type::<AssignmentLink>()
+        .finish()
+}
+
+/// The schema in GraphQL's schema definition language. Needs no database.
+pub fn sdl() -> String {
+    let options = SDLExportOptions::new()
+        .include_specified_by()
+        .sorted_enum_items();
+    built().sdl_with_options(options)
+}
+
+/// The API: the schema, the database, and the only way to run an operation.
+///
+/// The schema itself is not to be had, so nothing can run without the [batch](crate::batch).
+#[derive(Clone)]
+pub struct Roster {
+    schema: Built,
+    database: Database,
+}
+
+impl Roster {
+    /// The API on this database.
+    pub fn new(database: Database) -> Self {
+        Self {
+            schema: built(),
+            database,
+        }
+    }
+
+    /// One attempt. The batch tells what it took.
+    async fn attempt(&self, request: Request) -> (Response, Arc<Batch>) {
+        let batch = Arc::new(Batch::default());
+        let operation = self.schema.execute(request.data(batch.clone()));
+        // A resolver that has used up tokio's cooperative budget would look idle to the driver.
+        let driven = tokio::task::unconstrained(batch.drive(&self.database.reader, operation));
+        let response = driven.await;
+        (response, batch)
+    }
+}
+
+impl Executor for Roster {
+    async fn execute(&self, request: Request) -> Response {
+        // Each statement sees its own snapshot: a row that another refers to may have vanished in
+        // between. Nobody has seen an answer yet, so the query can begin anew.
+        for _ in 1..ATTEMPTS {
+            let again = Request::new(&request.query).variables(request.variables.clone());
+            let again = match &request.operation_name {
+                Some(name) => again.operation_name(name),
+                None => again,
+            };
+            let (response, batch) = self.attempt(again).await;
+            if !batch.something_vanished() {
+                return response;
+            }
+        }
+        self.attempt(request).await.0
+    }
+
+    fn execute_stream(
+        &self,
+        request: Request,
+        _session_data: Option<Arc<Data>>,
+    ) -> BoxStream<'static, Response> {
+        let roster = self.clone();
+        async move { roster.execute(request).await }
+            .into_stream()
+            .boxed()
+    }
+}
+
+/// How often a query is run whose rows vanish while it reads.
+const ATTEMPTS: usize = 3;
