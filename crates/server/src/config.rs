@@ -1,0 +1,171 @@
+//! The command line and every setting; nothing else reads a flag or an environment variable
+//! (`RUST_LOG`, which the log reads itself, apart).
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Parser, Subcommand, builder::FalseyValueParser};
+
+/// A GraphQL server for who works on which project and who attends which meeting
+#[derive(Parser)]
+#[command(
+    name = "roster",
+    version,
+    arg_required_else_help = true,
+    after_help = "\
+Begin with `roster demo`: a server with a small company, in your browser, and nothing left behind.
+Then `roster seed` and `roster serve` keep one in roster.db. `roster <COMMAND> --help` tells more."
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What the program can do.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Try it: a server on a new temporary database with the lesson's company
+    #[command(
+        after_help = "The database is deleted at the end. To keep one: `roster seed`, \
+                            then `roster serve`."
+    )]
+    Demo(Settings),
+    /// Serve the database of DATABASE_URL
+    #[command(after_help = "\
+A new SQLite file has tables and no rows: fill it with `roster seed`, or with mutations.
+RUST_LOG sets what is logged, like RUST_LOG=debug.")]
+    Serve {
+        /// Which database.
+        #[command(flatten)]
+        database: DatabaseSettings,
+        /// Everything else.
+        #[command(flatten)]
+        settings: Settings,
+        /// First bring the tables of a PostgreSQL database to this version
+        ///
+        /// A SQLite file is brought there by itself. Servers that start together do it one by one.
+        #[arg(long, env, value_parser = FalseyValueParser::new())]
+        migrate: bool,
+    },
+    /// Create, change or remove the tables
+    #[command(after_help = "Next: `roster seed` for rows, `roster serve` for the server.")]
+    Migrate {
+        /// Which database.
+        #[command(flatten)]
+        database: DatabaseSettings,
+        /// Which way.
+        #[command(subcommand)]
+        step: MigrateStep,
+    },
+    /// Fill the database with a company: the lesson's, or a large one of any size
+    #[command(after_help = "\
+Without numbers: the four employees of the lesson. With one or more, a made-up company, the same
+for the same numbers; the others follow: 10000 employees, 2000 projects, 5000 meetings, 5
+assignments and 4 attendances for each employee. Next: `roster serve`.")]
+    Seed {
+        /// Which database.
+        #[command(flatten)]
+        database: DatabaseSettings,
+        /// Delete all rows first and start the ids at 1 again
+        #[arg(long)]
+        reset: bool,
+        /// How large.
+        #[command(flatten)]
+        counts: SeedCounts,
+    },
+    /// Print the GraphQL schema as text; needs no database
+    #[command(after_help = "After a change of the schema: `roster schema > schema.graphql`.")]
+    Schema {
+        /// Print nothing, but fail when this file says something else
+        #[arg(
+            long,
+            value_name = "PATH",
+            num_args = 0..=1,
+            default_missing_value = "schema.graphql"
+        )]
+        check: Option<PathBuf>,
+    },
+}
+
+/// Everything that a server can be told, whatever its database.
+#[derive(Args)]
+pub struct Settings {
+    /// Where to listen: an address or a name of this machine
+    #[arg(long, env, default_value = "127.0.0.1")]
+    pub host: String,
+    /// The port to listen on; 0 takes any that is free
+    #[arg(long, env, default_value_t = 8000)]
+    pub port: u16,
+}
+
+/// Which database, for the commands that need one.
+#[derive(Args)]
+pub struct DatabaseSettings {
+    /// The database: sqlite:FILE, created on first use, or postgres://USER:PASSWORD@HOST/NAME
+    #[arg(
+        long,
+        env,
+        value_name = "URL",
+        default_value = "sqlite:roster.db",
+        hide_env_values = true,
+        global = true
+    )]
+    pub database_url: String,
+    /// How long to wait for a PostgreSQL that is not up yet
+    #[arg(long, env, value_name = "SECONDS", default_value_t = 30, global = true)]
+    pub database_wait: u64,
+}
+
+impl DatabaseSettings {
+    /// The SQLite database in this file, which need not exist.
+    pub fn sqlite(file: &Path) -> Self {
+        // As in any URL, these three would not be part of the path.
+        let path = file.display().to_string();
+        let path = path
+            .replace('%', "%25")
+            .replace('?', "%3F")
+            .replace('#', "%23");
+        Self {
+            database_url: format!("sqlite:{path}"),
+            database_wait: 0,
+        }
+    }
+}
+
+/// Which way `roster migrate` goes.
+#[derive(Clone, Copy, Subcommand)]
+pub enum MigrateStep {
+    /// Apply every migration that the database lacks
+    Up,
+    /// Take back the newest migrations, and the data of their tables
+    Down {
+        /// How many
+        #[arg(default_value_t = 1)]
+        steps: u32,
+    },
+    /// List the migrations and whether the database has them
+    Status,
+    /// Drop ALL tables, whoever made them, and apply every migration
+    Fresh,
+}
+
+/// How large a made-up company shall be; the lesson's when no number is given.
+#[derive(Args, Clone, Copy, Default)]
+#[command(next_help_heading = "Size")]
+pub struct SeedCounts {
+    /// How many people
+    #[arg(long, value_name = "N")]
+    pub employees: Option<u32>,
+    /// How many projects; some have 200 people
+    #[arg(long, value_name = "N")]
+    pub projects: Option<u32>,
+    /// How many assignments of people to projects; some people have three times as many
+    #[arg(long, value_name = "N")]
+    pub assignments: Option<u32>,
+    /// How many meetings
+    #[arg(long, value_name = "N")]
+    pub meetings: Option<u32>,
+    /// How many attendances of people at meetings
+    #[arg(long, value_name = "N")]
+    pub attendances: Option<u32>,
+}

@@ -1,0 +1,190 @@
+//! Everything that can end the program: each says in one line what is wrong and what to do, never a
+//! password, never a type of ours.
+
+use std::{error, fmt, io, path::PathBuf};
+
+use sea_orm::{DbErr, RuntimeErr, SqlxError};
+
+/// Why the program ends with exit code 1.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The scheme of `DATABASE_URL` names neither database.
+    #[error(
+        "DATABASE_URL must begin with sqlite: or postgres:, like sqlite:roster.db or \
+         postgres://user@localhost/roster"
+    )]
+    UnknownDatabase,
+    /// The rest of `DATABASE_URL` cannot be read.
+    #[error("DATABASE_URL is not understood: {0}")]
+    DatabaseUrl(Reason),
+    /// Two pools cannot share a database in memory.
+    #[error(
+        "SQLite in memory cannot serve several readers; use a file (sqlite:roster.db), or `roster \
+         demo` for a database that vanishes afterwards"
+    )]
+    InMemory,
+    /// The file cannot be opened, or is none of SQLite's.
+    #[error(
+        "cannot use the SQLite database {}: {reason}; choose a file in a directory that may be \
+         written, like DATABASE_URL=sqlite:roster.db", path.display()
+    )]
+    SqliteFile {
+        /// As SQLite sees it.
+        path: PathBuf,
+        /// What SQLite says.
+        reason: Reason,
+    },
+    /// PostgreSQL stayed away for as long as we wait.
+    #[error(
+        "PostgreSQL at {address} did not answer for {seconds} s: {reason}; start it, or correct \
+         DATABASE_URL"
+    )]
+    Unreachable {
+        /// Host and port, or socket.
+        address: String,
+        /// How long we waited.
+        seconds: u64,
+        /// What happened last.
+        reason: Reason,
+    },
+    /// PostgreSQL is there and does not want us.
+    #[error("PostgreSQL at {address} refuses the connection: {reason}; correct DATABASE_URL")]
+    Refused {
+        /// Host and port, or socket.
+        address: String,
+        /// What PostgreSQL says.
+        reason: Reason,
+    },
+    /// The tables are older than the program.
+    #[error(
+        "the database lacks {} of the program's migrations: {}; apply them with `roster migrate \
+         up`, or start with `roster serve --migrate`", .0.len(), .0.join(", ")
+    )]
+    PendingMigrations(Vec<String>),
+    /// The tables are newer than the program.
+    #[error("the database belongs to a newer version of the program: {0}; use that version")]
+    NewerDatabase(Reason),
+    /// A migration failed, and nothing of it was kept.
+    #[error("cannot migrate the database: {0}; it is as it was before")]
+    Migration(Reason),
+    /// A statement of ours failed.
+    #[error("the database failed: {0}")]
+    Database(#[from] Reason),
+    /// `seed` found rows.
+    #[error(
+        "the database is not empty, {0} has rows; `roster seed --reset` deletes everything first"
+    )]
+    NotEmpty(&'static str),
+    /// `seed` found no rows, but ids that once had some.
+    #[error(
+        "the database is empty, but ids were given out before; `roster seed --reset` starts them \
+         at 1 again"
+    )]
+    UsedIds,
+    /// There is no company with these numbers.
+    #[error("there is no such company: {0}")]
+    Impossible(String),
+    /// Somebody else listens there.
+    #[error(
+        "port {port} of {host} is taken; choose another with --port or PORT, like --port {}, or \
+         any free one with --port 0", port.checked_add(1).unwrap_or(8000)
+    )]
+    PortTaken {
+        /// As it was asked for.
+        host: String,
+        /// As it was asked for.
+        port: u16,
+    },
+    /// The address cannot be listened on.
+    #[error("cannot listen on {host}, port {port}: {reason}; choose with --host and --port")]
+    Listen {
+        /// As it was asked for.
+        host: String,
+        /// As it was asked for.
+        port: u16,
+        /// What the system says.
+        reason: io::Error,
+    },
+    /// `schema --check` found another text than the code's.
+    #[error(
+        "{} is stale, first in line {line}; write it anew with `roster schema > {}`",
+        path.display(), path.display()
+    )]
+    StaleSchema {
+        /// The file that was compared.
+        path: PathBuf,
+        /// Counted from 1.
+        line: usize,
+    },
+    /// `schema --check` could not read the file.
+    #[error("cannot read {}: {reason}; write it with `roster schema > {}`", path.display(), path.display())]
+    UnreadableSchema {
+        /// The file that was asked for.
+        path: PathBuf,
+        /// What the system says.
+        reason: io::Error,
+    },
+    /// The system gives no signals, no threads, no directory for temporary files.
+    #[error("cannot {what}: {reason}")]
+    System {
+        /// What was tried.
+        what: &'static str,
+        /// What the system says.
+        reason: io::Error,
+    },
+    /// A second signal came while the first was being obeyed.
+    #[error("stopped at once by a second signal; requests may have been cut off")]
+    Forced,
+}
+
+impl From<DbErr> for Error {
+    fn from(error: DbErr) -> Self {
+        Self::Database(error.into())
+    }
+}
+
+/// What a database or its driver says, without the layers it came through.
+#[derive(Debug)]
+pub struct Reason(String);
+
+impl fmt::Display for Reason {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl error::Error for Reason {}
+
+impl From<DbErr> for Reason {
+    fn from(error: DbErr) -> Self {
+        match &error {
+            DbErr::Conn(RuntimeErr::SqlxError(sqlx))
+            | DbErr::Exec(RuntimeErr::SqlxError(sqlx))
+            | DbErr::Query(RuntimeErr::SqlxError(sqlx)) => Self::from(&**sqlx),
+            DbErr::Custom(text) | DbErr::Migration(text) => Self::one_line(text),
+            _ => Self::one_line(&error.to_string()),
+        }
+    }
+}
+
+impl From<&SqlxError> for Reason {
+    fn from(error: &SqlxError) -> Self {
+        match error {
+            SqlxError::Database(error) => Self::one_line(error.message()),
+            SqlxError::Io(error) => Self::one_line(&error.to_string()),
+            SqlxError::Configuration(error) => Self::one_line(&error.to_string()),
+            _ => Self::one_line(&error.to_string()),
+        }
+    }
+}
+
+impl Reason {
+    /// For an error that is not the database's.
+    pub fn new(text: &str) -> Self {
+        Self::one_line(text)
+    }
+
+    fn one_line(text: &str) -> Self {
+        Self(text.split_whitespace().collect::<Vec<_>>().join(" "))
+    }
+}

@@ -1,0 +1,43 @@
+//! What a supervisor asks: is the process alive, may it get requests.
+
+use std::time::Duration;
+
+use axum::{Router, http::StatusCode, routing::get};
+use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
+use tokio::time::timeout;
+
+use crate::shutdown::Shutdown;
+
+/// A database that takes longer for nothing is as good as absent.
+const DATABASE: Duration = Duration::from_secs(1);
+
+/// `/health/live` and `/health/ready`.
+pub fn routes(reader: DatabaseConnection, shutdown: Shutdown) -> Router {
+    let ready = async move || {
+        // Before the database: a load balancer shall look elsewhere from the first moment on.
+        if shutdown.has_begun() {
+            return (StatusCode::SERVICE_UNAVAILABLE, "shutting down\n");
+        }
+        match timeout(DATABASE, select_1(&reader)).await {
+            Ok(true) => (StatusCode::OK, "ready\n"),
+            _ => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "the database does not answer\n",
+            ),
+        }
+    };
+    Router::new()
+        .route("/health/live", get(async || "alive\n"))
+        .route("/health/ready", get(ready))
+}
+
+async fn select_1(reader: &DatabaseConnection) -> bool {
+    let statement = Statement::from_string(reader.get_database_backend(), "SELECT 1");
+    match reader.query_one_raw(statement).await {
+        Ok(row) => row.is_some(),
+        Err(error) => {
+            tracing::warn!("not ready: {}", crate::error::Reason::from(error));
+            false
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! The program `roster`: demo · serve · migrate · seed · schema.
+
+use std::{
+    fs,
+    io::{self, IsTerminal, Write},
+    path::Path,
+    process::ExitCode,
+    time::Instant,
+};
+
+use clap::Parser;
+use server::{
+    Error,
+    config::{Cli, Command, DatabaseSettings, MigrateStep, SeedCounts, Settings},
+    database::{self, Purpose},
+    http, migrate,
+    seed::{self, Company},
+    shutdown::Shutdown,
+};
+use tracing_subscriber::EnvFilter;
+
+/// Many small allocations for each request: worth 10 to 20 percent.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// What is logged unless `RUST_LOG` says otherwise. SQLx would name an unknown parameter of a
+/// `DATABASE_URL` with its value, which may be a misspelled password.
+const LOG: &str = "info,sea_orm_migration=warn,sqlx=warn,sqlx_postgres::options::parse=off";
+
+/// A second line of defence behind the limits on nesting.
+const STACK: usize = 8 << 20;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOG));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
+        .log_internal_errors(false)
+        .init();
+    match run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Nobody may be there to read it any more.
+            let _ = writeln!(io::stderr(), "error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<(), Error> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_stack_size(STACK)
+        .build()
+        .map_err(|reason| Error::System {
+            what: "start threads",
+            reason,
+        })?;
+    let outcome = runtime.block_on(async {
+        match cli.command {
+            Command::Demo(settings) => demo(settings).await,
+            Command::Serve {
+                database,
+                settings,
+                migrate,
+            } => serve(database, settings, migrate).await,
+            Command::Migrate { database, step } => migrate(database, step).await,
+            Command::Seed {
+                database,
+                reset,
+                counts,
+            } => seed(database, reset, counts).await,
+            Command::Schema { check: None } => schema(),
+            Command::Schema { check: Some(path) } => check_schema(&path),
+        }
+    });
+    // A request that computes for ever must not keep the process.
+    runtime.shutdown_background();
+    outcome
+}
+
+async fn demo(settings: Settings) -> Result<(), Error> {
+    let shutdown = Shutdown::on_signals()?;
+    let listener = http::listen(&settings).await?;
+    let directory = tempfile::Builder::new()
+        .prefix("roster-demo-")
+        .tempdir()
+        .map_err(|reason| Error::System {
+            what: "make a temporary directory",
+            reason,
+        })?;
+    let temporary = DatabaseSettings::sqlite(&directory.path().join("roster.db"));
+    let database = migrate::open_migrated(&temporary, Purpose::Serve, true).await?;
+    seed::fill(&database, Company::Lesson, false).await?;
+
+    let url = http::url(&listener)?;
+    say(&format!(
+        "\
+Roster is running, with the lesson's company in a temporary database.
+
+  In your browser    {url}/
+  For programs       {url}/graphql
+
+Ask who works with Tristan Tal, on which projects:
+
+  curl {url}/graphql -H 'content-type: application/json' \\
+    -d '{{\"query\":\"{{ employee(id: \\\"emp_2\\\") {{ name projects {{ nodes {{ title employees {{ nodes {{ name }} }} }} }} }} }}\"}}'
+
+Ctrl-C ends it and deletes the database."
+    ))?;
+
+    let router = http::router(api::Roster::new(database.clone()), &database, &shutdown);
+    let served = http::serve(listener, router, shutdown).await;
+    database::close(&database).await;
+    served
+}
+
+async fn serve(database: DatabaseSettings, settings: Settings, migrate: bool) -> Result<(), Error> {
+    let shutdown = Shutdown::on_signals()?;
+    let listener = http::listen(&settings).await?;
+    let database = tokio::select! {
+        database = migrate::open_migrated(&database, Purpose::Serve, migrate) => database?,
+        // Whoever ends a server that waits for its database does not want to wait for it too.
+        () = shutdown.begun() => return Ok(()),
+    };
+    let router = http::router(api::Roster::new(database.clone()), &database, &shutdown);
+    tracing::info!(
+        "serving {} at {url}/graphql, to be tried in a browser at {url}/",
+        database.reader.get_database_backend().as_str(),
+        url = http::url(&listener)?,
+    );
+    let served = http::serve(listener, router, shutdown).await;
+    database::close(&database).await;
+    served
+}
+
+async fn migrate(database: DatabaseSettings, step: MigrateStep) -> Result<(), Error> {
+    let database = database::open(&database, Purpose::Maintain).await?;
+    match step {
+        MigrateStep::Up => {
+            migrate::up(&database).await?;
+        }
+        MigrateStep::Down { steps } => migrate::down(&database, steps).await?,
+        MigrateStep::Fresh => migrate::fresh(&database).await?,
+        MigrateStep::Status => {}
+    }
+    for (name, applied) in migrate::status(&database.writer).await? {
+        say(&format!(
+            "{}  {name}",
+            if applied { "applied" } else { "pending" }
+        ))?;
+    }
+    database::close(&database).await;
+    Ok(())
+}
+
+async fn seed(database: DatabaseSettings, reset: bool, counts: SeedCounts) -> Result<(), Error> {
+    let start = Instant::now();
+    let company = Company::of(counts)?;
+    let database = migrate::open_migrated(&database, Purpose::Maintain, false).await?;
+    let made = seed::fill(&database, company, reset).await?;
+    database::close(&database).await;
+    say(&format!(
+        "Made {made} in {:.1} s.\nNext: `roster serve`, then http://127.0.0.1:8000/ in your browser.",
+        start.elapsed().as_secs_f64()
+    ))
+}
+
+fn schema() -> Result<(), Error> {
+    say(api::sdl().trim_end())
+}
+
+fn check_schema(path: &Path) -> Result<(), Error> {
+    let file = fs::read_to_string(path).map_err(|reason| Error::UnreadableSchema {
+        path: path.to_owned(),
+        reason,
+    })?;
+    let schema = api::sdl();
+    let mut ours = schema.trim_end().lines();
+    let mut theirs = file.trim_end().lines();
+    let mut line = 1;
+    loop {
+        match (ours.next(), theirs.next()) {
+            (None, None) => return Ok(()),
+            (our, their) if our == their => line += 1,
+            _ => {
+                return Err(Error::StaleSchema {
+                    path: path.to_owned(),
+                    line,
+                });
+            }
+        }
+    }
+}
+
+/// Writes for the user or the next program. A reader who has gone away has seen enough.
+fn say(text: &str) -> Result<(), Error> {
+    let mut stdout = io::stdout().lock();
+    match writeln!(stdout, "{text}").and_then(|()| stdout.flush()) {
+        Err(reason) if reason.kind() != io::ErrorKind::BrokenPipe => Err(Error::System {
+            what: "write the output",
+            reason,
+        }),
+        _ => Ok(()),
+    }
+}

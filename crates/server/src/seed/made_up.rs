@@ -1,0 +1,639 @@
+//! A company of any size: the same numbers give the same rows, on every machine and either database.
+//!
+//! Every table has a sequence of random numbers to itself, so that more meetings do not change who
+//! works on what. What the tables forbid cannot come out: a team or an audience takes a person who
+//! is not in it yet ([`Crowd`]), and who comes back to a project does so in another role or later.
+
+use chrono::{Datelike, TimeDelta, Weekday};
+use entity::{assignment, employee, employee_meeting, meeting, project};
+
+use super::{
+    Counts,
+    lesson::{at, day},
+    random::Random,
+};
+use crate::{config::SeedCounts, error::Error};
+
+/// How many people a large project has.
+const TEAM: u64 = 200;
+
+/// One project of so many is large.
+const LARGE: u64 = 50;
+
+/// So often may one person be assigned to one project, which fills some eight years.
+const STINTS: u64 = 100;
+
+/// The first of so many people is busy: three times as likely to be chosen as another.
+const BUSY: u64 = 10;
+
+/// The missing numbers follow from the others; what cannot be is refused.
+pub(super) fn complete(given: SeedCounts) -> Result<Counts, Error> {
+    let employees = given.employees.map_or(10_000, u64::from);
+    let projects = given.projects.map_or(2_000, u64::from);
+    let meetings = given.meetings.map_or(5_000, u64::from);
+    let seats = employees.saturating_mul(meetings);
+    let stints = employees.saturating_mul(projects).saturating_mul(STINTS);
+    let counts = Counts {
+        employees,
+        projects,
+        assignments: given
+            .assignments
+            .map_or((5 * employees).min(stints), u64::from),
+        meetings,
+        attendances: given
+            .attendances
+            .map_or((4 * employees).min(seats), u64::from),
+    };
+    if counts.attendances > seats {
+        return Err(Error::Impossible(format!(
+            "{employees} employees at {meetings} meetings are at most {seats} attendances, not {}",
+            counts.attendances
+        )));
+    }
+    if counts.assignments > stints {
+        return Err(Error::Impossible(format!(
+            "{employees} employees on {projects} projects, each at most {STINTS} times, are at \
+             most {stints} assignments, not {}",
+            counts.assignments
+        )));
+    }
+    Ok(counts)
+}
+
+pub(super) fn employees(counts: Counts) -> impl Iterator<Item = employee::Model> + Send {
+    let mut random = Random::new(1);
+    ids(counts.employees).map(move |id| employee::Model {
+        id,
+        name: format!("{} {}", random.pick(FIRST_NAMES), random.pick(LAST_NAMES)),
+        hire_date: day(2005, 1, 1) + TimeDelta::days(random.below(20 * 365) as i64),
+        version: 1,
+    })
+}
+
+pub(super) fn meetings(counts: Counts) -> impl Iterator<Item = meeting::Model> + Send {
+    let mut random = Random::new(2);
+    ids(counts.meetings).map(move |id| {
+        let date = day(2022, 1, 3) + TimeDelta::days(random.below(4 * 365) as i64);
+        let workday = match date.weekday() {
+            Weekday::Sat | Weekday::Sun => date + TimeDelta::days(2),
+            _ => date,
+        };
+        let (hour, quarter) = (8 + random.below(10), random.below(4));
+        meeting::Model {
+            id,
+            topic: format!("{} {}", random.pick(SUBJECTS), random.pick(OCCASIONS)),
+            scheduled_time: at(workday, hour as i64, 15 * quarter as i64),
+            location: (!random.one_in(6)).then(|| {
+                let building = random.pick(&["A", "B", "C", "D"]);
+                format!("Building {building}, Room {}", 101 + random.below(400))
+            }),
+            version: 1,
+        }
+    })
+}
+
+pub(super) fn projects(counts: Counts) -> impl Iterator<Item = project::Model> + Send {
+    let mut random = Random::new(3);
+    ids(counts.projects).map(move |id| project::Model {
+        id,
+        title: format!("{} {}", random.pick(CODE_NAMES), random.pick(PRODUCTS)),
+        budget: (!random.one_in(8)).then(|| 10_000 + 2_500 * random.below(800) as i64),
+        version: 1,
+    })
+}
+
+pub(super) fn assignments(counts: Counts) -> impl Iterator<Item = assignment::Model> + Send {
+    let mut random = Random::new(4);
+    let mut crowd = Crowd::new(counts.employees);
+    let team = TEAM.min(counts.employees);
+    let mut large = large_projects(counts, team);
+    let mut left = counts.projects - large;
+    let mut rest = counts.assignments - large * team;
+    let most = counts.employees.saturating_mul(STINTS);
+
+    let stints = (1..=counts.projects).flat_map(move |project| {
+        crowd.clear();
+        if large > 0 && project % LARGE == 1 {
+            large -= 1;
+            return staff(&mut random, &mut crowd, project, team, false);
+        }
+        let size = random.share(rest, left, most);
+        rest -= size;
+        left -= 1;
+        staff(&mut random, &mut crowd, project, size, true)
+    });
+    ids(counts.assignments).zip(stints).map(|(id, mut stint)| {
+        stint.id = id;
+        stint
+    })
+}
+
+pub(super) fn attendances(counts: Counts) -> impl Iterator<Item = employee_meeting::Model> + Send {
+    let mut random = Random::new(5);
+    let mut crowd = Crowd::new(counts.employees);
+    let mut rest = counts.attendances;
+    (1..=counts.meetings).flat_map(move |meeting| {
+        crowd.clear();
+        let size = random.share(rest, counts.meetings - meeting + 1, counts.employees);
+        rest -= size;
+        let audience: Vec<_> = (0..size)
+            .filter_map(|_| crowd.take(&mut random))
+            .map(|employee| employee_meeting::Model {
+                employee_id: employee as i64,
+                meeting_id: meeting as i64,
+            })
+            .collect();
+        audience
+    })
+}
+
+/// How many projects are large: not so many that little is left for the others, and not all.
+fn large_projects(counts: Counts, team: u64) -> u64 {
+    if team == 0 {
+        return 0;
+    }
+    let large = counts
+        .projects
+        .div_ceil(LARGE)
+        .min(counts.projects.saturating_sub(1))
+        .min(counts.assignments / 2 / team);
+    let others = counts.projects - large;
+    let room = others
+        .saturating_mul(counts.employees)
+        .saturating_mul(STINTS);
+    if counts.assignments - large * team > room {
+        return 0;
+    }
+    large
+}
+
+/// What one person does on one project.
+struct Place {
+    employee: u64,
+    role: u64,
+    start: chrono::DateTime<chrono::Utc>,
+    stints: u64,
+}
+
+/// The assignments of one project; some people, or all when everybody is on it, come back.
+fn staff(
+    random: &mut Random,
+    crowd: &mut Crowd,
+    project: u64,
+    size: u64,
+    some_come_back: bool,
+) -> Vec<assignment::Model> {
+    let begin = day(2016, 1, 1) + TimeDelta::days(random.below(3_300) as i64);
+    let mut places: Vec<Place> = Vec::new();
+    let mut stints = Vec::new();
+    for nth in 0..size {
+        let returns = some_come_back && !places.is_empty() && random.one_in(25);
+        let newcomer = if returns { None } else { crowd.take(random) };
+        let place = match newcomer {
+            Some(employee) => {
+                places.push(Place {
+                    employee,
+                    role: random.below(ROLES.len() as u64),
+                    start: at(begin + TimeDelta::days(random.below(400) as i64), 0, 0),
+                    stints: 0,
+                });
+                places.len() as u64 - 1
+            }
+            None if returns => random.below(places.len() as u64),
+            None => nth % places.len() as u64,
+        };
+        stints.push(stint(random, project, &mut places[place as usize]));
+    }
+    stints
+}
+
+/// The next assignment of a person to a project. Only the first may lack role or start; of the
+/// others every second has another role, and every other starts later: no two are alike.
+fn stint(random: &mut Random, project: u64, place: &mut Place) -> assignment::Model {
+    let first = place.stints == 0;
+    let role = ROLES[((place.role + place.stints) % ROLES.len() as u64) as usize];
+    let start = place.start + TimeDelta::days(60 * (place.stints / 2) as i64);
+    let end = start + TimeDelta::days(30 + random.below(700) as i64);
+    let (no_role, no_start, no_end) = (random.one_in(12), random.one_in(15), random.one_in(4));
+    place.stints += 1;
+    assignment::Model {
+        id: 0,
+        role: (!(first && no_role)).then(|| role.to_owned()),
+        start_date: (!(first && no_start)).then_some(start),
+        end_date: (!no_end).then_some(end),
+        employee_id: place.employee as i64,
+        project_id: project as i64,
+        version: 1,
+    }
+}
+
+/// All employees, and who of them has been taken for the project or meeting at hand.
+struct Crowd {
+    /// For whom each was taken last.
+    taken: Vec<u64>,
+    now: u64,
+    free: u64,
+}
+
+impl Crowd {
+    fn new(employees: u64) -> Self {
+        Self {
+            taken: vec![0; employees as usize],
+            now: 0,
+            free: employees,
+        }
+    }
+
+    /// Everybody may be taken again.
+    fn clear(&mut self) {
+        self.now += 1;
+        self.free = self.taken.len() as u64;
+    }
+
+    /// The id of somebody who was free, while there is anybody.
+    fn take(&mut self, random: &mut Random) -> Option<u64> {
+        if self.free == 0 {
+            return None;
+        }
+        let mut at = self.somebody(random);
+        for _ in 0..8 {
+            if self.is_free(at) {
+                break;
+            }
+            at = self.somebody(random);
+        }
+        // Most are taken: the next who is not.
+        while !self.is_free(at) {
+            at = (at + 1) % self.taken.len();
+        }
+        self.taken[at] = self.now;
+        self.free -= 1;
+        Some(at as u64 + 1)
+    }
+
+    fn is_free(&self, at: usize) -> bool {
+        self.taken[at] != self.now
+    }
+
+    /// The first of each ten has three chances, the others one each.
+    fn somebody(&self, random: &mut Random) -> usize {
+        let tens = (self.taken.len() as u64).div_ceil(BUSY);
+        loop {
+            let chance = random.below(tens * (BUSY + 2));
+            let (ten, chance) = (chance / (BUSY + 2), chance % (BUSY + 2));
+            let at = (ten * BUSY + chance.saturating_sub(2)) as usize;
+            if at < self.taken.len() {
+                return at;
+            }
+        }
+    }
+}
+
+fn ids(count: u64) -> impl Iterator<Item = i64> + Send {
+    1..=count as i64
+}
+
+const FIRST_NAMES: &[&str] = &[
+    "Adaeze",
+    "Agnieszka",
+    "Aiko",
+    "Alejandro",
+    "Amara",
+    "Amélie",
+    "Anders",
+    "Anjali",
+    "Ayşe",
+    "Beatriz",
+    "Björn",
+    "Bronagh",
+    "Chiara",
+    "Chloë",
+    "Daniel",
+    "Đức",
+    "Dilara",
+    "Elif",
+    "Emma",
+    "Esra",
+    "Fatima",
+    "Fen",
+    "François",
+    "Freya",
+    "Gabriela",
+    "Giulia",
+    "Grace",
+    "Hana",
+    "Hiroshi",
+    "Ibrahim",
+    "Ines",
+    "Isla",
+    "Ivan",
+    "Jamal",
+    "James",
+    "Jelena",
+    "Jia",
+    "João",
+    "José",
+    "Karim",
+    "Katarzyna",
+    "Keiko",
+    "Kwame",
+    "Lars",
+    "Laura",
+    "Leila",
+    "Liam",
+    "Linh",
+    "Łukasz",
+    "Maja",
+    "Marek",
+    "María",
+    "Mateo",
+    "Mehmet",
+    "Mei",
+    "Min-jun",
+    "Mohammed",
+    "Nadia",
+    "Ngozi",
+    "Nia",
+    "Noah",
+    "Nour",
+    "Olivia",
+    "Omar",
+    "Oluwaseun",
+    "Øyvind",
+    "Paolo",
+    "Petra",
+    "Priya",
+    "Rahul",
+    "Raúl",
+    "Renée",
+    "Rosa",
+    "Samuel",
+    "Sara",
+    "Sean",
+    "Siobhán",
+    "Sofia",
+    "Søren",
+    "Svetlana",
+    "Tadeáš",
+    "Tamar",
+    "Thabo",
+    "Thomas",
+    "Uri",
+    "Valentina",
+    "Vikram",
+    "Wei",
+    "Yara",
+    "Yuki",
+    "Yusuf",
+    "Zahra",
+    "Zoë",
+    "Žofie",
+];
+
+const LAST_NAMES: &[&str] = &[
+    "Abebe",
+    "Adeyemi",
+    "Ågren",
+    "Almeida",
+    "Andersson",
+    "Bakker",
+    "Becker",
+    "Bianchi",
+    "Brown",
+    "Castillo",
+    "Chen",
+    "Cohen",
+    "Costa",
+    "Dąbrowski",
+    "Das",
+    "Diallo",
+    "Dubois",
+    "Eriksen",
+    "Fernández",
+    "Fischer",
+    "Flores",
+    "García",
+    "Goldberg",
+    "Gonçalves",
+    "Guðmundsdóttir",
+    "Gupta",
+    "Haddad",
+    "Hansen",
+    "Horvat",
+    "Ito",
+    "Ivanov",
+    "Jansen",
+    "Jensen",
+    "Johnson",
+    "Kamara",
+    "Kaya",
+    "Khan",
+    "Kim",
+    "Kobayashi",
+    "Kovács",
+    "Kowalska",
+    "Lee",
+    "Lefèvre",
+    "Li",
+    "Lindqvist",
+    "López",
+    "Mbeki",
+    "Mehta",
+    "Meyer",
+    "Moreau",
+    "Müller",
+    "Murphy",
+    "Nakamura",
+    "Nguyễn",
+    "Novák",
+    "O'Brien",
+    "Okafor",
+    "Okonkwo",
+    "Olsen",
+    "Özdemir",
+    "Park",
+    "Patel",
+    "Pereira",
+    "Petrović",
+    "Popescu",
+    "Rahman",
+    "Rao",
+    "Ricci",
+    "Rossi",
+    "Sánchez",
+    "Santos",
+    "Sato",
+    "Schäfer",
+    "Schmidt",
+    "Sharma",
+    "Silva",
+    "Singh",
+    "Smith",
+    "Sørensen",
+    "Suzuki",
+    "Svoboda",
+    "Tanaka",
+    "Taylor",
+    "Torres",
+    "Traoré",
+    "Tremblay",
+    "Tshabalala",
+    "van Dijk",
+    "Virtanen",
+    "Walker",
+    "Wang",
+    "Watanabe",
+    "Weiß",
+    "Williams",
+    "Wójcik",
+    "Yamamoto",
+    "Yılmaz",
+    "Zhang",
+    "Zhou",
+    "Ziegler",
+];
+
+const ROLES: &[&str] = &[
+    "Project manager",
+    "Product owner",
+    "Business analyst",
+    "Solution architect",
+    "Team lead",
+    "Backend programmer",
+    "Frontend programmer",
+    "Flask programmer",
+    "React programmer",
+    "Rust programmer",
+    "Mobile programmer",
+    "Database administrator",
+    "Data engineer",
+    "Data scientist",
+    "DevOps engineer",
+    "Security engineer",
+    "UX designer",
+    "UX researcher",
+    "Test engineer",
+    "Technical writer",
+    "Trainer",
+    "Consultant",
+];
+
+const CODE_NAMES: &[&str] = &[
+    "Albatross",
+    "Amber",
+    "Atlas",
+    "Aurora",
+    "Basalt",
+    "Beacon",
+    "Birch",
+    "Borealis",
+    "Cedar",
+    "Cobalt",
+    "Compass",
+    "Condor",
+    "Delta",
+    "Ember",
+    "Falcon",
+    "Fjord",
+    "Gamma",
+    "Granite",
+    "Harbour",
+    "Heron",
+    "Indigo",
+    "Juniper",
+    "Kestrel",
+    "Lagoon",
+    "Larch",
+    "Lumen",
+    "Magnet",
+    "Meridian",
+    "Nimbus",
+    "Nordstjärnan",
+    "Obsidian",
+    "Orchid",
+    "Osprey",
+    "Papaya",
+    "Pelican",
+    "Quartz",
+    "Río",
+    "Saffron",
+    "Sequoia",
+    "Tundra",
+    "Umbra",
+    "Vega",
+    "Willow",
+    "Zephyr",
+];
+
+const PRODUCTS: &[&str] = &[
+    "Flask server",
+    "React UI",
+    "mobile app",
+    "data warehouse",
+    "billing rework",
+    "search",
+    "customer portal",
+    "payment gateway",
+    "reporting",
+    "identity provider",
+    "cloud migration",
+    "design system",
+    "recommendation engine",
+    "inventory",
+    "booking platform",
+    "API gateway",
+    "archive",
+    "monitoring",
+    "field service app",
+    "partner API",
+    "intranet",
+    "fraud detection",
+    "data lake",
+    "self-service checkout",
+    "accessibility audit",
+    "load test",
+    "pilot",
+    "café POS",
+];
+
+const SUBJECTS: &[&str] = &[
+    "Software Engineering",
+    "Github Issues",
+    "Product",
+    "Architecture",
+    "Design",
+    "Platform",
+    "Security",
+    "Data",
+    "Customer Success",
+    "Hiring",
+    "Budget",
+    "Roadmap",
+    "Incident",
+    "Quality",
+    "Release",
+    "Onboarding",
+    "Sales",
+    "Legal",
+    "Café Kitchen",
+    "Accessibility",
+];
+
+const OCCASIONS: &[&str] = &[
+    "Weekly Update",
+    "Brainstorming",
+    "Review",
+    "Retrospective",
+    "Planning",
+    "Workshop",
+    "Stand-up",
+    "All Hands",
+    "Demo",
+    "Deep Dive",
+    "Kick-off",
+    "Training",
+    "Office Hours",
+    "Post-mortem",
+    "Q&A",
+    "Breakfast",
+];

@@ -1,0 +1,355 @@
+//! The app under test: a server in this process on a fresh database, and ways to ask it things.
+
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, AtomicUsize, Ordering},
+    },
+    thread,
+};
+
+use chrono::{DateTime, NaiveDate, Utc};
+use entity::{assignment, employee, employee_meeting, meeting, project};
+use migration::{Migrator, MigratorTrait};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ConnectionTrait, Database, DatabaseConnection, EntityTrait,
+};
+use serde_json::{Value, json};
+use server::{
+    config::DatabaseSettings,
+    database::{self, Purpose},
+    http,
+    seed::{self, Company},
+    shutdown::Shutdown,
+};
+use tempfile::TempDir;
+use tokio::{net::TcpListener, sync::OnceCell};
+
+/// An empty database of each kind.
+pub async fn databases() -> Vec<TestDatabase> {
+    let mut databases = vec![TestDatabase::sqlite().await];
+    if let Ok(url) = std::env::var("TEST_DATABASE_URL") {
+        databases.push(TestDatabase::postgres(&url, "template0").await);
+    }
+    databases
+}
+
+/// A server on a migrated, empty database of each kind.
+pub async fn apps() -> Vec<TestApp> {
+    let sqlite = TestDatabase::sqlite().await;
+    Migrator::up(sqlite.connection(), None).await.unwrap();
+    let mut apps = vec![TestApp::start(sqlite).await];
+    if let Ok(url) = std::env::var("TEST_DATABASE_URL") {
+        let database = TestDatabase::postgres(&url, migrated_template(&url).await).await;
+        apps.push(TestApp::start(database).await);
+    }
+    apps
+}
+
+/// A server on the lesson's data, on a database of each kind.
+pub async fn lessons() -> Vec<TestApp> {
+    let apps = apps().await;
+    for app in &apps {
+        seed::fill(&app.database.database, Company::Lesson, false)
+            .await
+            .unwrap();
+    }
+    apps
+}
+
+/// Migrating takes longer than copying, so it is done once for all tests of the process.
+async fn migrated_template(url: &str) -> &'static str {
+    static TEMPLATE: OnceCell<(TestDatabase, &'static str)> = OnceCell::const_new();
+    let (_, name) = TEMPLATE
+        .get_or_init(|| async {
+            let database = TestDatabase::postgres(url, "template0").await;
+            let connection = Database::connect(&database.url).await.unwrap();
+            Migrator::up(&connection, None).await.unwrap();
+            // A database that is connected to cannot be copied.
+            connection.close().await.unwrap();
+            database.database.reader.clone().close().await.unwrap();
+            let name = database.url.rsplit_once('/').unwrap().1.to_owned();
+            (database, &*name.leak())
+        })
+        .await;
+    name
+}
+
+/// A database that is gone after the test.
+pub struct TestDatabase {
+    url: String,
+    database: api::Database,
+    statements: Arc<AtomicUsize>,
+    _directory: Option<TempDir>,
+    admin_url: Option<String>,
+}
+
+impl TestDatabase {
+    async fn sqlite() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let path: PathBuf = directory.path().join("roster.db");
+        Self::open(
+            DatabaseSettings::sqlite(&path).database_url,
+            Some(directory),
+            None,
+        )
+        .await
+    }
+
+    async fn postgres(admin_url: &str, template: &str) -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("roster_test_{}_{number}", std::process::id());
+        let admin = Database::connect(admin_url)
+            .await
+            .unwrap_or_else(|error| panic!("TEST_DATABASE_URL is set but not reachable: {error}"));
+        let create = format!("CREATE DATABASE {name} ENCODING 'UTF8' TEMPLATE {template}");
+        admin.execute_unprepared(&create).await.unwrap();
+        admin.close().await.unwrap();
+        let (server, _) = admin_url.rsplit_once('/').unwrap();
+        Self::open(format!("{server}/{name}"), None, Some(admin_url.to_owned())).await
+    }
+
+    async fn open(url: String, directory: Option<TempDir>, admin_url: Option<String>) -> Self {
+        let settings = DatabaseSettings {
+            database_url: url.clone(),
+            database_wait: 0,
+        };
+        let mut database = database::open(&settings, Purpose::Serve).await.unwrap();
+        let statements = Arc::new(AtomicUsize::default());
+        let counter = statements.clone();
+        database.reader.set_metric_callback(move |_| {
+            counter.fetch_add(1, Ordering::Relaxed);
+        });
+        Self {
+            url,
+            database,
+            statements,
+            _directory: directory,
+            admin_url,
+        }
+    }
+
+    /// A connection for what the test does itself; its statements are not counted.
+    pub fn connection(&self) -> &DatabaseConnection {
+        &self.database.writer
+    }
+
+    /// `sqlite` or `postgres`, for messages.
+    pub fn name(&self) -> &'static str {
+        if self.admin_url.is_some() {
+            "postgres"
+        } else {
+            "sqlite"
+        }
+    }
+
+    /// How the program would be told of it.
+    pub fn settings(&self) -> DatabaseSettings {
+        DatabaseSettings {
+            database_url: self.url.clone(),
+            database_wait: 0,
+        }
+    }
+}
+
+impl Drop for TestDatabase {
+    fn drop(&mut self) {
+        let Some(admin_url) = self.admin_url.clone() else {
+            return;
+        };
+        let name = self
+            .url
+            .rsplit_once('/')
+            .map(|(_, name)| name.to_owned())
+            .unwrap_or_default();
+        // Dropping is not async, and the test's own runtime must not be blocked on itself.
+        let dropped = thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
+            runtime.block_on(async move {
+                let admin = Database::connect(admin_url).await.unwrap();
+                let drop = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
+                admin.execute_unprepared(&drop).await.unwrap();
+            });
+        });
+        dropped.join().ok();
+    }
+}
+
+/// A running server.
+pub struct TestApp {
+    pub url: String,
+    pub database: TestDatabase,
+    client: reqwest::Client,
+    shutdown: Shutdown,
+}
+
+impl TestApp {
+    async fn start(database: TestDatabase) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = http::url(&listener).unwrap();
+        let shutdown = Shutdown::new();
+        let roster = api::Roster::new(database.database.clone());
+        let router = http::router(roster, &database.database, &shutdown);
+        tokio::spawn(http::serve(listener, router, shutdown.clone()));
+        Self {
+            url,
+            database,
+            client: reqwest::Client::new(),
+            shutdown,
+        }
+    }
+
+    pub fn name(&self) -> &'static str {
+        self.database.name()
+    }
+
+    pub fn db(&self) -> &DatabaseConnection {
+        self.database.connection()
+    }
+
+    /// The whole answer to an operation, errors and all.
+    pub async fn answer(&self, query: &str, variables: Value) -> Value {
+        let body = json!({ "query": query, "variables": variables }).to_string();
+        let request = self.client.post(format!("{}/graphql", self.url));
+        let response = request
+            .header("content-type", "application/json")
+            .body(body)
+            .send()
+            .await;
+        serde_json::from_str(&response.unwrap().text().await.unwrap()).unwrap()
+    }
+
+    /// The data of an operation that must go well.
+    pub async fn query(&self, query: &str) -> Value {
+        self.query_with(query, json!({})).await
+    }
+
+    /// The data of an operation with variables that must go well.
+    pub async fn query_with(&self, query: &str, variables: Value) -> Value {
+        let mut answer = self.answer(query, variables).await;
+        assert_eq!(answer.get("errors"), None, "{}: {query}", self.name());
+        answer["data"].take()
+    }
+
+    /// The errors of an operation that must fail.
+    pub async fn errors(&self, query: &str) -> Vec<Value> {
+        let mut answer = self.answer(query, json!({})).await;
+        match answer["errors"].take() {
+            Value::Array(errors) => errors,
+            _ => panic!("{}: no errors but {answer} for {query}", self.name()),
+        }
+    }
+
+    /// The data of an operation, and how many statements it took.
+    pub async fn counted(&self, query: &str) -> (Value, usize) {
+        self.database.statements.store(0, Ordering::SeqCst);
+        let data = self.query(query).await;
+        (data, self.database.statements.load(Ordering::SeqCst))
+    }
+
+    /// A page or a probe, by GET.
+    pub async fn get(&self, path: &str) -> reqwest::Response {
+        self.client
+            .get(format!("{}{path}", self.url))
+            .send()
+            .await
+            .unwrap()
+    }
+}
+
+impl Drop for TestApp {
+    fn drop(&mut self) {
+        self.shutdown.begin();
+    }
+}
+
+/// Rows for tests, by what they must say and no more.
+impl TestApp {
+    pub async fn employee(&self, name: &str) -> i64 {
+        self.hired(name, "2020-01-01").await
+    }
+
+    pub async fn hired(&self, name: &str, date: &str) -> i64 {
+        let row = employee::ActiveModel {
+            name: Set(name.to_owned()),
+            hire_date: Set(day(date)),
+            ..Default::default()
+        };
+        row.insert(self.db()).await.unwrap().id
+    }
+
+    pub async fn project(&self, title: &str, budget: Option<i64>) -> i64 {
+        let row = project::ActiveModel {
+            title: Set(title.to_owned()),
+            budget: Set(budget),
+            ..Default::default()
+        };
+        row.insert(self.db()).await.unwrap().id
+    }
+
+    pub async fn meeting(&self, topic: &str, at: &str) -> i64 {
+        let row = meeting::ActiveModel {
+            topic: Set(topic.to_owned()),
+            scheduled_time: Set(time(at)),
+            ..Default::default()
+        };
+        row.insert(self.db()).await.unwrap().id
+    }
+
+    pub async fn attends(&self, employee_id: i64, meeting_id: i64) {
+        let row = employee_meeting::ActiveModel {
+            employee_id: Set(employee_id),
+            meeting_id: Set(meeting_id),
+        };
+        row.insert(self.db()).await.unwrap();
+    }
+
+    pub async fn assignment(&self, employee_id: i64, project_id: i64) -> i64 {
+        self.stint(employee_id, project_id, None, None, None).await
+    }
+
+    pub async fn stint(
+        &self,
+        employee_id: i64,
+        project_id: i64,
+        role: Option<&str>,
+        start: Option<&str>,
+        end: Option<&str>,
+    ) -> i64 {
+        let row = assignment::ActiveModel {
+            role: Set(role.map(str::to_owned)),
+            start_date: Set(start.map(time)),
+            end_date: Set(end.map(time)),
+            employee_id: Set(employee_id),
+            project_id: Set(project_id),
+            ..Default::default()
+        };
+        row.insert(self.db()).await.unwrap().id
+    }
+
+    /// Many rows at once.
+    pub async fn insert_many<A>(&self, rows: Vec<A>)
+    where
+        A: ActiveModelTrait + Send,
+    {
+        for chunk in rows.chunks(500) {
+            A::Entity::insert_many(chunk.to_vec())
+                .exec(self.db())
+                .await
+                .unwrap();
+        }
+    }
+}
+
+pub fn day(text: &str) -> NaiveDate {
+    text.parse().unwrap()
+}
+
+pub fn time(text: &str) -> DateTime<Utc> {
+    text.parse().unwrap()
+}

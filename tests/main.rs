@@ -1,0 +1,7 @@
+//! The tests of the whole: one binary, speaking HTTP (or SQL, where tables are the subject).
+//!
+//! SQLite always; PostgreSQL too when `TEST_DATABASE_URL` is set, and then it must be reachable.
+
+mod app;
+mod schema;
+mod walk;
