@@ -3,5 +3,6 @@
 //! SQLite always; PostgreSQL too when `TEST_DATABASE_URL` is set, and then it must be reachable.
 
 mod app;
+mod contract;
 mod schema;
 mod walk;

@@ -647,19 +647,50 @@ impl Link {
     /// The rows of `E`'s table that are linked to the parent: distinct by construction. `through`
     /// is a condition on the link's own table.
     pub fn others_of(&self, parent: Expr, through: Condition) -> Condition {
-        let this_parent = Expr::col(self.parent.clone()).eq(parent);
         match &self.through {
-            None => Condition::all().add(this_parent).add(through),
+            None => Condition::all()
+                .add(Expr::col(self.parent.clone()).eq(parent))
+                .add(through),
             Some((_, key)) => {
-                let links = Query::select()
-                    .column(self.other.clone())
-                    .from(self.table.clone())
-                    .and_where(this_parent)
-                    .cond_where(through)
-                    .take();
-                Condition::all().add(Expr::col(key.clone()).in_subquery(links))
+                let linked = self.keys_linked_to(parent, through);
+                Condition::all().add(Expr::col(key.clone()).in_subquery(linked))
             }
         }
+    }
+
+    /// The keys of what is linked to the parent, once for each link.
+    pub fn keys_linked_to(&self, parent: Expr, through: Condition) -> SelectStatement {
+        Query::select()
+            .column(self.other.clone())
+            .from(self.table.clone())
+            .and_where(Expr::col(self.parent.clone()).eq(parent))
+            .cond_where(through)
+            .take()
+    }
+
+    /// The keys of the parents that are linked to something that `parent` is linked to, `parent`
+    /// among them. `through` holds for both links.
+    pub fn parents_sharing_with(&self, parent: Expr, through: Condition) -> SelectStatement {
+        let shared = self.keys_linked_to(parent, through.clone());
+        Query::select()
+            .column(self.parent.clone())
+            .from(self.table.clone())
+            .and_where(Expr::col(self.other.clone()).in_subquery(shared))
+            .cond_where(through)
+            .take()
+    }
+
+    /// How many distinct things both parents are linked to.
+    pub fn count_shared(&self, one: Expr, other: Expr, through: Condition) -> Expr {
+        let shared = self.keys_linked_to(one, through.clone());
+        let select = Query::select()
+            .expr(Func::count_distinct(Expr::col(self.other.clone())))
+            .from(self.table.clone())
+            .and_where(Expr::col(self.parent.clone()).eq(other))
+            .and_where(Expr::col(self.other.clone()).in_subquery(shared))
+            .cond_where(through)
+            .take();
+        Expr::from(select)
     }
 
     /// The keys of the parents that are linked to a row of `E` for which the condition holds.

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | [`schema`] | the root, and [`Roster`], through which every operation runs |
 //! | [`employee`], [`meeting`], [`project`], [`assignment`] | all that GraphQL says about one entity: type, connection and edge, filter, order |
+//! | [`colleague`], [`overlap`] | what two hops away is shared; what coincides in one person's time |
 //! | [`batch`] | many lookups become one statement: the driver and its lots |
 //! | [`rows`] | how keys and rows travel, on both databases |
 //! | [`page`] | Relay paging, and the macros that say a connection once |
@@ -18,6 +19,7 @@
 
 pub mod assignment;
 pub mod batch;
+pub mod colleague;
 pub mod context;
 pub mod employee;
 pub mod error;
@@ -25,6 +27,7 @@ pub mod filter;
 pub mod meeting;
 pub mod nodes;
 pub mod order;
+pub mod overlap;
 pub mod page;
 pub mod project;
 pub mod rows;
