@@ -527,3 +527,18 @@ async fn a_browser_finds_a_playground_and_a_supervisor_finds_the_probes() {
         assert_eq!(by_get.text().await.unwrap(), r#"{"data":{"employees":{"totalCount":4}}}"#);
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_query_of_the_readme_runs() {
+    let queries: Vec<_> = include_str!("../README.md")
+        .split("```graphql\n")
+        .skip(1)
+        .map(|block| block.split("```").next().unwrap())
+        .collect();
+    assert!(queries.len() >= 5);
+    for app in lessons().await {
+        for query in &queries {
+            app.query(query).await;
+        }
+    }
+}
