@@ -2,18 +2,18 @@
 
 use std::{future::IntoFuture, io, net::SocketAddr, time::Duration};
 
-use async_graphql::{Executor, Request, http::GraphiQLSource, parser::types::OperationType};
+use async_graphql::{Executor, Request, parser::types::OperationType};
 use async_graphql_axum::{GraphQLRequest, GraphQLResponse};
 use axum::{
     Router,
     extract::State,
     http::{StatusCode, header},
-    response::{Html, IntoResponse, Response},
+    response::{IntoResponse, Response},
     routing::get,
 };
 use tokio::{net::TcpListener, time::sleep};
 
-use crate::{config::Settings, error::Error, health, shutdown::Shutdown};
+use crate::{config::Settings, error::Error, health, playground, shutdown::Shutdown};
 
 /// How long a drain waits for requests, so that the process ends within ten seconds.
 const DRAIN: Duration = Duration::from_secs(9);
@@ -23,13 +23,13 @@ const DRAIN: Duration = Duration::from_secs(9);
 /// | route | answer |
 /// | --- | --- |
 /// | `POST /graphql`, `GET /graphql` | GraphQL; no mutations by GET |
-/// | `GET /` | a page to write queries in |
+/// | `GET /`, `GET /playground/…` | a page to write queries in, see [`playground`] |
 /// | `GET /health/live`, `GET /health/ready` | see [`health`] |
 pub fn router(roster: api::Roster, database: &api::Database, shutdown: &Shutdown) -> Router {
     Router::new()
         .route("/graphql", get(answer_get).post(answer_post))
         .with_state(roster)
-        .route("/", get(playground))
+        .merge(playground::routes())
         .merge(health::routes(database.reader.clone(), shutdown.clone()))
 }
 
@@ -120,13 +120,4 @@ fn is_query(request: &mut Request) -> bool {
         .iter()
         .filter(|(operation, _)| name.is_none() || operation.map(|n| n.as_str()) == name.as_deref())
         .all(|(_, operation)| operation.node.ty == OperationType::Query)
-}
-
-async fn playground() -> Html<String> {
-    Html(
-        GraphiQLSource::build()
-            .endpoint("/graphql")
-            .title("Roster")
-            .finish(),
-    )
 }

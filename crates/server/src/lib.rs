@@ -8,6 +8,7 @@
 //! | [`seed`] | the lesson's company and large made-up ones |
 //! | [`http`] | the routes and the loop that serves them |
 //! | [`health`] | what a supervisor asks: is it alive, may it get requests |
+//! | [`playground`] | the page to write queries in and where it comes from |
 //! | [`shutdown`] | from the first signal to the last answer |
 //! | [`error`] | everything that ends the program, in words for its user |
 //!
@@ -20,6 +21,7 @@ pub mod error;
 pub mod health;
 pub mod http;
 pub mod migrate;
+pub mod playground;
 pub mod seed;
 pub mod shutdown;
 

@@ -1,0 +1,19 @@
+import { defineConfig } from 'vite';
+
+export default defineConfig({
+  // The server answers `/` with the page and `/playground/` with everything it loads.
+  base: '/playground/',
+  build: {
+    // Files of their own instead of `data:` in scripts and styles.
+    assetsInlineLimit: 0,
+    // Monaco is large, whatever one does.
+    chunkSizeWarningLimit: 8000,
+    modulePreload: { polyfill: false },
+    rolldownOptions: {
+      // "use client" says nothing here: there is no server that renders.
+      onwarn: (warning, warn) => warning.code === 'MODULE_LEVEL_DIRECTIVE' || warn(warning),
+    },
+  },
+  worker: { format: 'es' },
+  server: { proxy: { '/graphql': { target: 'http://127.0.0.1:8000', ws: true } } },
+});

@@ -1,0 +1,98 @@
+//! The page to write queries in: GraphiQL out of this program when its bundle was built with it,
+//! else GraphiQL from a CDN.
+
+use async_graphql::http::GraphiQLSource;
+use axum::{
+    Router,
+    extract::Path,
+    http::{HeaderName, StatusCode, header},
+    response::{Html, IntoResponse, Response},
+    routing::get,
+};
+
+/// Every file of the bundle and what is in it; none when it was not built (see `build.rs`).
+static BUNDLE: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/playground.rs"));
+
+/// The page alone, without a word to any other host. Monaco makes empty `<style>` elements to put
+/// rules into by script: the hash is that of the empty text. Fonts and cursors are `data:` in CSS.
+const OWN: &str = "default-src 'none'; script-src 'self'; worker-src 'self'; connect-src 'self'; \
+    style-src 'self' 'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='; \
+    img-src 'self' data:; font-src 'self' data:; \
+    base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// What the page from the CDN needs: inline scripts and styles too.
+const CDN: &str = "default-src 'none'; script-src 'unsafe-inline' data: blob: https://esm.sh; \
+    worker-src blob: https://esm.sh; connect-src 'self' https://esm.sh; \
+    style-src 'unsafe-inline' https://esm.sh; img-src data: https://esm.sh; \
+    font-src data: https://esm.sh; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// `/` and what the page loads.
+pub fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
+    if file("index.html").is_none() {
+        tracing::warn!(
+            "the playground was not built into this program: browsers will load it from esm.sh. \
+             To build it in: `npm ci --prefix crates/server/playground`, \
+             `npm run build --prefix crates/server/playground`, then build and start again"
+        );
+    }
+    Router::new()
+        .route("/", get(page))
+        .route("/playground/{*path}", get(asset))
+}
+
+/// The page itself, also for a browser that comes to the endpoint.
+pub async fn page() -> Response {
+    let (policy, html) = match file("index.html") {
+        Some(html) => (OWN, Html(html).into_response()),
+        None => {
+            let html = GraphiQLSource::build()
+                .endpoint("/graphql")
+                .subscription_endpoint("/graphql")
+                .header("x-cost", "true")
+                .title("Roster")
+                .finish();
+            (CDN, Html(html).into_response())
+        }
+    };
+    let headers = [
+        (header::CONTENT_SECURITY_POLICY, policy),
+        (header::CACHE_CONTROL, "no-store"),
+    ];
+    (headers, COMMON, html).into_response()
+}
+
+async fn asset(Path(path): Path<String>) -> Response {
+    let Some(bytes) = file(&path) else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    let headers = [
+        (header::CONTENT_TYPE, content_type(&path)),
+        // The name of each file under `assets` holds a hash of what is in it.
+        (header::CACHE_CONTROL, "public, max-age=31536000, immutable"),
+        // Of a worker this is what its own script may do, not the page's.
+        (header::CONTENT_SECURITY_POLICY, OWN),
+    ];
+    (headers, COMMON, bytes).into_response()
+}
+
+const COMMON: [(HeaderName, &str); 2] = [
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::REFERRER_POLICY, "no-referrer"),
+];
+
+fn file(path: &str) -> Option<&'static [u8]> {
+    let (_, bytes) = BUNDLE.iter().find(|(name, _)| *name == path)?;
+    Some(bytes)
+}
+
+fn content_type(path: &str) -> &'static str {
+    match path.rsplit_once('.').map(|(_, extension)| extension) {
+        Some("css") => "text/css; charset=utf-8",
+        Some("html") => "text/html; charset=utf-8",
+        Some("js") => "text/javascript; charset=utf-8",
+        Some("svg") => "image/svg+xml",
+        Some("ttf") => "font/ttf",
+        Some("woff2") => "font/woff2",
+        _ => "application/octet-stream",
+    }
+}
