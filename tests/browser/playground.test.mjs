@@ -1,0 +1,184 @@
+// Opens the playground of a running `roster demo` in Chromium, on a desk and on a phone.
+//
+//   ROSTER=path/to/roster npm test        screenshots are left in output/
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { after, before, describe, test } from 'node:test';
+import { chromium } from 'playwright-core';
+
+const ROSTER = process.env.ROSTER ?? `${process.env.CARGO_TARGET_DIR ?? '../../target'}/debug/roster`;
+const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
+const EXAMPLES = readdirSync('../../crates/server/playground/examples').length;
+const OUTPUT = process.env.OUTPUT ?? 'output';
+const TIMEOUT = 30_000;
+
+let server, url, browser;
+
+before(async () => {
+  rmSync(OUTPUT, { recursive: true, force: true });
+  mkdirSync(OUTPUT, { recursive: true });
+  server = spawn(ROSTER, ['demo', '--port', '0'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  for await (const line of createInterface(server.stdout)) {
+    url = line.match(/http:\/\/\S+\/(?=$)/)?.[0];
+    if (url) break;
+  }
+  assert.ok(url, `${ROSTER} did not say where it listens`);
+  browser = await chromium.launch({
+    executablePath: CHROMIUM,
+    args: [
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-quic',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+    ],
+  });
+});
+
+after(async () => {
+  await browser?.close();
+  server?.kill('SIGINT');
+});
+
+for (const [device, settings] of Object.entries({
+  desktop: { viewport: { width: 1280, height: 800 }, colorScheme: 'light' },
+  phone: { viewport: { width: 390, height: 844 }, colorScheme: 'dark', hasTouch: true },
+})) {
+  describe(device, { timeout: 120_000 }, () => {
+    let context, page;
+    /** Everything that must not happen. */
+    const faults = [];
+    const shot = (name) => page.screenshot({ path: `${OUTPUT}/${device}-${name}.png` });
+    const result = () => page.locator('.result-window');
+    const run = (page) => page.getByRole('button', { name: /Execute query/ }).click();
+    /** Until Monaco has drawn the editors, nothing can be run. */
+    const load = async (page) => {
+      await page.locator('.graphiql-query-editor .monaco-editor').waitFor({ timeout: TIMEOUT });
+      await page.locator('.result-window .monaco-editor').waitFor({ timeout: TIMEOUT });
+    };
+    const open = async (page, name) => {
+      await page.getByRole('tab', { name, exact: true }).click();
+      await page.locator('.graphiql-query-editor').getByText(name, { exact: true }).waitFor({ timeout: TIMEOUT });
+    };
+    const answers = async (...texts) => {
+      for (const text of texts) await result().getByText(text).first().waitFor({ timeout: TIMEOUT });
+    };
+
+    before(async () => {
+      context = await browser.newContext({ ...settings, reducedMotion: 'reduce' });
+      page = await context.newPage();
+      page.setDefaultTimeout(TIMEOUT);
+      page.on('console', (message) => {
+        if (['error', 'warning'].includes(message.type())) faults.push(`${message.type()}: ${message.text()}`);
+      });
+      page.on('pageerror', (error) => faults.push(`not caught: ${error.stack}`));
+      page.on('requestfailed', (request) => faults.push(`failed: ${request.url()}`));
+      page.on('response', (response) => {
+        if (response.status() >= 400) faults.push(`${response.status()}: ${response.url()}`);
+      });
+      page.on('websocket', (socket) => {
+        if (new URL(socket.url()).host !== new URL(url).host) faults.push(`another host: ${socket.url()}`);
+      });
+      await context.route(/.*/, (route) => {
+        const { protocol, host } = new URL(route.request().url());
+        if (host === new URL(url).host || ['data:', 'blob:'].includes(protocol)) return route.continue();
+        faults.push(`another host: ${route.request().url()}`);
+        return route.abort();
+      });
+      await page.goto(url);
+      await load(page);
+    });
+
+    after(() => context?.close());
+
+    test('the page opens with the examples as tabs', async () => {
+      assert.equal(await page.getByRole('tab').count(), EXAMPLES);
+      await page.locator('.graphiql-query-editor').getByText('EmployeeToEmployees').waitFor();
+      await shot('1-opened');
+    });
+
+    test('the mission query runs, and its cost is asked for', async () => {
+      const request = page.waitForRequest((request) => request.postData()?.includes('EmployeeToEmployees'));
+      await run(page);
+      assert.equal((await request).headers()['x-cost'], 'true');
+      await answers('Tristan Tal', 'XYZ Project Flask server');
+      const box = await result().boundingBox();
+      assert.ok(box.width > 300 && box.height > 150, `the answer has ${box.width} × ${box.height} pixels`);
+      await shot('2-mission');
+    });
+
+    test('nothing is wider than the screen', async () => {
+      const width = await page.evaluate(() => document.scrollingElement.scrollWidth);
+      assert.ok(width <= settings.viewport.width, `${width} pixels wide`);
+    });
+
+    test('the documentation opens and leads on', async () => {
+      await page.getByRole('button', { name: 'Show Documentation Explorer' }).click();
+      await page.locator('.graphiql-plugin').getByRole('link', { name: 'Query', exact: true }).click();
+      await page.locator('.graphiql-plugin').getByText('Everything that can be read.').waitFor();
+      const box = await page.locator('.graphiql-plugin').boundingBox();
+      assert.ok(box.width > 300 && box.height > 600, `it has ${box.width} × ${box.height} pixels`);
+      await shot('3-documentation');
+      await page.getByRole('button', { name: 'Hide Documentation Explorer' }).click();
+    });
+
+    test('a token is sent with every tab', async () => {
+      await page.getByRole('button', { name: 'Token for all tabs' }).click();
+      await page.getByLabel('Bearer token').fill('abc.def');
+      await shot('4-token');
+      const request = page.waitForRequest((request) => request.postData()?.includes('IntrospectionQuery'));
+      await page.getByRole('button', { name: 'Use it' }).click();
+      assert.equal((await request).headers().authorization, 'Bearer abc.def');
+      await page.getByRole('button', { name: 'Token for all tabs' }).click();
+      await page.getByLabel('Bearer token').fill('');
+      await page.getByRole('button', { name: 'Use it' }).click();
+    });
+
+    test('what is typed is completed', async () => {
+      await page.getByRole('button', { name: 'New tab' }).click();
+      await page.locator('.graphiql-query-editor').click();
+      await page.keyboard.press('Control+A');
+      await page.keyboard.type('{ emp');
+      const suggestions = page.locator('.suggest-widget');
+      await suggestions.getByText('employees', { exact: false }).first().waitFor();
+      await shot('5-completion');
+      await page.keyboard.press('Escape');
+    });
+
+    test('the tabs are there again after a reload', async () => {
+      // Changes are stored a moment after the last one.
+      await page.waitForTimeout(1_000);
+      await page.reload();
+      await load(page);
+      assert.equal(await page.getByRole('tab').count(), EXAMPLES + 1);
+    });
+
+    test('a subscription hears of a mutation made in another page', async (t) => {
+      const answer = await context.request.post(`${url}graphql`, {
+        data: { query: '{ __schema { mutationType { name } subscriptionType { name } } }' },
+      });
+      const { mutationType, subscriptionType } = (await answer.json()).data.__schema;
+      if (!mutationType || !subscriptionType) return t.skip('the schema has none');
+      await open(page, 'Listen');
+      await run(page);
+      await page.getByRole('button', { name: /Stop query/ }).waitFor();
+      const other = await context.newPage();
+      await other.goto(url);
+      await load(other);
+      await open(other, 'Update');
+      await run(other);
+      await other.locator('.result-window').getByText('updateProject').first().waitFor();
+      await other.close();
+      await answers('ASSIGNMENT', 'UPDATED');
+      await shot('6-subscription');
+      await page.getByRole('button', { name: /Stop query/ }).click();
+    });
+
+    test('nothing went wrong meanwhile, and no other host was asked', () => assert.deepEqual(faults, []));
+  });
+}
