@@ -4,5 +4,6 @@
 
 mod app;
 mod contract;
+mod examples;
 mod schema;
 mod walk;

@@ -16,3 +16,8 @@ pub mod employee;
 pub mod employee_meeting;
 pub mod meeting;
 pub mod project;
+
+/// The Rust of `docs/many-to-many.md` is compiled as a documentation test.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/many-to-many.md")]
+struct ManyToMany;
