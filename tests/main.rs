@@ -2,7 +2,10 @@
 //!
 //! SQLite always; PostgreSQL too when `TEST_DATABASE_URL` is set, and then it must be reachable.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod app;
+mod cli;
 mod contract;
 mod schema;
 mod walk;

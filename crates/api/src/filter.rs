@@ -377,7 +377,6 @@ macro_rules! ordered_filter {
                 let mut all = Condition::all();
                 $(if let Some(value) = &self.$field.0 {
                     reading.count()?;
-                    #[expect(clippy::redundant_closure_call, reason = "how a macro takes a conversion")]
                     let value: Value = ($value)(*value);
                     all = all.add(column.clone().$field(value));
                 })*
