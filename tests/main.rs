@@ -4,5 +4,6 @@
 
 mod app;
 mod contract;
+mod oracle;
 mod schema;
 mod walk;

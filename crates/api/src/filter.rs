@@ -212,7 +212,8 @@ impl Reading {
 
 /// `(x) IS NOT TRUE`: what does not hold, unknown included.
 pub fn not(condition: Condition) -> Expr {
-    Expr::from(condition).binary(BinOper::IsNot, Expr::cust("TRUE"))
+    // A custom expression would come in parentheses, which PostgreSQL does not take here.
+    Expr::from(condition).binary(BinOper::IsNot, Expr::custom_keyword("TRUE"))
 }
 
 /// The rows of `E` with these public ids; malformed ones and those of other types match nothing.
@@ -275,7 +276,8 @@ impl Comparison for StringFilter {
     fn on(&self, column: Expr, reading: &mut Reading) -> Result<Condition> {
         let mut all = Condition::all();
         let folded = Expr::from(Func::lower(column.clone()));
-        let length = |text: &str| i64::try_from(text.chars().count()).unwrap_or(i64::MAX);
+        // PostgreSQL's functions take `int` and no wider number.
+        let length = |text: &str| i32::try_from(text.chars().count()).unwrap_or(i32::MAX);
         if let Some(text) = &self.eq.0 {
             reading.count()?;
             let text = reading.inside("eq", |reading| reading.text(text))?;
@@ -334,11 +336,7 @@ impl Comparison for StringFilter {
                     .arg(-length(&text))
                     .eq(text)
             } else {
-                Func::cust("right")
-                    .arg(folded)
-                    .arg(length(&text))
-                    .cast_as("int")
-                    .eq(text)
+                Func::cust("right").arg(folded).arg(length(&text)).eq(text)
             });
         }
         add_is_null(all, column, &self.is_null, reading)
