@@ -4,6 +4,9 @@
 
 mod app;
 mod contract;
+mod filters;
 mod oracle;
+mod paging;
 mod schema;
+mod statements;
 mod walk;

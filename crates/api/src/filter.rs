@@ -158,6 +158,18 @@ impl Reading {
         Ok(())
     }
 
+    /// One of a list of filters; it counts even if it says nothing, so that a list stays short.
+    fn member<F: Filter>(&mut self, index: usize, filter: &F) -> Result<Condition> {
+        let before = self.conditions;
+        self.inside(index, |reading| {
+            let condition = filter.condition(reading)?;
+            if reading.conditions == before {
+                reading.count()?;
+            }
+            Ok(condition)
+        })
+    }
+
     /// A sub-select over the rows of a related entity that match.
     fn hop<F: Filter>(&mut self, filter: &F) -> Result<Condition> {
         self.hops += 1;
@@ -227,7 +239,7 @@ pub fn ids<E: Record>(ids: &[async_graphql::ID], reading: &mut Reading) -> Resul
 pub fn all<F: Filter>(filters: &[F], reading: &mut Reading) -> Result<Condition> {
     let mut condition = Condition::all();
     for (index, filter) in filters.iter().enumerate() {
-        condition = condition.add(reading.inside(index, |reading| filter.condition(reading))?);
+        condition = condition.add(reading.member(index, filter)?);
     }
     Ok(condition)
 }
@@ -237,7 +249,7 @@ pub fn any<F: Filter>(filters: &[F], reading: &mut Reading) -> Result<Condition>
     let mut condition = Condition::any().add(Expr::cust("FALSE"));
     for (index, filter) in filters.iter().enumerate() {
         // An empty condition would be left out by the query builder; here it means «all».
-        let filter = reading.inside(index, |reading| filter.condition(reading))?;
+        let filter = reading.member(index, filter)?;
         condition = condition.add(if filter.is_empty() {
             Expr::cust("TRUE")
         } else {
