@@ -7,5 +7,9 @@
 mod app;
 mod cli;
 mod contract;
+mod filters;
+mod oracle;
+mod paging;
 mod schema;
+mod statements;
 mod walk;
