@@ -206,13 +206,12 @@ impl<E: Record> Order<E> {
     /// The values of the keys of one row, the id last.
     pub fn position(&self, model: &E::Model, extras: &[Json]) -> Vec<Json> {
         let mut extras = extras.iter();
-        self.made(&Condition::all())
-            .iter()
-            .map(|key| match key.by {
-                By::Column(column) => to_json(model.get(column)),
-                By::Text(_) | By::Number(_) => extras.next().cloned().unwrap_or_default(),
-            })
-            .collect()
+        let through = Condition::all();
+        let own = self.0.iter().map(|key| match (key.by)(&through) {
+            By::Column(column) => to_json(model.get(column)),
+            By::Text(_) | By::Number(_) => extras.next().cloned().unwrap_or_default(),
+        });
+        own.chain([E::key(model).into()]).collect()
     }
 
     /// Whether these values can be a position in this order.
