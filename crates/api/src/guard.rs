@@ -11,7 +11,6 @@ mod shape;
 
 use std::{
     any::{Any, TypeId},
-    collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -23,13 +22,14 @@ use async_graphql::{
     },
 };
 
-use crate::limits::Limits;
+use crate::{kept::Kept, limits::Limits};
 
 /// Checks requests, and remembers the documents it has checked.
 pub struct Guard {
     limits: Limits,
     costs: cost::Costs,
-    documents: Mutex<Documents>,
+    /// By their whole text. What depends on variables is checked each time.
+    documents: Mutex<Kept<Arc<ExecutableDocument>>>,
 }
 
 /// A request whose document is within the limits.
@@ -63,7 +63,7 @@ impl Guard {
         Self {
             limits,
             costs: cost::Costs::new(sdl),
-            documents: Mutex::default(),
+            documents: Mutex::new(Kept::new(limits.document_cache)),
         }
     }
 
@@ -117,12 +117,11 @@ impl Guard {
         })?;
         shape::check(&document, &self.limits)?;
         let document = Arc::new(document);
-        self.documents()
-            .keep(text, &document, self.limits.document_cache);
+        self.documents().keep(text, document.clone(), text.len());
         Ok(document)
     }
 
-    fn documents(&self) -> MutexGuard<'_, Documents> {
+    fn documents(&self) -> MutexGuard<'_, Kept<Arc<ExecutableDocument>>> {
         self.documents
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -234,44 +233,8 @@ fn unknown_operation(name: &str) -> ServerError {
     invalid(format!("The text has no operation `{name}`."), None)
 }
 
-/// Documents that were checked, by their whole text. What depends on variables is checked anew.
-///
-/// Two generations: when the younger has grown to half of what may be kept, it becomes the older,
-/// and what was not used since is forgotten.
-#[derive(Default)]
-struct Documents {
-    younger: HashMap<Arc<str>, Arc<ExecutableDocument>>,
-    older: HashMap<Arc<str>, Arc<ExecutableDocument>>,
-    /// Bytes of text in the younger one.
-    bytes: usize,
-}
-
-impl Documents {
-    fn get(&mut self, text: &str) -> Option<Arc<ExecutableDocument>> {
-        if let Some(document) = self.younger.get(text) {
-            return Some(document.clone());
-        }
-        let (text, document) = self.older.remove_entry(text)?;
-        self.bytes += text.len();
-        self.younger.insert(text, document.clone());
-        Some(document)
-    }
-
-    fn keep(&mut self, text: &str, document: &Arc<ExecutableDocument>, most: usize) {
-        if text.len() > most / 2 {
-            return;
-        }
-        if self.bytes + text.len() > most / 2 {
-            self.older = std::mem::take(&mut self.younger);
-            self.bytes = 0;
-        }
-        self.bytes += text.len();
-        self.younger.insert(text.into(), document.clone());
-    }
-}
-
 /// An error that says what kind it is.
-pub(crate) fn coded(code: &str, message: impl Into<String>, pos: Option<Pos>) -> ServerError {
+pub fn coded(code: &str, message: impl Into<String>, pos: Option<Pos>) -> ServerError {
     let mut error = ServerError::new(message, pos);
     set(&mut error, "code", code);
     error

@@ -7,6 +7,7 @@
 //! | [`guard`], [`limits`] | what stands before the schema: from text to a checked document |
 //! | [`allowance`] | what an operation may still load, counted while it runs |
 //! | [`auth`], [`answer`] | who may do what; what comes back, and what it took |
+//! | [`kept`] | a bounded memory, by text |
 //! | [`batch`] | many lookups become one statement: the driver and its lots |
 //! | [`rows`] | how keys and rows travel, on both databases |
 //! | [`page`] | Relay paging, and the macros that say a connection once |
@@ -29,6 +30,7 @@ pub mod employee;
 pub mod error;
 pub mod filter;
 pub mod guard;
+pub mod kept;
 pub mod limits;
 pub mod meeting;
 pub mod nodes;

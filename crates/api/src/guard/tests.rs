@@ -321,20 +321,14 @@ fn the_cost_is_told_one_over_the_limit() {
 }
 
 #[test]
-fn checked_documents_are_kept_within_bounds() {
-    let guard = guard(Limits {
-        document_cache: 100,
-        ..Limits::DEFAULT
-    });
-    let kept = || {
-        let documents = guard.documents();
-        documents.younger.len() + documents.older.len()
-    };
-    for n in 0..1_000 {
-        assert_eq!(code(&guard, format!("{{ a{n:03} }}")), "ok");
-        assert!(kept() <= 14);
-    }
-    assert!(kept() > 5);
-    assert_eq!(code(&guard, format!("{{ a {} }}", " ".repeat(100))), "ok");
-    assert!(!guard.documents().younger.keys().any(|text| text.len() > 50));
+fn a_document_is_parsed_once() {
+    let guard = guard(Limits::DEFAULT);
+    assert_eq!(code(&guard, "{ a }"), "ok");
+    let first = guard.documents().get("{ a }").unwrap();
+    assert_eq!(code(&guard, "{ a }"), "ok");
+    assert!(Arc::ptr_eq(
+        &first,
+        &guard.documents().get("{ a }").unwrap()
+    ));
+    assert!(guard.documents().get("{ b }").is_none());
 }
