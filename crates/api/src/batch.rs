@@ -26,8 +26,10 @@ use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream, task::Atomic
 use sea_orm::DatabaseConnection;
 
 use crate::{
+    allowance::{Allowance, within},
     error::{Error, Result},
     filter::{AnyFilter, MAX_CONDITIONS},
+    limits::Limits,
     rows::Key,
     scalar::DateTime,
 };
@@ -57,6 +59,8 @@ pub struct Batch {
     level: Mutex<Vec<Arc<dyn AnyLot>>>,
     statements: AtomicUsize,
     vanished: AtomicBool,
+    /// What the operation may still load.
+    pub allowance: Arc<Allowance>,
     filtered_fields: Mutex<FilteredFields>,
 }
 
@@ -69,17 +73,23 @@ struct FilteredFields {
 
 impl Default for Batch {
     fn default() -> Self {
+        Self::new(&Limits::DEFAULT)
+    }
+}
+
+impl Batch {
+    /// Of an operation with these limits.
+    pub fn new(limits: &Limits) -> Self {
         Self {
             now: DateTime(chrono::Utc::now().trunc_subsecs(6)),
             level: Mutex::default(),
             statements: AtomicUsize::default(),
             vanished: AtomicBool::default(),
+            allowance: Arc::new(Allowance::new(limits)),
             filtered_fields: Mutex::default(),
         }
     }
-}
 
-impl Batch {
     /// Refuses filters that are wrong or too large before a statement is sent. A field is looked at
     /// once, however many parents it has.
     pub fn check_filters(
@@ -208,7 +218,9 @@ impl Batch {
                 if !level.is_empty() {
                     self.statements.fetch_add(level.len(), Ordering::Relaxed);
                     let run = stream::iter(level)
-                        .for_each_concurrent(STATEMENTS_AT_ONCE, move |lot| lot.run(db));
+                        .for_each_concurrent(STATEMENTS_AT_ONCE, move |lot| {
+                            within(self.allowance.clone(), lot.run(db))
+                        });
                     statements = Some(run.boxed());
                 } else if signal.to_idle() {
                     // It waits for something else, as a mutation does for its transaction.

@@ -23,6 +23,15 @@ pub enum Error {
     Unavailable,
     /// A row vanished between two statements of one operation; running it again helps.
     Vanished,
+    /// The operation loads too much.
+    LimitExceeded {
+        /// The name of the limit in [`crate::Limits`].
+        limit: &'static str,
+        /// The limit.
+        most: usize,
+        /// What is too much and what to do.
+        message: String,
+    },
     /// Our fault; the log has the details.
     Internal,
 }
@@ -40,6 +49,7 @@ impl Error {
         match self {
             Self::BadUserInput { .. } => "BAD_USER_INPUT",
             Self::Unavailable | Self::Vanished => "UNAVAILABLE",
+            Self::LimitExceeded { .. } => "LIMIT_EXCEEDED",
             Self::Internal => "INTERNAL",
         }
     }
@@ -48,6 +58,10 @@ impl Error {
 impl From<Error> for async_graphql::Error {
     fn from(error: Error) -> Self {
         let code = error.code();
+        let exceeded = match &error {
+            Error::LimitExceeded { limit, most, .. } => Some((*limit, *most)),
+            _ => None,
+        };
         let (message, argument) = match error {
             Error::BadUserInput { argument, message } => (message, argument),
             Error::Unavailable => (
@@ -58,10 +72,15 @@ impl From<Error> for async_graphql::Error {
                 "The data changed while it was read. Try again.".to_owned(),
                 Vec::new(),
             ),
+            Error::LimitExceeded { message, .. } => (message, Vec::new()),
             Error::Internal => ("Something went wrong on the server.".to_owned(), Vec::new()),
         };
         async_graphql::Error::new(message).extend_with(|_, extensions| {
             extensions.set("code", code);
+            if let Some((limit, most)) = exceeded {
+                extensions.set("limit", limit);
+                extensions.set("most", most);
+            }
             if !argument.is_empty() {
                 extensions.set("argument", argument);
             }

@@ -5,6 +5,10 @@
 //! | [`schema`] | the root, and [`Roster`], through which every operation runs |
 //! | [`employee`], [`meeting`], [`project`], [`assignment`] | all that GraphQL says about one entity: type, connection and edge, filter, order |
 //! | [`colleague`], [`overlap`] | what two hops away is shared; what coincides in one person's time |
+//! | [`guard`], [`limits`] | what stands before the schema: from text to a checked document |
+//! | [`allowance`] | what an operation may still load, counted while it runs |
+//! | [`auth`], [`answer`] | who may do what; what comes back, and what it took |
+//! | [`kept`] | a bounded memory, by text |
 //! | [`batch`] | many lookups become one statement: the driver and its lots |
 //! | [`rows`] | how keys and rows travel, on both databases |
 //! | [`page`] | Relay paging, and the macros that say a connection once |
@@ -17,13 +21,19 @@
 //! what they need; when the whole operation waits, the batch sends one statement for each distinct
 //! question, and the operation goes on. Nothing here knows HTTP or the environment.
 
+pub mod allowance;
+pub mod answer;
 pub mod assignment;
+pub mod auth;
 pub mod batch;
 pub mod colleague;
 pub mod context;
 pub mod employee;
 pub mod error;
 pub mod filter;
+pub mod guard;
+pub mod kept;
+pub mod limits;
 pub mod meeting;
 pub mod nodes;
 pub mod order;
@@ -35,4 +45,5 @@ pub mod scalar;
 pub mod schema;
 
 pub use context::Database;
+pub use limits::Limits;
 pub use schema::{Roster, sdl};

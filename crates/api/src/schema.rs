@@ -1,6 +1,6 @@
 //! The schema: everything that can be read, and how it runs. Builds without a database.
 
-use std::sync::Arc;
+use std::{future::ready, panic::AssertUnwindSafe, sync::Arc};
 
 use async_graphql::{
     Context, Data, EmptyMutation, EmptySubscription, Executor, ID, Interface, Request, Response,
@@ -10,13 +10,17 @@ use entity::{assignment, employee, meeting, project};
 use futures_util::{FutureExt, StreamExt, stream::BoxStream};
 
 use crate::{
+    answer::{Answer, Cost},
     assignment::{
         Assignment, AssignmentConnection, AssignmentFilter, AssignmentLink, AssignmentOrder,
     },
+    auth::authorize,
     batch::Batch,
     context::{Database, Record, find},
     employee::{Employee, EmployeeConnection, EmployeeFilter, EmployeeOrder},
     error::{Error, Result},
+    guard::{Checked, Guard, coded},
+    limits::Limits,
     meeting::{Meeting, MeetingConnection, MeetingFilter, MeetingOrder},
     nodes::Object,
     page::{Source, object},
@@ -177,6 +181,8 @@ type Built = Schema<Query, EmptyMutation, EmptySubscription>;
 fn built() -> Built {
     Schema::build(Query, EmptyMutation, EmptySubscription)
         .register_output_type::<AssignmentLink>()
+        // The guard counts what the library would.
+        .limit_recursive_depth(usize::MAX)
         .finish()
 }
 
@@ -190,25 +196,92 @@ pub fn sdl() -> String {
 
 /// The API: the schema, the database, and the only way to run an operation.
 ///
-/// The schema itself is not to be had, so nothing can run without the [batch](crate::batch).
+/// The schema itself is not to be had, and only what the [guard](crate::guard) has checked is run,
+/// with the [batch](crate::batch).
 #[derive(Clone)]
 pub struct Roster {
     schema: Built,
     database: Database,
+    guard: Arc<Guard>,
 }
 
 impl Roster {
     /// The API on this database.
     pub fn new(database: Database) -> Self {
+        Self::with_limits(database, Limits::DEFAULT)
+    }
+
+    /// The API on this database, with limits of one's own.
+    pub fn with_limits(database: Database, limits: Limits) -> Self {
         Self {
             schema: built(),
             database,
+            guard: Arc::new(Guard::new(&sdl(), limits)),
+        }
+    }
+
+    /// Everything that can be told before the operation runs.
+    pub fn check(&self, request: Request) -> Result<Checked, Box<Answer>> {
+        let refuse = |refused| Box::new(Answer::refused(refused, self.guard.limits().cost));
+        self.guard.check(request).map_err(refuse)
+    }
+
+    /// Runs a query or a mutation.
+    pub async fn run(&self, checked: &Checked) -> Answer {
+        if let Err(errors) = authorize(checked) {
+            return Answer::ran(Response::from_errors(errors), self.cost(checked, None));
+        }
+        match AssertUnwindSafe(self.try_to_run(checked))
+            .catch_unwind()
+            .await
+        {
+            Ok(answer) => answer,
+            Err(_) => {
+                tracing::error!("a resolver panicked");
+                let error = coded("INTERNAL", "Something went wrong on the server.", None);
+                Answer::failed(error, Some(self.cost(checked, None)))
+            }
+        }
+    }
+
+    /// Runs any operation; a subscription answers more than once.
+    pub fn run_stream(&self, checked: Checked) -> BoxStream<'static, Answer> {
+        let roster = self.clone();
+        async move { roster.run(&checked).await }
+            .into_stream()
+            .boxed()
+    }
+
+    async fn try_to_run(&self, checked: &Checked) -> Answer {
+        // Each statement sees its own snapshot: a row that another refers to may have vanished in
+        // between. Nobody has seen an answer yet, so the query can begin anew.
+        let mut attempt = 1;
+        loop {
+            let (response, batch) = self.attempt(checked.to_request()).await;
+            if attempt < ATTEMPTS && batch.something_vanished() {
+                attempt += 1;
+                continue;
+            }
+            let mut answer = Answer::ran(response, self.cost(checked, Some(&batch)));
+            if batch.allowance.is_exceeded() {
+                answer.keep_only("LIMIT_EXCEEDED");
+            }
+            return answer;
+        }
+    }
+
+    fn cost(&self, checked: &Checked, batch: Option<&Batch>) -> Cost {
+        Cost {
+            requested: checked.cost,
+            limit: self.guard.limits().cost,
+            loaded: batch.map_or(0, |batch| batch.allowance.loaded()),
+            statements: batch.map_or(0, Batch::statements),
         }
     }
 
     /// One attempt. The batch tells what it took.
     async fn attempt(&self, request: Request) -> (Response, Arc<Batch>) {
-        let batch = Arc::new(Batch::default());
+        let batch = Arc::new(Batch::new(self.guard.limits()));
         let operation = self.schema.execute(request.data(batch.clone()));
         // A resolver that has used up tokio's cooperative budget would look idle to the driver.
         let driven = tokio::task::unconstrained(batch.drive(&self.database.reader, operation));
@@ -219,20 +292,10 @@ impl Roster {
 
 impl Executor for Roster {
     async fn execute(&self, request: Request) -> Response {
-        // Each statement sees its own snapshot: a row that another refers to may have vanished in
-        // between. Nobody has seen an answer yet, so the query can begin anew.
-        for _ in 1..ATTEMPTS {
-            let again = Request::new(&request.query).variables(request.variables.clone());
-            let again = match &request.operation_name {
-                Some(name) => again.operation_name(name),
-                None => again,
-            };
-            let (response, batch) = self.attempt(again).await;
-            if !batch.something_vanished() {
-                return response;
-            }
+        match self.check(request) {
+            Ok(checked) => self.run(&checked).await.response,
+            Err(answer) => answer.response,
         }
-        self.attempt(request).await.0
     }
 
     fn execute_stream(
@@ -240,10 +303,13 @@ impl Executor for Roster {
         request: Request,
         _session_data: Option<Arc<Data>>,
     ) -> BoxStream<'static, Response> {
-        let roster = self.clone();
-        async move { roster.execute(request).await }
-            .into_stream()
-            .boxed()
+        match self.check(request) {
+            Ok(checked) => self
+                .run_stream(checked)
+                .map(|answer| answer.response)
+                .boxed(),
+            Err(answer) => ready(answer.response).into_stream().boxed(),
+        }
     }
 }
 
