@@ -1,7 +1,5 @@
 //! The migrated tables on both databases: what they are, what they refuse, what a delete takes.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};

@@ -298,6 +298,10 @@ impl<F: Filter + LinkEnd> LinkEdge<F> {
 }
 
 /// What the two directions of the employee–project link have in common, so that a client fragment works on both.
+#[expect(
+    clippy::duplicated_attributes,
+    reason = "fields of an interface can be of one type"
+)]
 #[derive(Interface)]
 #[graphql(
     field(
