@@ -10,6 +10,7 @@ mod contract;
 mod filters;
 mod oracle;
 mod paging;
+mod plans;
 mod schema;
 mod statements;
 mod walk;

@@ -4,8 +4,6 @@
 //! `ORACLE_SEED` repeats a run, `ORACLE_CASES` makes it longer. A question that is answered wrongly
 //! is made smaller, and the company with it, before it is shown.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 mod model;
 mod random;
 

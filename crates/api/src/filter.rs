@@ -328,14 +328,10 @@ impl Comparison for StringFilter {
         if let Some(text) = &self.starts_with.0 {
             reading.count()?;
             let text = reading.inside("startsWith", |reading| reading.text(text))?;
-            // The lower bound is what an index on the folded text can serve.
-            all = all.add(folded.clone().gte(text.clone())).add(
-                Func::cust("substr")
-                    .arg(folded.clone())
-                    .arg(1_i32)
-                    .arg(length(&text))
-                    .eq(text),
-            );
+            // As a range, which an index on the folded text can serve.
+            all = all
+                .add_option(behind_all_with(&text).map(|behind| folded.clone().lt(behind)))
+                .add(folded.clone().gte(text));
         }
         if let Some(text) = &self.ends_with.0 {
             reading.count()?;
@@ -353,6 +349,19 @@ impl Comparison for StringFilter {
         }
         add_is_null(all, column, &self.is_null, reading)
     }
+}
+
+/// The first text, by code point, behind all that begin with this one; `None` when there is none.
+fn behind_all_with(beginning: &str) -> Option<String> {
+    let mut behind = beginning.to_owned();
+    while let Some(last) = behind.pop() {
+        // The range knows that surrogates are no characters.
+        if let Some(next) = (last..=char::MAX).nth(1) {
+            behind.push(next);
+            return Some(behind);
+        }
+    }
+    None
 }
 
 fn add_is_null(
@@ -833,4 +842,19 @@ pub fn camel_case(field: &str) -> String {
         name.push_str(letters.as_str());
     }
     name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_beginning_is_a_range_of_text() {
+        let behind = |text: &str| behind_all_with(text);
+        assert_eq!(behind("ab").as_deref(), Some("ac"));
+        assert_eq!(behind("a\u{d7ff}").as_deref(), Some("a\u{e000}"));
+        assert_eq!(behind("a\u{10ffff}\u{10ffff}").as_deref(), Some("b"));
+        assert_eq!(behind("\u{10ffff}"), None);
+        assert_eq!(behind(""), None);
+    }
 }
