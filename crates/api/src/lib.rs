@@ -3,7 +3,11 @@
 //! | module | what it owns |
 //! | --- | --- |
 //! | [`schema`] | the root, and [`Roster`], through which every operation runs |
-//! | [`employee`], [`meeting`], [`project`], [`assignment`] | all that GraphQL says about one entity: type, connection and edge, filter, order |
+//! | [`employee`], [`meeting`], [`project`], [`assignment`] | all that GraphQL says about one entity: type, connection and edge, filter, order; `mutations` beside each has inputs, payloads and mutations |
+//! | [`mutation`] | how a mutation runs: one transaction, locks, retries, the words for what is wrong |
+//! | [`user_error`] | what the user can put right, as data |
+//! | [`changes`], [`feed`] | the change feed: as a table and in GraphQL; as it happens |
+//! | [`fold`] | the root fields of a mutation or subscription, each once |
 //! | [`batch`] | many lookups become one statement: the driver and its lots |
 //! | [`rows`] | how keys and rows travel, on both databases |
 //! | [`page`] | Relay paging, and the macros that say a connection once |
@@ -18,11 +22,15 @@
 
 pub mod assignment;
 pub mod batch;
+pub mod changes;
 pub mod context;
 pub mod employee;
 pub mod error;
+pub mod feed;
 pub mod filter;
+pub mod fold;
 pub mod meeting;
+pub mod mutation;
 pub mod nodes;
 pub mod order;
 pub mod page;
@@ -30,6 +38,8 @@ pub mod project;
 pub mod rows;
 pub mod scalar;
 pub mod schema;
+pub mod user_error;
 
 pub use context::Database;
+pub use feed::Feed;
 pub use schema::{Roster, sdl};

@@ -610,7 +610,7 @@ fn position<E: Record>(
 }
 
 /// What [`PageInfo`] needs to know of a page of any type.
-trait Standing: Send + Sync {
+pub trait Standing: Send + Sync {
     /// Are there rows before the page (`backward`), or after it?
     fn more(&self, backward: bool) -> BoxFuture<'_, Result<bool>>;
     /// The cursor of the first row, or of the last.
@@ -647,7 +647,7 @@ impl<F: Filter> Standing for Page<F> {
 }
 
 /// Where a page stands in its list. See the Relay Cursor Connections Specification.
-pub struct PageInfo(Box<dyn Standing>);
+pub struct PageInfo(pub Box<dyn Standing>);
 
 #[Object]
 impl PageInfo {

@@ -1,31 +1,40 @@
-//! The schema: everything that can be read, and how it runs. Builds without a database.
+//! The schema: the three roots, and how an operation runs. Builds without a database.
 
 use std::sync::Arc;
 
 use async_graphql::{
-    Context, Data, EmptyMutation, EmptySubscription, Executor, ID, Interface, Request, Response,
-    SDLExportOptions, Schema,
+    Context, Data, Executor, ID, Interface, MergedObject, Request, Response, SDLExportOptions,
+    Schema, SchemaBuilder, ServerError, Value, parser::types::OperationType,
 };
 use entity::{assignment, employee, meeting, project};
-use futures_util::{FutureExt, StreamExt, stream::BoxStream};
+use futures_util::{
+    StreamExt,
+    future::ready,
+    stream::{self, BoxStream},
+};
 
 use crate::{
     assignment::{
-        Assignment, AssignmentConnection, AssignmentFilter, AssignmentLink, AssignmentOrder,
+        Assignment, AssignmentConnection, AssignmentFilter, AssignmentLink, AssignmentMutations,
+        AssignmentOrder,
     },
     batch::Batch,
+    changes::{self, ChangeConnection, ChangeFilter},
     context::{Database, Record, find},
-    employee::{Employee, EmployeeConnection, EmployeeFilter, EmployeeOrder},
-    error::{Error, Result},
-    meeting::{Meeting, MeetingConnection, MeetingFilter, MeetingOrder},
+    employee::{Employee, EmployeeConnection, EmployeeFilter, EmployeeMutations, EmployeeOrder},
+    error::{Error, Result, Vanished},
+    feed::{Feed, Subscription},
+    fold::{TooLarge, fold, operation},
+    meeting::{Meeting, MeetingConnection, MeetingFilter, MeetingMutations, MeetingOrder},
     nodes::Object,
     page::{Source, object},
-    project::{Project, ProjectConnection, ProjectFilter, ProjectOrder},
+    project::{Project, ProjectConnection, ProjectFilter, ProjectMutations, ProjectOrder},
     scalar::key_of,
+    user_error::UserError,
 };
 
 /// Anything that has a globally unique id and can be fetched again with `node`.
-#[derive(Interface)]
+#[derive(Interface, Clone)]
 #[graphql(field(
     name = "id",
     ty = "ID",
@@ -64,6 +73,7 @@ object! {
     /// * An id that is unknown, malformed or of another type gives null, matches nothing in a filter, and is NOT_FOUND in a mutation.
     /// * A `Date` has no time zone. A `DateTime` always has an offset, is cut off at the microsecond and is returned in UTC; years 0001 to 9999. «Now» is one instant per request.
     /// * An assignment runs from `startDate` up to, not including, `endDate`; a null end is open. So two stints that touch do not overlap. «Earliest first» puts a null start first.
+    /// * Mutations take one `input`, return one payload, and report everything the user can fix in `userErrors`; then nothing was changed. Top-level `errors` mean the request or the server is at fault. A null for an input that cannot be null is INVALID; so is text with NUL. `endDate` must be after `startDate`. Text is trimmed; lengths are in code points; ids given twice count once. Roles are compared exactly, case included, except in filters.
     Query {
         /// All employees.
         employees -> EmployeeConnection from Source::all("Query.employees"),
@@ -142,6 +152,19 @@ object! {
     ) -> Option<Result<Object<Assignment>>> {
         by_id::<assignment::Entity>(ctx, &id).await
     }
+
+    /// What has changed, oldest first. The same feed as `Subscription.changes`, for clients that poll.
+    async fn changes(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "At most this many; largest value 100.", default = 50)] first: i32,
+        #[graphql(desc = "Continue after this event's `cursor`; from the oldest kept event when omitted. A cursor older than the oldest kept event is an error (`CURSOR_EXPIRED`).")]
+        after: Option<String>,
+        #[graphql(name = "where", desc = "Keep only events that match.")]
+        filter: Option<ChangeFilter>,
+    ) -> Result<ChangeConnection> {
+        changes::changes(ctx, first, after, filter).await
+    }
 }
 
 async fn by_id<E: Record>(ctx: &Context<'_>, id: &str) -> Option<Result<Object<E::Object>>> {
@@ -151,33 +174,58 @@ async fn by_id<E: Record>(ctx: &Context<'_>, id: &str) -> Option<Result<Object<E
 }
 
 async fn node(ctx: &Context<'_>, id: &str) -> Result<Option<Node>> {
-    Ok(if let Some(key) = key_of(employee::Entity::PREFIX, id) {
-        find::<employee::Entity>(ctx, key)
-            .await?
-            .map(|found| Node::Employee(found.into()))
-    } else if let Some(key) = key_of(meeting::Entity::PREFIX, id) {
-        find::<meeting::Entity>(ctx, key)
-            .await?
-            .map(|found| Node::Meeting(found.into()))
-    } else if let Some(key) = key_of(project::Entity::PREFIX, id) {
-        find::<project::Entity>(ctx, key)
-            .await?
-            .map(|found| Node::Project(found.into()))
-    } else if let Some(key) = key_of(assignment::Entity::PREFIX, id) {
-        find::<assignment::Entity>(ctx, key)
-            .await?
-            .map(|found| Node::Assignment(found.into()))
-    } else {
-        None
-    })
+    let prefixes = [
+        employee::Entity::PREFIX,
+        meeting::Entity::PREFIX,
+        project::Entity::PREFIX,
+        assignment::Entity::PREFIX,
+    ];
+    let read = |prefix| Some((prefix, key_of(prefix, id)?));
+    match prefixes.into_iter().find_map(read) {
+        Some((prefix, key)) => node_with_key(ctx, prefix, key).await,
+        None => Ok(None),
+    }
 }
 
-type Built = Schema<Query, EmptyMutation, EmptySubscription>;
+/// The thing whose public id is made of these two.
+pub async fn node_with_key(ctx: &Context<'_>, prefix: &str, key: i64) -> Result<Option<Node>> {
+    async fn of<E: Record<Object: Into<Node>>>(
+        ctx: &Context<'_>,
+        key: i64,
+    ) -> Result<Option<Node>> {
+        let found = find::<E>(ctx, key).await?;
+        Ok(found.map(|found| E::Object::from(found).into()))
+    }
+    match prefix {
+        employee::Entity::PREFIX => of::<employee::Entity>(ctx, key).await,
+        meeting::Entity::PREFIX => of::<meeting::Entity>(ctx, key).await,
+        project::Entity::PREFIX => of::<project::Entity>(ctx, key).await,
+        assignment::Entity::PREFIX => of::<assignment::Entity>(ctx, key).await,
+        _ => Ok(None),
+    }
+}
 
-fn built() -> Built {
-    Schema::build(Query, EmptyMutation, EmptySubscription)
+/// Everything that can be changed. Each field runs in its own database transaction: it does all of it or none of it.
+#[derive(MergedObject)]
+pub struct Mutation(
+    EmployeeMutations,
+    MeetingMutations,
+    ProjectMutations,
+    AssignmentMutations,
+);
+
+type Built = Schema<Query, Mutation, Subscription>;
+
+fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
+    let mutation = Mutation(
+        EmployeeMutations,
+        MeetingMutations,
+        ProjectMutations,
+        AssignmentMutations,
+    );
+    Schema::build(Query, mutation, Subscription)
         .register_output_type::<AssignmentLink>()
-        .finish()
+        .register_output_type::<UserError>()
 }
 
 /// The schema in GraphQL's schema definition language. Needs no database.
@@ -185,7 +233,7 @@ pub fn sdl() -> String {
     let options = SDLExportOptions::new()
         .include_specified_by()
         .sorted_enum_items();
-    built().sdl_with_options(options)
+    builder().finish().sdl_with_options(options)
 }
 
 /// The API: the schema, the database, and the only way to run an operation.
@@ -195,30 +243,43 @@ pub fn sdl() -> String {
 pub struct Roster {
     schema: Built,
     database: Database,
+    feed: Feed,
 }
 
 impl Roster {
-    /// The API on this database.
+    /// The API on this database. Subscribers hear of changes while [`Feed::follow`] runs.
     pub fn new(database: Database) -> Self {
+        let feed = Feed::new(database.reader.clone());
         Self {
-            schema: built(),
+            schema: builder().data(database.clone()).data(feed.clone()).finish(),
             database,
+            feed,
         }
+    }
+
+    /// The change feed of this server.
+    pub fn feed(&self) -> &Feed {
+        &self.feed
     }
 
     /// One attempt. The batch tells what it took.
     async fn attempt(&self, request: Request) -> (Response, Arc<Batch>) {
         let batch = Arc::new(Batch::default());
         let operation = self.schema.execute(request.data(batch.clone()));
-        // A resolver that has used up tokio's cooperative budget would look idle to the driver.
-        let driven = tokio::task::unconstrained(batch.drive(&self.database.reader, operation));
-        let response = driven.await;
+        let response = batch.drive(&self.database.reader, operation).await;
         (response, batch)
     }
 }
 
 impl Executor for Roster {
-    async fn execute(&self, request: Request) -> Response {
+    async fn execute(&self, mut request: Request) -> Response {
+        if let Some(kind @ OperationType::Mutation) = kind(&mut request) {
+            return match prepared(request, kind) {
+                // Once, whatever comes of it.
+                Ok(request) => without_vanished(self.attempt(request).await.0),
+                Err(error) => Response::from_errors(vec![error]),
+            };
+        }
         // Each statement sees its own snapshot: a row that another refers to may have vanished in
         // between. Nobody has seen an answer yet, so the query can begin anew.
         for _ in 1..ATTEMPTS {
@@ -237,15 +298,74 @@ impl Executor for Roster {
 
     fn execute_stream(
         &self,
-        request: Request,
-        _session_data: Option<Arc<Data>>,
+        mut request: Request,
+        session_data: Option<Arc<Data>>,
     ) -> BoxStream<'static, Response> {
-        let roster = self.clone();
-        async move { roster.execute(request).await }
-            .into_stream()
+        let Some(kind @ OperationType::Subscription) = kind(&mut request) else {
+            let roster = self.clone();
+            return stream::once(async move { roster.execute(request).await }).boxed();
+        };
+        let request = match prepared(request, kind) {
+            Ok(request) => request,
+            Err(error) => {
+                return stream::once(ready(Response::from_errors(vec![error]))).boxed();
+            }
+        };
+        let batch = Arc::new(Batch::default());
+        let request = request.data(batch.clone());
+        let session_data = session_data.unwrap_or_default();
+        let events = self
+            .schema
+            .execute_stream_with_session_data(request, session_data);
+        batch
+            .drive_stream(&self.database.reader, events)
+            .map(without_vanished)
             .boxed()
     }
 }
 
 /// How often a query is run whose rows vanish while it reads.
 const ATTEMPTS: usize = 3;
+
+/// What the operation is, when the document parses and it is clear which operation is meant.
+fn kind(request: &mut Request) -> Option<OperationType> {
+    let name = request.operation_name.clone();
+    let document = request.parsed_query().ok()?;
+    Some(operation(document, name.as_deref())?.ty)
+}
+
+/// The request with each root field once.
+fn prepared(mut request: Request, kind: OperationType) -> Result<Request, ServerError> {
+    let mut document = request.parsed_query()?.clone();
+    let refused = |code: &str, message: &str| {
+        let mut error = ServerError::new(message, None);
+        let extensions = error.extensions.get_or_insert_default();
+        extensions.set("code", code);
+        error
+    };
+    let name = request.operation_name.as_deref();
+    let fields = fold(&mut document, name, &request.variables).map_err(|TooLarge| {
+        refused(
+            "LIMIT_EXCEEDED",
+            "The operation selects too much at its root. Send it in parts.",
+        )
+    })?;
+    if kind == OperationType::Subscription && fields > 1 {
+        return Err(refused(
+            "GRAPHQL_VALIDATION_FAILED",
+            "A subscription must have one root field only.",
+        ));
+    }
+    request.set_parsed_query(document);
+    Ok(request)
+}
+
+/// What was written or told of cannot be read again as it was: a thing that has vanished while the
+/// answer was made counts as deleted, where that can be said.
+fn without_vanished(mut response: Response) -> Response {
+    if response.data != Value::Null {
+        let vanished = |error: &ServerError| error.source::<Vanished>().is_some();
+        response.errors.retain(|error| !vanished(error));
+    }
+    response
+}
