@@ -3,8 +3,8 @@
 use std::{
     path::PathBuf,
     sync::{
-        Arc,
-        atomic::{AtomicU32, AtomicUsize, Ordering},
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering},
     },
     thread,
 };
@@ -14,6 +14,7 @@ use entity::{assignment, employee, employee_meeting, meeting, project};
 use migration::{Migrator, MigratorTrait};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ConnectionTrait, Database, DatabaseConnection, EntityTrait,
+    Statement,
 };
 use serde_json::{Value, json};
 use server::{
@@ -80,7 +81,7 @@ async fn migrated_template(url: &str) -> &'static str {
 pub struct TestDatabase {
     url: String,
     database: api::Database,
-    statements: Arc<AtomicUsize>,
+    recorded: Arc<Mutex<Vec<Statement>>>,
     _directory: Option<TempDir>,
     admin_url: Option<String>,
 }
@@ -117,15 +118,15 @@ impl TestDatabase {
             database_wait: 0,
         };
         let mut database = database::open(&settings, Purpose::Serve).await.unwrap();
-        let statements = Arc::new(AtomicUsize::default());
-        let counter = statements.clone();
-        database.reader.set_metric_callback(move |_| {
-            counter.fetch_add(1, Ordering::Relaxed);
+        let recorded = Arc::new(Mutex::new(Vec::new()));
+        let recorder = recorded.clone();
+        database.reader.set_metric_callback(move |info| {
+            recorder.lock().unwrap().push(info.statement.clone());
         });
         Self {
             url,
             database,
-            statements,
+            recorded,
             _directory: directory,
             admin_url,
         }
@@ -134,6 +135,20 @@ impl TestDatabase {
     /// A connection for what the test does itself; its statements are not counted.
     pub fn connection(&self) -> &DatabaseConnection {
         &self.database.writer
+    }
+
+    /// How many statements requests have sent since they were last forgotten.
+    pub fn statements(&self) -> usize {
+        self.recorded.lock().unwrap().len()
+    }
+
+    /// The statements themselves.
+    pub fn recorded(&self) -> Vec<Statement> {
+        self.recorded.lock().unwrap().clone()
+    }
+
+    pub fn forget_statements(&self) {
+        self.recorded.lock().unwrap().clear();
     }
 
     /// `sqlite` or `postgres`, for messages.
@@ -247,9 +262,9 @@ impl TestApp {
 
     /// The data of an operation, and how many statements it took.
     pub async fn counted(&self, query: &str) -> (Value, usize) {
-        self.database.statements.store(0, Ordering::SeqCst);
+        self.database.forget_statements();
         let data = self.query(query).await;
-        (data, self.database.statements.load(Ordering::SeqCst))
+        (data, self.database.statements())
     }
 
     /// A page or a probe, by GET.

@@ -2,6 +2,14 @@
 //!
 //! SQLite always; PostgreSQL too when `TEST_DATABASE_URL` is set, and then it must be reachable.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod app;
+mod cli;
+mod contract;
+mod filters;
+mod oracle;
+mod paging;
 mod schema;
+mod statements;
 mod walk;

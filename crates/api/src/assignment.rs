@@ -302,6 +302,10 @@ impl<F: Filter + LinkEnd> LinkEdge<F> {
 }
 
 /// What the two directions of the employee–project link have in common, so that a client fragment works on both.
+#[expect(
+    clippy::duplicated_attributes,
+    reason = "two fields may have the same type"
+)]
 #[derive(Interface)]
 #[graphql(
     field(

@@ -10,7 +10,7 @@
 
 use std::{
     any::Any,
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     future::{Future, poll_fn},
     pin::pin,
     sync::{
@@ -62,10 +62,10 @@ pub struct Batch {
     filtered_fields: Mutex<FilteredFields>,
 }
 
-/// The fields whose filters have been counted, and how many conditions they have in all.
+/// What was found of the filters of each field, and how many conditions they have in all.
 #[derive(Default)]
 struct FilteredFields {
-    fields: HashSet<Pos>,
+    fields: HashMap<Pos, Result<()>>,
     conditions: usize,
 }
 
@@ -108,22 +108,22 @@ impl Batch {
         if filters.iter().all(Option::is_none) {
             return Ok(());
         }
-        let mut seen = lock(&self.filtered_fields);
-        if !seen.fields.insert(ctx.item.pos) {
-            return Ok(());
-        }
-        for (argument, filter) in filters.into_iter().flatten() {
-            seen.conditions += filter.check(argument)?;
-            if seen.conditions > MAX_CONDITIONS {
-                return Err(Error::bad_input(
-                    argument,
-                    format!(
-                        "The filters of one operation can have at most {MAX_CONDITIONS} conditions in all."
-                    ),
-                ));
+        let FilteredFields { fields, conditions } = &mut *lock(&self.filtered_fields);
+        let check = || {
+            for (argument, filter) in filters.into_iter().flatten() {
+                *conditions += filter.check(argument)?;
+                if *conditions > MAX_CONDITIONS {
+                    return Err(Error::bad_input(
+                        argument,
+                        format!(
+                            "The filters of one operation can have at most {MAX_CONDITIONS} conditions in all."
+                        ),
+                    ));
+                }
             }
-        }
-        Ok(())
+            Ok(())
+        };
+        fields.entry(ctx.item.pos).or_insert_with(check).clone()
     }
 
     /// The answer to the question for this key, once the level has been asked.

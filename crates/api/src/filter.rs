@@ -158,6 +158,18 @@ impl Reading {
         Ok(())
     }
 
+    /// One of a list of filters; it counts even if it says nothing, so that a list stays short.
+    fn member<F: Filter>(&mut self, index: usize, filter: &F) -> Result<Condition> {
+        let before = self.conditions;
+        self.inside(index, |reading| {
+            let condition = filter.condition(reading)?;
+            if reading.conditions == before {
+                reading.count()?;
+            }
+            Ok(condition)
+        })
+    }
+
     /// A sub-select over the rows of a related entity that match.
     fn hop<F: Filter>(&mut self, filter: &F) -> Result<Condition> {
         self.hops += 1;
@@ -212,7 +224,8 @@ impl Reading {
 
 /// `(x) IS NOT TRUE`: what does not hold, unknown included.
 pub fn not(condition: Condition) -> Expr {
-    Expr::from(condition).binary(BinOper::IsNot, Expr::cust("TRUE"))
+    // A custom expression would come in parentheses, which PostgreSQL does not take here.
+    Expr::from(condition).binary(BinOper::IsNot, Expr::custom_keyword("TRUE"))
 }
 
 /// The rows of `E` with these public ids; malformed ones and those of other types match nothing.
@@ -226,7 +239,7 @@ pub fn ids<E: Record>(ids: &[async_graphql::ID], reading: &mut Reading) -> Resul
 pub fn all<F: Filter>(filters: &[F], reading: &mut Reading) -> Result<Condition> {
     let mut condition = Condition::all();
     for (index, filter) in filters.iter().enumerate() {
-        condition = condition.add(reading.inside(index, |reading| filter.condition(reading))?);
+        condition = condition.add(reading.member(index, filter)?);
     }
     Ok(condition)
 }
@@ -236,7 +249,7 @@ pub fn any<F: Filter>(filters: &[F], reading: &mut Reading) -> Result<Condition>
     let mut condition = Condition::any().add(Expr::cust("FALSE"));
     for (index, filter) in filters.iter().enumerate() {
         // An empty condition would be left out by the query builder; here it means «all».
-        let filter = reading.inside(index, |reading| filter.condition(reading))?;
+        let filter = reading.member(index, filter)?;
         condition = condition.add(if filter.is_empty() {
             Expr::cust("TRUE")
         } else {
@@ -275,7 +288,8 @@ impl Comparison for StringFilter {
     fn on(&self, column: Expr, reading: &mut Reading) -> Result<Condition> {
         let mut all = Condition::all();
         let folded = Expr::from(Func::lower(column.clone()));
-        let length = |text: &str| i64::try_from(text.chars().count()).unwrap_or(i64::MAX);
+        // PostgreSQL's functions take `int` and no wider number.
+        let length = |text: &str| i32::try_from(text.chars().count()).unwrap_or(i32::MAX);
         if let Some(text) = &self.eq.0 {
             reading.count()?;
             let text = reading.inside("eq", |reading| reading.text(text))?;
@@ -334,11 +348,7 @@ impl Comparison for StringFilter {
                     .arg(-length(&text))
                     .eq(text)
             } else {
-                Func::cust("right")
-                    .arg(folded)
-                    .arg(length(&text))
-                    .cast_as("int")
-                    .eq(text)
+                Func::cust("right").arg(folded).arg(length(&text)).eq(text)
             });
         }
         add_is_null(all, column, &self.is_null, reading)
@@ -377,7 +387,6 @@ macro_rules! ordered_filter {
                 let mut all = Condition::all();
                 $(if let Some(value) = &self.$field.0 {
                     reading.count()?;
-                    #[expect(clippy::redundant_closure_call, reason = "how a macro takes a conversion")]
                     let value: Value = ($value)(*value);
                     all = all.add(column.clone().$field(value));
                 })*
@@ -647,19 +656,50 @@ impl Link {
     /// The rows of `E`'s table that are linked to the parent: distinct by construction. `through`
     /// is a condition on the link's own table.
     pub fn others_of(&self, parent: Expr, through: Condition) -> Condition {
-        let this_parent = Expr::col(self.parent.clone()).eq(parent);
         match &self.through {
-            None => Condition::all().add(this_parent).add(through),
+            None => Condition::all()
+                .add(Expr::col(self.parent.clone()).eq(parent))
+                .add(through),
             Some((_, key)) => {
-                let links = Query::select()
-                    .column(self.other.clone())
-                    .from(self.table.clone())
-                    .and_where(this_parent)
-                    .cond_where(through)
-                    .take();
-                Condition::all().add(Expr::col(key.clone()).in_subquery(links))
+                let linked = self.keys_linked_to(parent, through);
+                Condition::all().add(Expr::col(key.clone()).in_subquery(linked))
             }
         }
+    }
+
+    /// The keys of what is linked to the parent, once for each link.
+    pub fn keys_linked_to(&self, parent: Expr, through: Condition) -> SelectStatement {
+        Query::select()
+            .column(self.other.clone())
+            .from(self.table.clone())
+            .and_where(Expr::col(self.parent.clone()).eq(parent))
+            .cond_where(through)
+            .take()
+    }
+
+    /// The keys of the parents that are linked to something that `parent` is linked to, `parent`
+    /// among them. `through` holds for both links.
+    pub fn parents_sharing_with(&self, parent: Expr, through: Condition) -> SelectStatement {
+        let shared = self.keys_linked_to(parent, through.clone());
+        Query::select()
+            .column(self.parent.clone())
+            .from(self.table.clone())
+            .and_where(Expr::col(self.other.clone()).in_subquery(shared))
+            .cond_where(through)
+            .take()
+    }
+
+    /// How many distinct things both parents are linked to.
+    pub fn count_shared(&self, one: Expr, other: Expr, through: Condition) -> Expr {
+        let shared = self.keys_linked_to(one, through.clone());
+        let select = Query::select()
+            .expr(Func::count_distinct(Expr::col(self.other.clone())))
+            .from(self.table.clone())
+            .and_where(Expr::col(self.parent.clone()).eq(other))
+            .and_where(Expr::col(self.other.clone()).in_subquery(shared))
+            .cond_where(through)
+            .take();
+        Expr::from(select)
     }
 
     /// The keys of the parents that are linked to a row of `E` for which the condition holds.

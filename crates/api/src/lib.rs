@@ -8,6 +8,7 @@
 //! | [`user_error`] | what the user can put right, as data |
 //! | [`changes`], [`feed`] | the change feed: as a table and in GraphQL; as it happens |
 //! | [`fold`] | the root fields of a mutation or subscription, each once |
+//! | [`colleague`], [`overlap`] | what two hops away is shared; what coincides in one person's time |
 //! | [`batch`] | many lookups become one statement: the driver and its lots |
 //! | [`rows`] | how keys and rows travel, on both databases |
 //! | [`page`] | Relay paging, and the macros that say a connection once |
@@ -23,6 +24,7 @@
 pub mod assignment;
 pub mod batch;
 pub mod changes;
+pub mod colleague;
 pub mod context;
 pub mod employee;
 pub mod error;
@@ -33,6 +35,7 @@ pub mod meeting;
 pub mod mutation;
 pub mod nodes;
 pub mod order;
+pub mod overlap;
 pub mod page;
 pub mod project;
 pub mod rows;

@@ -125,6 +125,11 @@ impl<F: Filter> Scope<F> {
         links(self.through.as_ref(), backend)
     }
 
+    /// Whether the rows come from there.
+    pub fn is_from(&self, source: &Source<F::Entity>) -> bool {
+        self.source == *source
+    }
+
     /// What the assignments behind a link must match, as given.
     pub fn through(&self) -> Option<&AssignmentFilter> {
         self.through.as_ref()
@@ -649,6 +654,7 @@ impl<F: Filter> Standing for Page<F> {
 /// Where a page stands in its list. See the Relay Cursor Connections Specification.
 pub struct PageInfo(pub Box<dyn Standing>);
 
+/// Where a page stands in its list. See the Relay Cursor Connections Specification.
 #[Object]
 impl PageInfo {
     /// Is there another item after this page? Exact in both directions of travel.

@@ -1,12 +1,12 @@
 //! The routes and the loop that serves them; what a query means is `api`'s.
 
-use std::{future::IntoFuture, io, net::SocketAddr, time::Duration};
+use std::{collections::HashMap, future::IntoFuture, io, net::SocketAddr, time::Duration};
 
 use async_graphql::{Executor, Request, http::GraphiQLSource, parser::types::OperationType};
 use async_graphql_axum::{GraphQLRequest, GraphQLResponse};
 use axum::{
     Router,
-    extract::State,
+    extract::{Query, State},
     http::{StatusCode, header},
     response::{Html, IntoResponse, Response},
     routing::get,
@@ -90,8 +90,14 @@ async fn answer_post(State(roster): State<api::Roster>, request: GraphQLRequest)
 }
 
 /// A link, an image or a crawler can GET: nothing may change by it.
-async fn answer_get(State(roster): State<api::Roster>, request: GraphQLRequest) -> Response {
+async fn answer_get(
+    State(roster): State<api::Roster>,
+    Query(mut parameters): Query<HashMap<String, String>>,
+    request: GraphQLRequest,
+) -> Response {
     let mut request = request.into_inner();
+    // The extractor reads `operation_name` from a URL, which no client writes.
+    request.operation_name = parameters.remove("operationName");
     if is_query(&mut request) {
         answer(&roster, request).await
     } else {

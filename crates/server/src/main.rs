@@ -9,6 +9,7 @@ use std::{
 };
 
 use clap::Parser;
+use sea_orm::DatabaseBackend;
 use server::{
     Error,
     config::{Cli, Command, DatabaseSettings, MigrateStep, SeedCounts, Settings},
@@ -23,22 +24,19 @@ use tracing_subscriber::EnvFilter;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// What is logged unless `RUST_LOG` says otherwise. SQLx would name an unknown parameter of a
-/// `DATABASE_URL` with its value, which may be a misspelled password.
-const LOG: &str = "info,sea_orm_migration=warn,sqlx=warn,sqlx_postgres::options::parse=off";
+/// What is logged unless `RUST_LOG` says otherwise.
+const LOG: &str = "info,sea_orm_migration=warn,sqlx=warn";
+
+/// What is never logged: SQLx names unknown parameters of a `DATABASE_URL` with their values, one of
+/// which may be the password under a misspelled name.
+const NEVER_LOG: &str = "sqlx_postgres::options::parse=off";
 
 /// A second line of defence behind the limits on nesting.
 const STACK: usize = 8 << 20;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOG));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal())
-        .log_internal_errors(false)
-        .init();
+    log();
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -47,6 +45,20 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn log() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOG));
+    let filter = match NEVER_LOG.parse() {
+        Ok(never) => filter.add_directive(never),
+        Err(_) => filter,
+    };
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
+        .log_internal_errors(false)
+        .init();
 }
 
 fn run(cli: Cli) -> Result<(), Error> {
@@ -128,7 +140,10 @@ async fn serve(database: DatabaseSettings, settings: Settings, migrate: bool) ->
     let router = http::router(api::Roster::new(database.clone()), &database, &shutdown);
     tracing::info!(
         "serving {} at {url}/graphql, to be tried in a browser at {url}/",
-        database.reader.get_database_backend().as_str(),
+        match database.reader.get_database_backend() {
+            DatabaseBackend::Sqlite => "SQLite",
+            _ => "PostgreSQL",
+        },
         url = http::url(&listener)?,
     );
     let served = http::serve(listener, router, shutdown).await;
