@@ -18,7 +18,9 @@ use sea_orm::{
 };
 use serde_json::{Value, json};
 use server::{
-    config::DatabaseSettings,
+    accept,
+    app::Server,
+    config::{DatabaseSettings, Settings},
     database::{self, Purpose},
     http,
     seed::{self, Company},
@@ -205,12 +207,16 @@ pub struct TestApp {
 
 impl TestApp {
     async fn start(database: TestDatabase) -> Self {
+        Self::start_with(database, &Settings::default()).await
+    }
+
+    /// With settings of the test's own.
+    pub async fn start_with(database: TestDatabase, settings: &Settings) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = http::url(&listener).unwrap();
         let shutdown = Shutdown::new();
-        let roster = api::Roster::new(database.database.clone());
-        let router = http::router(roster, &database.database, &shutdown);
-        tokio::spawn(http::serve(listener, router, shutdown.clone()));
+        let server = Server::new(&database.database, settings, &shutdown).unwrap();
+        tokio::spawn(accept::serve(listener, server));
         Self {
             url,
             database,

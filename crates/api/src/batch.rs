@@ -26,8 +26,10 @@ use futures_util::{FutureExt, Stream, StreamExt, future::BoxFuture, stream, task
 use sea_orm::DatabaseConnection;
 
 use crate::{
+    allowance::{Allowance, within},
     error::{Error, Result},
     filter::{AnyFilter, MAX_CONDITIONS},
+    limits::Limits,
     rows::Key,
     scalar::DateTime,
 };
@@ -59,6 +61,8 @@ pub struct Batch {
     level: Mutex<Vec<Arc<dyn AnyLot>>>,
     statements: AtomicUsize,
     vanished: AtomicBool,
+    /// What the operation may still load.
+    pub allowance: Arc<Allowance>,
     filtered_fields: Mutex<FilteredFields>,
 }
 
@@ -71,21 +75,23 @@ struct FilteredFields {
 
 impl Default for Batch {
     fn default() -> Self {
+        Self::new(&Limits::DEFAULT)
+    }
+}
+
+impl Batch {
+    /// Of an operation with these limits.
+    pub fn new(limits: &Limits) -> Self {
         Self {
             now: Mutex::new(clock()),
             level: Mutex::default(),
             statements: AtomicUsize::default(),
             vanished: AtomicBool::default(),
+            allowance: Arc::new(Allowance::new(limits)),
             filtered_fields: Mutex::default(),
         }
     }
-}
 
-fn clock() -> DateTime {
-    DateTime(chrono::Utc::now().trunc_subsecs(6))
-}
-
-impl Batch {
     /// «Now» is one instant for the whole operation.
     pub fn now(&self) -> DateTime {
         *lock(&self.now)
@@ -94,6 +100,7 @@ impl Batch {
     /// Begins anew for the next event of a subscription, which is an operation of its own.
     pub fn begin_anew(&self) {
         *lock(&self.now) = clock();
+        self.allowance.renew();
         // What an event that failed has asked and no longer waits for.
         lock(&self.level).clear();
     }
@@ -264,7 +271,8 @@ impl Driver {
             let level = std::mem::take(&mut *lock(&batch.level));
             if !level.is_empty() {
                 batch.statements.fetch_add(level.len(), Ordering::Relaxed);
-                self.statements = Some(run_level(level, self.db.clone()).boxed());
+                self.statements =
+                    Some(run_level(level, self.db.clone(), batch.allowance.clone()).boxed());
             } else if self.signal.to_idle() {
                 // It waits for something else, as a mutation does for its transaction.
                 return Poll::Pending;
@@ -273,13 +281,19 @@ impl Driver {
     }
 }
 
-async fn run_level(level: Vec<Arc<dyn AnyLot>>, db: DatabaseConnection) {
+async fn run_level(level: Vec<Arc<dyn AnyLot>>, db: DatabaseConnection, allowance: Arc<Allowance>) {
     let (first, rest): (Vec<_>, Vec<_>) = level.into_iter().partition(|lot| lot.comes_first());
     for lots in [first, rest] {
         stream::iter(lots)
-            .for_each_concurrent(STATEMENTS_AT_ONCE, |lot| lot.run(&db))
+            .for_each_concurrent(STATEMENTS_AT_ONCE, |lot| {
+                within(allowance.clone(), lot.run(&db))
+            })
             .await;
     }
+}
+
+fn clock() -> DateTime {
+    DateTime(chrono::Utc::now().trunc_subsecs(6))
 }
 
 /// The lookups of one level that differ in their key only.

@@ -25,6 +25,15 @@ pub enum Error {
     Vanished,
     /// A cursor of the change feed is older than what is kept, or of another database.
     CursorExpired,
+    /// The operation loads too much.
+    LimitExceeded {
+        /// The name of the limit in [`crate::Limits`].
+        limit: &'static str,
+        /// The limit.
+        most: usize,
+        /// What is too much and what to do.
+        message: String,
+    },
     /// Our fault; the log has the details.
     Internal,
 }
@@ -43,6 +52,7 @@ impl Error {
             Self::BadUserInput { .. } => "BAD_USER_INPUT",
             Self::Unavailable | Self::Vanished => "UNAVAILABLE",
             Self::CursorExpired => "CURSOR_EXPIRED",
+            Self::LimitExceeded { .. } => "LIMIT_EXCEEDED",
             Self::Internal => "INTERNAL",
         }
     }
@@ -61,6 +71,10 @@ impl From<Error> for async_graphql::Error {
     fn from(error: Error) -> Self {
         let code = error.code();
         let vanished = error == Error::Vanished;
+        let exceeded = match &error {
+            Error::LimitExceeded { limit, most, .. } => Some((*limit, *most)),
+            _ => None,
+        };
         let (message, argument) = match error {
             Error::BadUserInput { argument, message } => (message, argument),
             Error::Unavailable => (
@@ -72,6 +86,7 @@ impl From<Error> for async_graphql::Error {
                 "This cursor is older than the oldest change that is kept, or not of this feed. Read everything anew, then go on from `latestCursor`.".to_owned(),
                 vec!["after".to_owned()],
             ),
+            Error::LimitExceeded { message, .. } => (message, Vec::new()),
             Error::Internal => ("Something went wrong on the server.".to_owned(), Vec::new()),
         };
         let shown = if vanished {
@@ -81,6 +96,10 @@ impl From<Error> for async_graphql::Error {
         };
         shown.extend_with(|_, extensions| {
             extensions.set("code", code);
+            if let Some((limit, most)) = exceeded {
+                extensions.set("limit", limit);
+                extensions.set("most", most);
+            }
             if !argument.is_empty() {
                 extensions.set("argument", argument);
             }

@@ -16,7 +16,7 @@ use async_graphql::{Context, Subscription as GraphqlSubscription};
 use entity::change;
 use futures_util::{Stream, stream};
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DbBackend, DbErr, SqlxError, Statement,
+    ConnectionTrait, DbBackend, DbErr, SqlxError, Statement,
     sqlx::{self, postgres::PgListener},
 };
 use tokio::{
@@ -27,7 +27,7 @@ use tokio::{
 use crate::{
     batch::Batch,
     changes::{CHANNEL, Change, ChangeFilter, Wanted, from_cursor, read},
-    context::batch,
+    context::{Database, batch},
     error::{Error, Result},
 };
 
@@ -48,7 +48,7 @@ const HEARTBEAT: Duration = Duration::from_secs(60);
 pub struct Feed(Arc<Shared>);
 
 struct Shared {
-    db: DatabaseConnection,
+    database: Database,
     /// There may be new rows.
     woken: Notify,
     /// `None` tells everybody to look for themselves.
@@ -59,9 +59,9 @@ struct Shared {
 
 impl Feed {
     /// The feed of this database, which is read there by [`Feed::follow`].
-    pub fn new(db: DatabaseConnection) -> Self {
+    pub fn new(database: Database) -> Self {
         Self(Arc::new(Shared {
-            db,
+            database,
             woken: Notify::new(),
             live: broadcast::Sender::new(KEPT),
             position: Mutex::default(),
@@ -75,7 +75,7 @@ impl Feed {
 
     /// Hands what is committed to those who listen, for ever; drop it to end it.
     pub async fn follow(&self) {
-        if self.0.db.get_database_backend() == DbBackend::Postgres {
+        if self.0.database.reader.get_database_backend() == DbBackend::Postgres {
             tokio::join!(self.read_when_woken(), self.listen());
         } else {
             self.read_when_woken().await;
@@ -87,7 +87,14 @@ impl Feed {
         loop {
             self.0.woken.notified().await;
             while let Some(position) = self.position() {
-                match read(&self.0.db, Some(position), &Wanted::default(), STRETCH).await {
+                match read(
+                    &self.0.database.reader,
+                    Some(position),
+                    &Wanted::default(),
+                    STRETCH,
+                )
+                .await
+                {
                     Ok(stretch) => {
                         pause = Pause::default();
                         if let Some(last) = stretch.changes.last() {
@@ -157,7 +164,7 @@ impl Feed {
 
     async fn listen_once(&self, pause: &mut Pause) -> Result<std::convert::Infallible, SqlxError> {
         let mut listener =
-            PgListener::connect_with(self.0.db.get_postgres_connection_pool()).await?;
+            PgListener::connect_with(self.0.database.reader.get_postgres_connection_pool()).await?;
         listener.listen(CHANNEL).await?;
         *pause = Pause::default();
         // Whatever was committed while nobody listened.
@@ -187,7 +194,9 @@ impl Feed {
     ) -> Result<impl Stream<Item = Result<Change>> + use<>> {
         // First the receiver, then the look at the table: what is not seen there comes here.
         let live = self.0.live.subscribe();
-        let newest = read(&self.0.db, after, &Wanted::default(), 0).await?.newest;
+        let newest = read(&self.0.database.reader, after, &Wanted::default(), 0)
+            .await?
+            .newest;
         self.hand_out_after(newest);
         let subscriber = Subscriber {
             feed: self.clone(),
@@ -210,7 +219,8 @@ impl Feed {
 
     /// Deletes what is older than this, in small steps, and always leaves the newest row: what is
     /// deleted is a beginning of the feed, whatever the clocks say. Returns how many rows went.
-    pub async fn prune(&self, writer: &DatabaseConnection, age: Duration) -> Result<u64, DbErr> {
+    pub async fn prune(&self, age: Duration) -> Result<u64, DbErr> {
+        let writer = &self.0.database.writer;
         let age = chrono::TimeDelta::from_std(age).unwrap_or(chrono::TimeDelta::MAX);
         let Some(before) = chrono::Utc::now().checked_sub_signed(age) else {
             return Ok(0);
@@ -289,7 +299,14 @@ impl Subscriber {
     }
 
     async fn catch_up(&mut self) -> Result<()> {
-        match read(&self.feed.0.db, Some(self.position), &self.wanted, STRETCH).await {
+        match read(
+            &self.feed.0.database.reader,
+            Some(self.position),
+            &self.wanted,
+            STRETCH,
+        )
+        .await
+        {
             Ok(stretch) => {
                 self.pause = Pause::default();
                 self.behind = stretch.more;

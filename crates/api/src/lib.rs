@@ -9,6 +9,10 @@
 //! | [`changes`], [`feed`] | the change feed: as a table and in GraphQL; as it happens |
 //! | [`fold`] | the root fields of a mutation or subscription, each once |
 //! | [`colleague`], [`overlap`] | what two hops away is shared; what coincides in one person's time |
+//! | [`guard`], [`limits`] | what stands before the schema: from text to a checked document |
+//! | [`allowance`] | what an operation may still load, counted while it runs |
+//! | [`auth`], [`answer`] | who may do what; what comes back, and what it took |
+//! | [`kept`] | a bounded memory, by text |
 //! | [`batch`] | many lookups become one statement: the driver and its lots |
 //! | [`rows`] | how keys and rows travel, on both databases |
 //! | [`page`] | Relay paging, and the macros that say a connection once |
@@ -21,7 +25,10 @@
 //! what they need; when the whole operation waits, the batch sends one statement for each distinct
 //! question, and the operation goes on. Nothing here knows HTTP or the environment.
 
+pub mod allowance;
+pub mod answer;
 pub mod assignment;
+pub mod auth;
 pub mod batch;
 pub mod changes;
 pub mod colleague;
@@ -31,6 +38,9 @@ pub mod error;
 pub mod feed;
 pub mod filter;
 pub mod fold;
+pub mod guard;
+pub mod kept;
+pub mod limits;
 pub mod meeting;
 pub mod mutation;
 pub mod nodes;
@@ -45,4 +55,5 @@ pub mod user_error;
 
 pub use context::Database;
 pub use feed::Feed;
+pub use limits::Limits;
 pub use schema::{Roster, sdl};

@@ -29,9 +29,9 @@ use crate::{
 };
 
 /// How many items a page has when neither `first` nor `last` is given.
-const DEFAULT_PAGE: u64 = 20;
+pub const DEFAULT_PAGE: u64 = 20;
 /// How many items a page may have.
-const LARGEST_PAGE: i32 = 1000;
+pub const LARGEST_PAGE: i32 = 1000;
 /// How many keys an order may have.
 const MAX_SORT_KEYS: usize = 10;
 

@@ -1,30 +1,30 @@
 //! The schema: the three roots, and how an operation runs. Builds without a database.
 
-use std::sync::Arc;
+use std::{future::ready, panic::AssertUnwindSafe, sync::Arc};
 
 use async_graphql::{
     Context, Data, Executor, ID, Interface, MergedObject, Request, Response, SDLExportOptions,
     Schema, SchemaBuilder, ServerError, Value, parser::types::OperationType,
 };
 use entity::{assignment, employee, meeting, project};
-use futures_util::{
-    StreamExt,
-    future::ready,
-    stream::{self, BoxStream},
-};
+use futures_util::{FutureExt, StreamExt, stream::BoxStream};
 
 use crate::{
+    answer::{Answer, Cost},
     assignment::{
         Assignment, AssignmentConnection, AssignmentFilter, AssignmentLink, AssignmentMutations,
         AssignmentOrder,
     },
+    auth::authorize,
     batch::Batch,
     changes::{self, ChangeConnection, ChangeFilter},
     context::{Database, Record, find},
     employee::{Employee, EmployeeConnection, EmployeeFilter, EmployeeMutations, EmployeeOrder},
     error::{Error, Result, Vanished},
     feed::{Feed, Subscription},
-    fold::{TooLarge, fold, operation},
+    fold::{TooLarge, fold},
+    guard::{Checked, Guard, coded},
+    limits::Limits,
     meeting::{Meeting, MeetingConnection, MeetingFilter, MeetingMutations, MeetingOrder},
     nodes::Object,
     page::{Source, object},
@@ -226,6 +226,8 @@ fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
     Schema::build(Query, mutation, Subscription)
         .register_output_type::<AssignmentLink>()
         .register_output_type::<UserError>()
+        // The guard counts what the library would.
+        .limit_recursive_depth(usize::MAX)
 }
 
 /// The schema in GraphQL's schema definition language. Needs no database.
@@ -238,22 +240,30 @@ pub fn sdl() -> String {
 
 /// The API: the schema, the database, and the only way to run an operation.
 ///
-/// The schema itself is not to be had, so nothing can run without the [batch](crate::batch).
+/// The schema itself is not to be had, and only what the [guard](crate::guard) has checked is run,
+/// with the [batch](crate::batch).
 #[derive(Clone)]
 pub struct Roster {
     schema: Built,
     database: Database,
     feed: Feed,
+    guard: Arc<Guard>,
 }
 
 impl Roster {
     /// The API on this database. Subscribers hear of changes while [`Feed::follow`] runs.
     pub fn new(database: Database) -> Self {
-        let feed = Feed::new(database.reader.clone());
+        Self::with_limits(database, Limits::DEFAULT)
+    }
+
+    /// The API on this database, with limits of one's own.
+    pub fn with_limits(database: Database, limits: Limits) -> Self {
+        let feed = Feed::new(database.clone());
         Self {
             schema: builder().data(database.clone()).data(feed.clone()).finish(),
             database,
             feed,
+            guard: Arc::new(Guard::new(&sdl(), limits)),
         }
     }
 
@@ -262,9 +272,112 @@ impl Roster {
         &self.feed
     }
 
+    /// Everything that can be told before the operation runs.
+    pub fn check(&self, request: Request) -> Result<Checked, Box<Answer>> {
+        let refuse = |refused| Box::new(Answer::refused(refused, self.guard.limits().cost));
+        self.guard.check(request).map_err(refuse)
+    }
+
+    /// Runs a query or a mutation.
+    pub async fn run(&self, checked: &Checked) -> Answer {
+        if let Err(errors) = authorize(checked) {
+            return Answer::ran(Response::from_errors(errors), self.cost(checked, None));
+        }
+        match AssertUnwindSafe(self.try_to_run(checked))
+            .catch_unwind()
+            .await
+        {
+            Ok(answer) => answer,
+            Err(_) => self.panicked(checked),
+        }
+    }
+
+    /// Runs any operation; a subscription answers more than once.
+    pub fn run_stream(&self, checked: Checked) -> BoxStream<'static, Answer> {
+        let roster = self.clone();
+        if checked.kind != OperationType::Subscription {
+            return async move { roster.run(&checked).await }
+                .into_stream()
+                .boxed();
+        }
+        let request = match authorize(&checked).and_then(|()| once_each(&checked)) {
+            Ok(request) => request,
+            Err(errors) => {
+                let refused = Answer::ran(Response::from_errors(errors), self.cost(&checked, None));
+                return ready(refused).into_stream().boxed();
+            }
+        };
+        let batch = Arc::new(Batch::new(self.guard.limits()));
+        let events = self.schema.execute_stream(request.data(batch.clone()));
+        let events = batch.clone().drive_stream(&self.database.reader, events);
+        AssertUnwindSafe(events)
+            .catch_unwind()
+            .map(move |event| match event {
+                Ok(response) => roster.answer(&checked, response, &batch),
+                Err(_) => roster.panicked(&checked),
+            })
+            .boxed()
+    }
+
+    async fn try_to_run(&self, checked: &Checked) -> Answer {
+        // Each statement sees its own snapshot: a row that another refers to may have vanished in
+        // between. Nobody has seen an answer yet, so a query can begin anew. A mutation cannot.
+        let attempts = match checked.kind {
+            OperationType::Query => ATTEMPTS,
+            _ => 1,
+        };
+        let mut attempt = 1;
+        loop {
+            let request = match checked.kind {
+                OperationType::Query => Ok(checked.to_request()),
+                _ => once_each(checked),
+            };
+            let (response, batch) = match request {
+                Ok(request) => self.attempt(request).await,
+                Err(errors) => {
+                    return Answer::ran(Response::from_errors(errors), self.cost(checked, None));
+                }
+            };
+            if attempt < attempts && batch.something_vanished() {
+                attempt += 1;
+                continue;
+            }
+            return self.answer(checked, response, &batch);
+        }
+    }
+
+    fn answer(&self, checked: &Checked, mut response: Response, batch: &Batch) -> Answer {
+        if checked.kind != OperationType::Query && response.data != Value::Null {
+            // What was written or told of cannot be read again as it was: a thing that has vanished
+            // meanwhile counts as deleted, where that can be said.
+            let vanished = |error: &ServerError| error.source::<Vanished>().is_some();
+            response.errors.retain(|error| !vanished(error));
+        }
+        let mut answer = Answer::ran(response, self.cost(checked, Some(batch)));
+        if batch.allowance.is_exceeded() {
+            answer.keep_only("LIMIT_EXCEEDED");
+        }
+        answer
+    }
+
+    fn panicked(&self, checked: &Checked) -> Answer {
+        tracing::error!("a resolver panicked");
+        let error = coded("INTERNAL", "Something went wrong on the server.", None);
+        Answer::failed(error, Some(self.cost(checked, None)))
+    }
+
+    fn cost(&self, checked: &Checked, batch: Option<&Batch>) -> Cost {
+        Cost {
+            requested: checked.cost,
+            limit: self.guard.limits().cost,
+            loaded: batch.map_or(0, |batch| batch.allowance.loaded()),
+            statements: batch.map_or(0, Batch::statements),
+        }
+    }
+
     /// One attempt. The batch tells what it took.
     async fn attempt(&self, request: Request) -> (Response, Arc<Batch>) {
-        let batch = Arc::new(Batch::default());
+        let batch = Arc::new(Batch::new(self.guard.limits()));
         let operation = self.schema.execute(request.data(batch.clone()));
         let response = batch.drive(&self.database.reader, operation).await;
         (response, batch)
@@ -272,100 +385,44 @@ impl Roster {
 }
 
 impl Executor for Roster {
-    async fn execute(&self, mut request: Request) -> Response {
-        if let Some(kind @ OperationType::Mutation) = kind(&mut request) {
-            return match prepared(request, kind) {
-                // Once, whatever comes of it.
-                Ok(request) => without_vanished(self.attempt(request).await.0),
-                Err(error) => Response::from_errors(vec![error]),
-            };
+    async fn execute(&self, request: Request) -> Response {
+        match self.check(request) {
+            Ok(checked) => self.run(&checked).await.response,
+            Err(answer) => answer.response,
         }
-        // Each statement sees its own snapshot: a row that another refers to may have vanished in
-        // between. Nobody has seen an answer yet, so the query can begin anew.
-        for _ in 1..ATTEMPTS {
-            let again = Request::new(&request.query).variables(request.variables.clone());
-            let again = match &request.operation_name {
-                Some(name) => again.operation_name(name),
-                None => again,
-            };
-            let (response, batch) = self.attempt(again).await;
-            if !batch.something_vanished() {
-                return response;
-            }
-        }
-        self.attempt(request).await.0
     }
 
     fn execute_stream(
         &self,
-        mut request: Request,
-        session_data: Option<Arc<Data>>,
+        request: Request,
+        _session_data: Option<Arc<Data>>,
     ) -> BoxStream<'static, Response> {
-        let Some(kind @ OperationType::Subscription) = kind(&mut request) else {
-            let roster = self.clone();
-            return stream::once(async move { roster.execute(request).await }).boxed();
-        };
-        let request = match prepared(request, kind) {
-            Ok(request) => request,
-            Err(error) => {
-                return stream::once(ready(Response::from_errors(vec![error]))).boxed();
-            }
-        };
-        let batch = Arc::new(Batch::default());
-        let request = request.data(batch.clone());
-        let session_data = session_data.unwrap_or_default();
-        let events = self
-            .schema
-            .execute_stream_with_session_data(request, session_data);
-        batch
-            .drive_stream(&self.database.reader, events)
-            .map(without_vanished)
-            .boxed()
+        match self.check(request) {
+            Ok(checked) => self
+                .run_stream(checked)
+                .map(|answer| answer.response)
+                .boxed(),
+            Err(answer) => ready(answer.response).into_stream().boxed(),
+        }
     }
 }
 
 /// How often a query is run whose rows vanish while it reads.
 const ATTEMPTS: usize = 3;
 
-/// What the operation is, when the document parses and it is clear which operation is meant.
-fn kind(request: &mut Request) -> Option<OperationType> {
-    let name = request.operation_name.clone();
-    let document = request.parsed_query().ok()?;
-    Some(operation(document, name.as_deref())?.ty)
-}
-
-/// The request with each root field once.
-fn prepared(mut request: Request, kind: OperationType) -> Result<Request, ServerError> {
-    let mut document = request.parsed_query()?.clone();
-    let refused = |code: &str, message: &str| {
-        let mut error = ServerError::new(message, None);
-        let extensions = error.extensions.get_or_insert_default();
-        extensions.set("code", code);
-        error
-    };
+/// The request of a mutation or subscription, with each root field once.
+fn once_each(checked: &Checked) -> Result<Request, Vec<ServerError>> {
+    let mut request = checked.to_request();
+    let mut document = checked.document().clone();
     let name = request.operation_name.as_deref();
     let fields = fold(&mut document, name, &request.variables).map_err(|TooLarge| {
-        refused(
-            "LIMIT_EXCEEDED",
-            "The operation selects too much at its root. Send it in parts.",
-        )
+        let message = "The operation selects too much at its root. Send it in parts.";
+        vec![coded("LIMIT_EXCEEDED", message, None)]
     })?;
-    if kind == OperationType::Subscription && fields > 1 {
-        return Err(refused(
-            "GRAPHQL_VALIDATION_FAILED",
-            "A subscription must have one root field only.",
-        ));
+    if checked.kind == OperationType::Subscription && fields > 1 {
+        let message = "A subscription must have one root field only.";
+        return Err(vec![coded("GRAPHQL_VALIDATION_FAILED", message, None)]);
     }
     request.set_parsed_query(document);
     Ok(request)
-}
-
-/// What was written or told of cannot be read again as it was: a thing that has vanished while the
-/// answer was made counts as deleted, where that can be said.
-fn without_vanished(mut response: Response) -> Response {
-    if response.data != Value::Null {
-        let vanished = |error: &ServerError| error.source::<Vanished>().is_some();
-        response.errors.retain(|error| !vanished(error));
-    }
-    response
 }
