@@ -166,14 +166,6 @@ impl TestDatabase {
             "sqlite"
         }
     }
-
-    /// How the program would be told of it.
-    pub fn settings(&self) -> DatabaseSettings {
-        DatabaseSettings {
-            database_url: self.url.clone(),
-            database_wait: 0,
-        }
-    }
 }
 
 impl Drop for TestDatabase {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use entity::{assignment, employee, employee_meeting, meeting, project};
+use entity::{assignment, change, employee, employee_meeting, meeting, project};
 use migration::{Migrator, MigratorTrait};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use sea_orm::{
@@ -23,7 +23,7 @@ async fn migrations_run_up_down_and_up_again() {
         let db = database.connection();
         Migrator::up(db, None).await.unwrap();
         let first = tables(db).await;
-        assert_eq!(first.len(), 5, "{}", database.name());
+        assert_eq!(first.len(), 6, "{}", database.name());
 
         for left in (0..first.len()).rev() {
             Migrator::down(db, Some(1)).await.unwrap();
@@ -79,6 +79,7 @@ async fn entities_and_tables_agree() {
         let backend = db.get_database_backend();
         let entities = BTreeMap::from([
             described::<assignment::Entity>(backend),
+            described::<change::Entity>(backend),
             described::<employee::Entity>(backend),
             described::<employee_meeting::Entity>(backend),
             described::<meeting::Entity>(backend),

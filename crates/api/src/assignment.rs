@@ -1,6 +1,8 @@
 //! All that GraphQL says about assignments, and about the links between employees and projects that
 //! they make.
 
+mod mutations;
+
 use async_graphql::{Context, ID, Interface, Object, SimpleObject};
 use entity::{assignment, employee, project};
 use sea_orm::{
@@ -22,6 +24,8 @@ use crate::{
     rows::{Rows, key_part, rows_per_key},
     scalar::{DateTime, public_id},
 };
+
+pub use mutations::*;
 
 /// One employee's stint on one project in one role. An assignment cannot exist without both: deleting either deletes it.
 #[derive(Clone)]
@@ -91,7 +95,7 @@ object! {
         ctx: &Context<'_>,
         #[graphql(desc = "The instant to test; now when omitted.")] at: Option<DateTime>,
     ) -> bool {
-        let at = at.unwrap_or(batch(ctx).now).0;
+        let at = at.unwrap_or(batch(ctx).now()).0;
         self.0.start_date.is_none_or(|start| start <= at) && self.0.end_date.is_none_or(|end| at < end)
     }
 

@@ -1,5 +1,7 @@
 //! All that GraphQL says about employees.
 
+mod mutations;
+
 use async_graphql::{Context, ID};
 use entity::{assignment, employee, meeting, project};
 
@@ -21,6 +23,8 @@ use crate::{
     project::{ProjectFilter, ProjectOrder},
     scalar::{Date, public_id},
 };
+
+pub use mutations::*;
 
 /// A person on staff.
 #[derive(Clone)]

@@ -191,7 +191,7 @@ impl Reading {
     }
 
     /// `expr` is one of the numbers, which travel as one parameter.
-    fn among_numbers(&self, expr: Expr, numbers: &[i64]) -> Expr {
+    pub fn among_numbers(&self, expr: Expr, numbers: &[i64]) -> Expr {
         self.among(
             expr,
             ArrayType::BigInt,

@@ -3,7 +3,11 @@
 //! | module | what it owns |
 //! | --- | --- |
 //! | [`schema`] | the root, and [`Roster`], through which every operation runs |
-//! | [`employee`], [`meeting`], [`project`], [`assignment`] | all that GraphQL says about one entity: type, connection and edge, filter, order |
+//! | [`employee`], [`meeting`], [`project`], [`assignment`] | all that GraphQL says about one entity: type, connection and edge, filter, order; `mutations` beside each has inputs, payloads and mutations |
+//! | [`mutation`] | how a mutation runs: one transaction, locks, retries, the words for what is wrong |
+//! | [`user_error`] | what the user can put right, as data |
+//! | [`changes`], [`feed`] | the change feed: as a table and in GraphQL; as it happens |
+//! | [`fold`] | the root fields of a mutation or subscription, each once |
 //! | [`colleague`], [`overlap`] | what two hops away is shared; what coincides in one person's time |
 //! | [`guard`], [`limits`] | what stands before the schema: from text to a checked document |
 //! | [`allowance`] | what an operation may still load, counted while it runs |
@@ -26,15 +30,19 @@ pub mod answer;
 pub mod assignment;
 pub mod auth;
 pub mod batch;
+pub mod changes;
 pub mod colleague;
 pub mod context;
 pub mod employee;
 pub mod error;
+pub mod feed;
 pub mod filter;
+pub mod fold;
 pub mod guard;
 pub mod kept;
 pub mod limits;
 pub mod meeting;
+pub mod mutation;
 pub mod nodes;
 pub mod order;
 pub mod overlap;
@@ -43,7 +51,9 @@ pub mod project;
 pub mod rows;
 pub mod scalar;
 pub mod schema;
+pub mod user_error;
 
 pub use context::Database;
+pub use feed::Feed;
 pub use limits::Limits;
 pub use schema::{Roster, sdl};

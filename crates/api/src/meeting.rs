@@ -1,5 +1,7 @@
 //! All that GraphQL says about meetings.
 
+mod mutations;
+
 use async_graphql::ID;
 use entity::{employee, meeting};
 
@@ -11,6 +13,8 @@ use crate::{
     page::{Source, connection, edge, object},
     scalar::{DateTime, public_id},
 };
+
+pub use mutations::*;
 
 /// A meeting that employees attend.
 #[derive(Clone)]

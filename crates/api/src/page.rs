@@ -615,7 +615,7 @@ fn position<E: Record>(
 }
 
 /// What [`PageInfo`] needs to know of a page of any type.
-trait Standing: Send + Sync {
+pub trait Standing: Send + Sync {
     /// Are there rows before the page (`backward`), or after it?
     fn more(&self, backward: bool) -> BoxFuture<'_, Result<bool>>;
     /// The cursor of the first row, or of the last.
@@ -652,7 +652,7 @@ impl<F: Filter> Standing for Page<F> {
 }
 
 /// Where a page stands in its list. See the Relay Cursor Connections Specification.
-pub struct PageInfo(Box<dyn Standing>);
+pub struct PageInfo(pub Box<dyn Standing>);
 
 /// Where a page stands in its list. See the Relay Cursor Connections Specification.
 #[Object]

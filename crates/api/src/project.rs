@@ -1,5 +1,7 @@
 //! All that GraphQL says about projects.
 
+mod mutations;
+
 use async_graphql::{Context, ID, SimpleObject};
 use entity::{assignment, employee, project};
 use sea_orm::{
@@ -22,6 +24,8 @@ use crate::{
     rows::{Rows, key_part, rows_per_key},
     scalar::{DateTime, Long, public_id},
 };
+
+pub use mutations::*;
 
 /// A piece of work that employees are assigned to.
 #[derive(Clone)]
@@ -89,7 +93,7 @@ object! {
         #[graphql(desc = "The instant; now when omitted.")] at: Option<DateTime>,
     ) -> Result<i32> {
         let batch = batch(ctx);
-        let question = Headcount { at: at.unwrap_or(batch.now) };
+        let question = Headcount { at: at.unwrap_or(batch.now()) };
         let count = batch.load(&question, self.key()).await?;
         Ok(i32::try_from(*count).unwrap_or(i32::MAX))
     }

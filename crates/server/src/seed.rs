@@ -134,8 +134,8 @@ pub async fn fill(
     Ok(made)
 }
 
-/// Deletes all rows and makes the ids begin at 1. A table of changes belongs here too, but its
-/// numbers must go on: somebody may hold a cursor.
+/// Deletes all rows and makes the ids begin at 1. The numbers of the changes go on, since somebody
+/// may hold a cursor: the new beginning of the feed is behind it, and tells that it is too old.
 async fn empty(transaction: &DatabaseTransaction) -> Result<(), DbErr> {
     let statements: &[&str] = match transaction.get_database_backend() {
         DatabaseBackend::Sqlite => &[
@@ -147,9 +147,14 @@ async fn empty(transaction: &DatabaseTransaction) -> Result<(), DbErr> {
             "DELETE FROM projects",
             "DELETE FROM sqlite_sequence \
              WHERE name IN ('employees', 'meetings', 'projects', 'assignments')",
+            "DELETE FROM changes",
+            "INSERT INTO changes (occurred_at, subject, kind) \
+             VALUES (strftime('%Y-%m-%dT%H:%M:%S', 'now') || '+00:00', 'FEED', 'CREATED')",
         ],
         _ => &[
             "TRUNCATE employees, meetings, projects, assignments, employee_meetings RESTART IDENTITY",
+            "TRUNCATE changes",
+            "INSERT INTO changes (occurred_at, subject, kind) VALUES (now(), 'FEED', 'CREATED')",
         ],
     };
     for statement in statements {
