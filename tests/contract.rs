@@ -1,7 +1,5 @@
 //! The schema as a contract: the file that clients generate code from, and what it promises.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use async_graphql::parser::{
     parse_schema,
     types::{TypeKind, TypeSystemDefinition},

@@ -1,7 +1,5 @@
 //! The examples the playground opens with: each runs on the lesson's data and its answer is kept.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::{fs, path::Path, time::Duration};
 
 use futures_util::{SinkExt, StreamExt};

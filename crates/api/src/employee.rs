@@ -1,5 +1,7 @@
 //! All that GraphQL says about employees.
 
+mod mutations;
+
 use async_graphql::{Context, ID};
 use entity::{assignment, employee, meeting, project};
 
@@ -8,6 +10,7 @@ use crate::{
         AssignmentConnection, AssignmentFilter, AssignmentOrder, EmployeeProjectConnection,
     },
     colleague::{ColleagueConnection, ColleagueOrder, ColleagueVia},
+    connection::{connection, edge, object},
     context::{Found, Record},
     error::Result,
     filter::{
@@ -17,10 +20,12 @@ use crate::{
     nodes::Nodes,
     order::{By, SortKey, order},
     overlap::{self, AssignmentOverlap, MeetingClash},
-    page::{PageArguments, Source, connection, edge, object},
+    page::{PageArguments, Source},
     project::{ProjectFilter, ProjectOrder},
     scalar::{Date, public_id},
 };
+
+pub use mutations::*;
 
 /// A person on staff.
 #[derive(Clone)]

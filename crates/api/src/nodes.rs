@@ -8,6 +8,7 @@
 use std::{
     borrow::Cow,
     pin::pin,
+    sync::Arc,
     task::{Context as TaskContext, Poll, Waker},
 };
 
@@ -18,6 +19,8 @@ use async_graphql::{
     registry::{MetaType, MetaTypeName, Registry},
 };
 use futures_util::future::try_join_all;
+
+use crate::batch::Batch;
 
 /// A list of objects, as `[T!]!`.
 pub struct Nodes<T>(pub Vec<T>);
@@ -86,6 +89,11 @@ async fn resolve<'a, T: ObjectType + 'a>(
     let mut template = IndexMap::new();
     let mut fields = Vec::new();
     flatten::<T>(ctx, &mut template, &mut fields);
+    let values = items.len().saturating_mul(template.len());
+    let allowance = &ctx.data_unchecked::<Arc<Batch>>().allowance;
+    allowance
+        .take_values(values, ctx.item.pos)
+        .map_err(|error| ctx.set_error_path(error))?;
 
     let mut objects = Vec::with_capacity(items.len());
     let mut waiting = Vec::new();

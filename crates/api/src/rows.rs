@@ -19,7 +19,10 @@ use sea_orm::{
 };
 use serde::de::DeserializeOwned;
 
-use crate::error::{Error, Result};
+use crate::{
+    allowance::{most_rows, take_rows},
+    error::{Error, Result},
+};
 
 /// What rows are asked for: one number, or two.
 pub trait Key: Copy + Eq + Hash + Send + Sync + 'static {
@@ -93,12 +96,35 @@ pub async fn rows_per_key<K: Key, R: FromQueryResult + DeserializeOwned>(
             } else {
                 "value ->> 0 AS a, value ->> 1 AS b"
             };
+            let keys_json = json_keys(keys);
+            let possible = keys
+                .len()
+                .saturating_mul(limit(&inner, &values.0).unwrap_or(1));
+            if let Some(most) = most_rows().filter(|most| possible > *most) {
+                // Row by row, so that it can stop; all in one it is half as fast again.
+                let sql = format!(
+                    "SELECT json_group_array(json_array(n, json(r))) FROM (SELECT k.n, r.value AS r \
+                     FROM (SELECT key AS n, {parts} FROM json_each(?)) AS k, \
+                     json_each((SELECT json_group_array({row}) FROM ({inner}) AS t)) AS r LIMIT ?)"
+                );
+                values.0.insert(0, keys_json.into());
+                values.0.push((most as u64).into());
+                let numbered: Vec<(usize, R)> = from_json(db, sql, values.0).await?;
+                take_rows(numbered.len())?;
+                let mut found: Vec<Vec<R>> = keys.iter().map(|_| Vec::new()).collect();
+                for (index, row) in numbered {
+                    found[index].push(row);
+                }
+                return Ok(found);
+            }
             let sql = format!(
                 "SELECT json_group_array((SELECT json_group_array({row}) FROM ({inner}) AS t)) \
                  FROM (SELECT {parts} FROM json_each(?)) AS k"
             );
-            values.0.push(json_keys(keys).into());
-            from_json(db, sql, values.0).await
+            values.0.push(keys_json.into());
+            let found: Vec<Vec<R>> = from_json(db, sql, values.0).await?;
+            take_rows(found.iter().map(Vec::len).sum())?;
+            Ok(found)
         }
         _ => {
             let (inner, mut values) = rows.select.build(PostgresQueryBuilder);
@@ -115,11 +141,17 @@ pub async fn rows_per_key<K: Key, R: FromQueryResult + DeserializeOwned>(
                 format!("unnest(${first}, ${last}) WITH ORDINALITY AS k(a, b, n)")
             };
             let extras = postgres_extras(&rows);
-            let sql =
+            let mut sql =
                 format!("SELECT k.n, t.*{extras} FROM {unnest} CROSS JOIN LATERAL ({inner}) AS t");
+            if let Some(most) = most_rows() {
+                sql.push_str(&format!(" LIMIT ${}", last + 1));
+                values.0.push((most as u64).into());
+            }
             let statement = Statement::from_sql_and_values(DbBackend::Postgres, sql, values.0);
             let mut found: Vec<Vec<R>> = keys.iter().map(|_| Vec::new()).collect();
-            for row in db.query_all_raw(statement).await? {
+            let rows = db.query_all_raw(statement).await?;
+            take_rows(rows.len())?;
+            for row in rows {
                 let number: i64 = row.try_get("", "n")?;
                 let index = usize::try_from(number - 1).map_err(|_| Error::Internal)?;
                 found[index].push(R::from_query_result(&row, "")?);
@@ -139,7 +171,9 @@ pub async fn rows<R: FromQueryResult + DeserializeOwned>(
             let (inner, values) = rows.select.build(SqliteQueryBuilder);
             let row = json_row(&rows);
             let sql = format!("SELECT json_group_array({row}) FROM ({inner}) AS t");
-            from_json(db, sql, values.0).await
+            let found: Vec<R> = from_json(db, sql, values.0).await?;
+            take_rows(found.len())?;
+            Ok(found)
         }
         _ => {
             let (inner, values) = rows.select.build(PostgresQueryBuilder);
@@ -149,12 +183,23 @@ pub async fn rows<R: FromQueryResult + DeserializeOwned>(
                 format!("SELECT t.*{} FROM ({inner}) AS t", postgres_extras(&rows))
             };
             let statement = Statement::from_sql_and_values(DbBackend::Postgres, sql, values.0);
-            db.query_all_raw(statement)
-                .await?
+            let found = db.query_all_raw(statement).await?;
+            take_rows(found.len())?;
+            found
                 .iter()
                 .map(|row| Ok(R::from_query_result(row, "")?))
                 .collect()
         }
+    }
+}
+
+/// How many rows the SELECT brings for each key at most, when it says so.
+fn limit(sql: &str, values: &[Value]) -> Option<usize> {
+    match values.last() {
+        Some(Value::BigUnsigned(Some(limit))) if sql.ends_with("LIMIT ?") => {
+            usize::try_from(*limit).ok()
+        }
+        _ => None,
     }
 }
 

@@ -1,9 +1,15 @@
 //! The command line and every setting; nothing else reads a flag or an environment variable
 //! (`RUST_LOG`, which the log reads itself, apart).
 
+mod access;
+mod limits;
+
 use std::path::{Path, PathBuf};
 
-use clap::{Args, Parser, Subcommand, builder::FalseyValueParser};
+use clap::{Args, Parser, Subcommand, ValueEnum, builder::FalseyValueParser};
+
+pub use access::{AccessSettings, KeyAlgorithm, Role};
+pub use limits::{LimitSettings, seconds};
 
 /// A GraphQL server for who works on which project and who attends which meeting
 #[derive(Parser)]
@@ -19,6 +25,16 @@ pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+}
+
+impl Cli {
+    /// How the log is written; what is no server speaks to people.
+    pub fn log_format(&self) -> LogFormat {
+        match &self.command {
+            Command::Demo(settings) | Command::Serve { settings, .. } => settings.log.log_format,
+            _ => LogFormat::Text,
+        }
+    }
 }
 
 /// What the program can do.
@@ -73,6 +89,19 @@ assignments and 4 attendances for each employee. Next: `roster serve`.")]
         #[command(flatten)]
         counts: SeedCounts,
     },
+    /// Print a token that lets its bearer in, signed with the secret of the settings
+    #[command(after_help = "Send it as `Authorization: Bearer …`.")]
+    Token {
+        /// What it allows
+        #[arg(long)]
+        role: Role,
+        /// For how long, like 30m, 8h or 7d
+        #[arg(long, value_name = "TIME", default_value = "8h", value_parser = time)]
+        expires: std::time::Duration,
+        /// Signed how, and for whom.
+        #[command(flatten)]
+        access: AccessSettings,
+    },
     /// Print the GraphQL schema as text; needs no database
     #[command(after_help = "After a change of the schema: `roster schema > schema.graphql`.")]
     Schema {
@@ -96,6 +125,76 @@ pub struct Settings {
     /// The port to listen on; 0 takes any that is free
     #[arg(long, env, default_value_t = 8000)]
     pub port: u16,
+    /// How long clients can take up the change feed where they left it
+    #[arg(
+        long,
+        env,
+        value_name = "DAYS",
+        default_value_t = 7,
+        value_parser = clap::value_parser!(u64).range(1..=36_500)
+    )]
+    pub keep_changes: u64,
+    /// Who may ask, and from which pages.
+    #[command(flatten)]
+    pub access: AccessSettings,
+    /// What is told of it.
+    #[command(flatten)]
+    pub log: LogSettings,
+    /// How much of everything.
+    #[command(flatten)]
+    pub limits: LimitSettings,
+}
+
+impl Default for Settings {
+    /// What holds when nothing is said.
+    fn default() -> Self {
+        #[derive(Parser)]
+        struct Nothing {
+            #[command(flatten)]
+            settings: Settings,
+        }
+        Nothing::parse_from(["roster"]).settings
+    }
+}
+
+/// What is told of the server while it runs.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Operation")]
+pub struct LogSettings {
+    /// How the log is written
+    #[arg(long, env, value_name = "FORMAT", default_value = "text")]
+    pub log_format: LogFormat,
+    /// Log operations that take at least this long as warnings
+    #[arg(long, env, value_name = "MILLISECONDS", default_value_t = 1_000)]
+    pub slow_operation: u64,
+    /// Tell figures for Prometheus at http://ADDRESS/metrics, like 127.0.0.1:9090
+    #[arg(long, env, value_name = "ADDRESS")]
+    pub metrics_address: Option<std::net::SocketAddr>,
+}
+
+/// How the log is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For programs, one object a line.
+    Json,
+}
+
+fn time(text: &str) -> Result<std::time::Duration, String> {
+    let wrong = || "a number and s, m, h or d, like 8h".to_owned();
+    let unit = text.chars().last().ok_or_else(wrong)?;
+    let seconds = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 3_600,
+        'd' => 86_400,
+        _ => return Err(wrong()),
+    };
+    let number: u64 = text[..text.len() - 1].parse().map_err(|_| wrong())?;
+    Ok(std::time::Duration::from_secs(
+        number.saturating_mul(seconds),
+    ))
 }
 
 /// Which database, for the commands that need one.

@@ -5,7 +5,7 @@ use std::{error, fmt, io, path::PathBuf};
 
 use sea_orm::{DbErr, RuntimeErr, SqlxError};
 
-/// Why the program ends with exit code 1.
+/// Why the program ends.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The scheme of `DATABASE_URL` names neither database.
@@ -67,6 +67,9 @@ pub enum Error {
     /// A migration failed, and nothing of it was kept.
     #[error("cannot migrate the database: {0}; it is as it was before")]
     Migration(Reason),
+    /// Another process holds SQLite's one place to write.
+    #[error("another process is writing to the database; try again when it is done")]
+    Busy,
     /// A statement of ours failed.
     #[error("the database failed: {0}")]
     Database(#[from] Reason),
@@ -105,6 +108,29 @@ pub enum Error {
         /// What the system says.
         reason: io::Error,
     },
+    /// Everybody could do everything.
+    #[error(
+        "others can reach {host}, and nobody is asked who they are; set JWT_SECRET or --jwks to ask \
+         for tokens, or say --public-without-auth"
+    )]
+    PublicWithoutAuth {
+        /// As it was asked for.
+        host: String,
+    },
+    /// A secret that can be guessed.
+    #[error("JWT_SECRET needs 32 bytes at least; make one with `openssl rand -base64 32`")]
+    ShortSecret,
+    /// There is nothing to sign a token with.
+    #[error("a token is signed with JWT_SECRET; set it as for the server")]
+    NoSecret,
+    /// The JWKS file is of no use.
+    #[error("cannot use the keys in {}: {reason}; it must be a JWKS file", path.display())]
+    UnusableKeys {
+        /// The file that was given.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// `schema --check` found another text than the code's.
     #[error(
         "{} is stale, first in line {line}; write it anew with `roster schema > {}`",
@@ -135,6 +161,16 @@ pub enum Error {
     /// A second signal came while the first was being obeyed.
     #[error("stopped at once by a second signal; requests may have been cut off")]
     Forced,
+}
+
+impl Error {
+    /// 2 when the command line has to be put right, as for any other mistake in it.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::PublicWithoutAuth { .. } => 2,
+            _ => 1,
+        }
+    }
 }
 
 impl From<DbErr> for Error {
@@ -172,7 +208,10 @@ impl From<&SqlxError> for Reason {
         match error {
             SqlxError::Database(error) => Self::one_line(error.message()),
             SqlxError::Io(error) => Self::one_line(&error.to_string()),
-            SqlxError::Configuration(error) => Self::one_line(&error.to_string()),
+            SqlxError::Configuration(error) => match error.downcast_ref::<SqlxError>() {
+                Some(inner) => Self::from(inner),
+                None => Self::one_line(&error.to_string()),
+            },
             _ => Self::one_line(&error.to_string()),
         }
     }

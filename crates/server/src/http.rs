@@ -1,54 +1,86 @@
-//! The routes and the loop that serves them; what a query means is `api`'s.
+//! The routes, and what holds for all of them; what a query means is `api`'s.
 
-use std::{future::IntoFuture, io, net::SocketAddr, time::Duration};
+mod body;
+mod graphql;
+mod negotiate;
 
-use async_graphql::{Executor, Request, parser::types::OperationType};
-use async_graphql_axum::{GraphQLRequest, GraphQLResponse};
+use std::{io, net::SocketAddr};
+
 use axum::{
-    Router,
-    extract::State,
-    http::{StatusCode, header},
+    Json, Router,
+    extract::{Request, State},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
+    middleware::{self, Next},
     response::{IntoResponse, Response},
-    routing::get,
+    routing::any,
 };
-use tokio::{net::TcpListener, time::sleep};
+use tokio::net::TcpListener;
+use tower_http::compression::{
+    CompressionLayer, CompressionLevel,
+    predicate::{NotForContentType, Predicate, SizeAbove},
+};
 
-use crate::{config::Settings, error::Error, health, playground, shutdown::Shutdown};
+use crate::{
+    app::App, config::Settings, cross_site::Site, error::Error, health, metrics, playground,
+};
 
-/// How long a drain waits for requests, so that the process ends within ten seconds.
-const DRAIN: Duration = Duration::from_secs(9);
+/// Smaller answers fit into a packet or two as they are.
+const WORTH_COMPRESSING: u16 = 4_096;
 
 /// All that the server answers.
 ///
 /// | route | answer |
 /// | --- | --- |
-/// | `POST /graphql`, `GET /graphql` | GraphQL; no mutations by GET |
+/// | `POST /graphql`, `GET /graphql` | GraphQL; no mutations by GET; WebSockets |
 /// | `GET /`, `GET /playground/…` | a page to write queries in, see [`playground`] |
-/// | `GET /health/live`, `GET /health/ready` | see [`health`] |
-pub fn router(roster: api::Roster, database: &api::Database, shutdown: &Shutdown) -> Router {
+/// | `GET /health/live`, `GET /health/ready` | see [`health`]; asked by any name, from any page |
+pub fn router(app: &App) -> Router {
+    let compression = CompressionLayer::new()
+        .quality(CompressionLevel::Fastest)
+        .compress_when(SizeAbove::new(WORTH_COMPRESSING).and(NotForContentType::IMAGES));
     Router::new()
-        .route("/graphql", get(answer_get).post(answer_post))
-        .with_state(roster)
+        .route("/graphql", any(graphql::graphql))
+        .with_state(app.clone())
         .merge(playground::routes())
-        .merge(health::routes(database.reader.clone(), shutdown.clone()))
+        .layer(compression)
+        .layer(middleware::from_fn_with_state(
+            app.clone(),
+            only_from_our_sites,
+        ))
+        .merge(health::routes(
+            app.database.reader.clone(),
+            app.shutdown.clone(),
+        ))
+        .layer(middleware::map_response(harden))
 }
 
 /// Takes the address of the settings, before anything slow is begun for it.
 pub async fn listen(settings: &Settings) -> Result<TcpListener, Error> {
-    let Settings { host, port } = settings;
-    TcpListener::bind((host.as_str(), *port))
-        .await
-        .map_err(|reason| match reason.kind() {
-            io::ErrorKind::AddrInUse => Error::PortTaken {
-                host: host.clone(),
-                port: *port,
-            },
-            _ => Error::Listen {
-                host: host.clone(),
-                port: *port,
-                reason,
-            },
-        })
+    let Settings { host, port, .. } = settings;
+    let listener =
+        TcpListener::bind((host.as_str(), *port))
+            .await
+            .map_err(|reason| match reason.kind() {
+                io::ErrorKind::AddrInUse => Error::PortTaken {
+                    host: host.clone(),
+                    port: *port,
+                },
+                _ => Error::Listen {
+                    host: host.clone(),
+                    port: *port,
+                    reason,
+                },
+            })?;
+    let access = &settings.access;
+    let is_open =
+        access.jwt_secret.is_none() && access.jwks.is_none() && !access.public_without_auth;
+    let is_public = listener
+        .local_addr()
+        .is_ok_and(|address| !address.ip().is_loopback());
+    if is_public && is_open {
+        return Err(Error::PublicWithoutAuth { host: host.clone() });
+    }
+    Ok(listener)
 }
 
 /// Where a browser on this machine finds the server.
@@ -65,59 +97,72 @@ pub fn url(listener: &TcpListener) -> Result<String, Error> {
     })
 }
 
-/// Answers until the shutdown begins, then finishes what runs, for some seconds at most.
-pub async fn serve(listener: TcpListener, router: Router, shutdown: Shutdown) -> Result<(), Error> {
-    let drained = {
-        let shutdown = shutdown.clone();
-        async move { shutdown.begun().await }
-    };
-    let server = axum::serve(listener, router).with_graceful_shutdown(drained);
-    tokio::select! {
-        served = server.into_future() => served.map_err(|reason| Error::System {
-            what: "accept connections",
-            reason,
-        }),
-        () = async { shutdown.begun().await; sleep(DRAIN).await } => {
-            tracing::warn!("ended with requests still running");
-            Ok(())
+/// Refuses what other sites' pages send, and answers those that were allowed as CORS wants it.
+async fn only_from_our_sites(State(app): State<App>, request: Request, next: Next) -> Response {
+    let is_page = request.uri().path() != "/graphql";
+    let site = app
+        .sites
+        .check(request.method(), request.headers(), is_page);
+    match site {
+        Err(message) => {
+            metrics::rejected("site");
+            let error = serde_json::json!({
+                "errors": [{ "message": message, "extensions": { "code": "FORBIDDEN" } }]
+            });
+            (StatusCode::FORBIDDEN, Json(error)).into_response()
         }
-        () = shutdown.forced() => Err(Error::Forced),
+        Ok(Site::Own) => next.run(request).await,
+        Ok(Site::Allowed(origin)) => {
+            let is_preflight = request.method() == Method::OPTIONS;
+            let mut response = if is_preflight {
+                StatusCode::NO_CONTENT.into_response()
+            } else {
+                next.run(request).await
+            };
+            allow(response.headers_mut(), origin, is_preflight);
+            response
+        }
     }
 }
 
-async fn answer_post(State(roster): State<api::Roster>, request: GraphQLRequest) -> Response {
-    answer(&roster, request.into_inner()).await
-}
-
-/// A link, an image or a crawler can GET: nothing may change by it.
-async fn answer_get(State(roster): State<api::Roster>, request: GraphQLRequest) -> Response {
-    let mut request = request.into_inner();
-    if is_query(&mut request) {
-        answer(&roster, request).await
+fn allow(headers: &mut HeaderMap, origin: HeaderValue, is_preflight: bool) {
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+    headers.append(header::VARY, HeaderValue::from_static("origin"));
+    let mut set = |name, value| headers.insert(name, HeaderValue::from_static(value));
+    if is_preflight {
+        set(header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST");
+        set(
+            header::ACCESS_CONTROL_ALLOW_HEADERS,
+            "accept, authorization, content-type, x-cost",
+        );
+        set(header::ACCESS_CONTROL_MAX_AGE, "600");
     } else {
-        (
-            StatusCode::METHOD_NOT_ALLOWED,
-            [(header::ALLOW, "POST")],
-            "GET is for queries; send mutations by POST\n",
-        )
-            .into_response()
+        set(
+            header::ACCESS_CONTROL_EXPOSE_HEADERS,
+            "retry-after, x-request-id",
+        );
     }
 }
 
-async fn answer(roster: &api::Roster, request: Request) -> Response {
-    GraphQLResponse::from(roster.execute(request).await).into_response()
-}
-
-/// Whether the operation that would run is a query. A document that does not parse runs nothing and
-/// is refused in the usual words.
-fn is_query(request: &mut Request) -> bool {
-    let name = request.operation_name.clone();
-    let Ok(document) = request.parsed_query() else {
-        return true;
+/// What browsers shall not do with our answers.
+async fn harden(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    let is_page = headers
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
+    let mut set = |name: header::HeaderName, value| {
+        headers
+            .entry(name)
+            .or_insert(HeaderValue::from_static(value));
     };
-    document
-        .operations
-        .iter()
-        .filter(|(operation, _)| name.is_none() || operation.map(|n| n.as_str()) == name.as_deref())
-        .all(|(_, operation)| operation.node.ty == OperationType::Query)
+    set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    set(header::CACHE_CONTROL, "no-store");
+    set(header::REFERRER_POLICY, "no-referrer");
+    if !is_page {
+        set(
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; frame-ancestors 'none'",
+        );
+    }
+    response
 }

@@ -6,23 +6,38 @@
 //! | [`database`] | how a connection to SQLite or PostgreSQL is opened, awaited and locked |
 //! | [`migrate`] | bringing the tables to this version, one process at a time |
 //! | [`seed`] | the lesson's company and large made-up ones |
-//! | [`http`] | the routes and the loop that serves them |
-//! | [`health`] | what a supervisor asks: is it alive, may it get requests |
+//! | [`app`] | what every request finds: the API, limits, who may ask |
+//! | [`accept`] | the loop that accepts connections, and the clock behind each |
+//! | [`beside`] | what goes on beside the requests: the change feed |
+//! | [`http`], [`websocket`] | `/graphql` both ways |
 //! | [`playground`] | the page to write queries in and where it comes from |
+//! | [`envelope`], [`operation`] | what both have in common: strict JSON in, one operation, an answer out |
+//! | [`cross_site`], [`identity`] | by which names and pages, and with which tokens, one may ask |
+//! | [`metrics`] | what is counted, and `/metrics` |
+//! | [`health`] | what a supervisor asks: is it alive, may it get requests |
 //! | [`shutdown`] | from the first signal to the last answer |
 //! | [`error`] | everything that ends the program, in words for its user |
 //!
-//! Tests start a server in their own process with [`http::router`] and an [`api::Database`] from
+//! Tests start a server in their own process with [`accept::serve`] and an [`api::Database`] from
 //! [`database::open`]. What a query means is not known here but in `api`.
 
+pub mod accept;
+pub mod app;
+pub mod beside;
 pub mod config;
+pub mod cross_site;
 pub mod database;
+pub mod envelope;
 pub mod error;
 pub mod health;
 pub mod http;
+pub mod identity;
+pub mod metrics;
 pub mod migrate;
+pub mod operation;
 pub mod playground;
 pub mod seed;
 pub mod shutdown;
+pub mod websocket;
 
 pub use error::Error;

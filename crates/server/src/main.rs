@@ -9,43 +9,60 @@ use std::{
 };
 
 use clap::Parser;
+use sea_orm::DatabaseBackend;
 use server::{
-    Error,
-    config::{Cli, Command, DatabaseSettings, MigrateStep, SeedCounts, Settings},
+    Error, accept,
+    app::Server,
+    config::{Cli, Command, DatabaseSettings, LogFormat, MigrateStep, SeedCounts, Settings},
     database::{self, Purpose},
-    http, migrate,
+    http, identity, metrics, migrate,
     seed::{self, Company},
     shutdown::Shutdown,
 };
+use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
 /// Many small allocations for each request: worth 10 to 20 percent.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// What is logged unless `RUST_LOG` says otherwise. SQLx would name an unknown parameter of a
-/// `DATABASE_URL` with its value, which may be a misspelled password.
-const LOG: &str = "info,sea_orm_migration=warn,sqlx=warn,sqlx_postgres::options::parse=off";
+/// What is logged unless `RUST_LOG` says otherwise.
+const LOG: &str = "info,sea_orm_migration=warn,sqlx=warn";
+
+/// What is never logged: SQLx names unknown parameters of a `DATABASE_URL` with their values, one of
+/// which may be the password under a misspelled name.
+const NEVER_LOG: &str = "sqlx_postgres::options::parse=off";
 
 /// A second line of defence behind the limits on nesting.
 const STACK: usize = 8 << 20;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOG));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal())
-        .log_internal_errors(false)
-        .init();
+    log(cli.log_format());
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // Nobody may be there to read it any more.
             let _ = writeln!(io::stderr(), "error: {error}");
-            ExitCode::FAILURE
+            ExitCode::from(error.exit_code())
         }
+    }
+}
+
+fn log(format: LogFormat) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOG));
+    let filter = match NEVER_LOG.parse() {
+        Ok(never) => filter.add_directive(never),
+        Err(_) => filter,
+    };
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
+        .log_internal_errors(false);
+    match format {
+        LogFormat::Text => log.init(),
+        LogFormat::Json => log.json().flatten_event(true).init(),
     }
 }
 
@@ -72,6 +89,11 @@ fn run(cli: Cli) -> Result<(), Error> {
                 reset,
                 counts,
             } => seed(database, reset, counts).await,
+            Command::Token {
+                role,
+                expires,
+                access,
+            } => say(&identity::token(&access, role, expires)?),
             Command::Schema { check: None } => schema(),
             Command::Schema { check: Some(path) } => check_schema(&path),
         }
@@ -111,9 +133,21 @@ Ask who works with Tristan Tal, on which projects:
 Ctrl-C ends it and deletes the database."
     ))?;
 
-    let router = http::router(api::Roster::new(database.clone()), &database, &shutdown);
-    let served = http::serve(listener, router, shutdown).await;
-    database::close(&database).await;
+    answer(listener, &database, &settings, shutdown).await
+}
+
+async fn answer(
+    listener: TcpListener,
+    database: &api::Database,
+    settings: &Settings,
+    shutdown: Shutdown,
+) -> Result<(), Error> {
+    let app = Server::new(database, settings, &shutdown)?;
+    if let Some(address) = settings.log.metrics_address {
+        metrics::serve(address, app.clone()).await?;
+    }
+    let served = accept::serve(listener, app).await;
+    database::close(database).await;
     served
 }
 
@@ -125,15 +159,15 @@ async fn serve(database: DatabaseSettings, settings: Settings, migrate: bool) ->
         // Whoever ends a server that waits for its database does not want to wait for it too.
         () = shutdown.begun() => return Ok(()),
     };
-    let router = http::router(api::Roster::new(database.clone()), &database, &shutdown);
     tracing::info!(
         "serving {} at {url}/graphql, to be tried in a browser at {url}/",
-        database.reader.get_database_backend().as_str(),
+        match database.reader.get_database_backend() {
+            DatabaseBackend::Sqlite => "SQLite",
+            _ => "PostgreSQL",
+        },
         url = http::url(&listener)?,
     );
-    let served = http::serve(listener, router, shutdown).await;
-    database::close(&database).await;
-    served
+    answer(listener, &database, &settings, shutdown).await
 }
 
 async fn migrate(database: DatabaseSettings, step: MigrateStep) -> Result<(), Error> {

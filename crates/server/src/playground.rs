@@ -5,7 +5,7 @@ use async_graphql::http::GraphiQLSource;
 use axum::{
     Router,
     extract::Path,
-    http::{HeaderName, StatusCode, header},
+    http::{StatusCode, header},
     response::{Html, IntoResponse, Response},
     routing::get,
 };
@@ -27,7 +27,7 @@ const CDN: &str = "default-src 'none'; script-src 'unsafe-inline' data: blob: ht
     font-src data: https://esm.sh; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// `/` and what the page loads.
-pub fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
+pub fn routes() -> Router {
     if file("index.html").is_none() {
         tracing::warn!(
             "the playground was not built into this program: browsers will load it from esm.sh. \
@@ -54,11 +54,7 @@ pub async fn page() -> Response {
             (CDN, Html(html).into_response())
         }
     };
-    let headers = [
-        (header::CONTENT_SECURITY_POLICY, policy),
-        (header::CACHE_CONTROL, "no-store"),
-    ];
-    (headers, COMMON, html).into_response()
+    ([(header::CONTENT_SECURITY_POLICY, policy)], html).into_response()
 }
 
 async fn asset(Path(path): Path<String>) -> Response {
@@ -72,13 +68,8 @@ async fn asset(Path(path): Path<String>) -> Response {
         // Of a worker this is what its own script may do, not the page's.
         (header::CONTENT_SECURITY_POLICY, OWN),
     ];
-    (headers, COMMON, bytes).into_response()
+    (headers, bytes).into_response()
 }
-
-const COMMON: [(HeaderName, &str); 2] = [
-    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    (header::REFERRER_POLICY, "no-referrer"),
-];
 
 fn file(path: &str) -> Option<&'static [u8]> {
     let (_, bytes) = BUNDLE.iter().find(|(name, _)| *name == path)?;

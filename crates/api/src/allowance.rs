@@ -1,0 +1,122 @@
+//! How much an operation may still load and answer: what protects memory, whatever the estimate
+//! said. Rows are counted before they are kept.
+
+use std::{
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+};
+
+use async_graphql::{Pos, ServerError};
+
+use crate::{
+    error::{Error, Result},
+    guard::limit_error,
+    limits::Limits,
+};
+
+tokio::task_local! {
+    /// Of the operation whose statement runs. Not an argument, because every question would have
+    /// to hand it through to the two functions that know about rows.
+    static CURRENT: Arc<Allowance>;
+}
+
+/// What one operation has taken of what it may.
+#[derive(Debug)]
+pub struct Allowance {
+    most_rows: usize,
+    rows: AtomicUsize,
+    most_values: usize,
+    values: AtomicUsize,
+    exceeded: AtomicBool,
+}
+
+impl Allowance {
+    /// All of it is left.
+    pub fn new(limits: &Limits) -> Self {
+        Self {
+            most_rows: limits.loaded,
+            rows: AtomicUsize::default(),
+            most_values: limits.answer_values,
+            values: AtomicUsize::default(),
+            exceeded: AtomicBool::default(),
+        }
+    }
+
+    /// All of it is left again, for the next event of a subscription.
+    pub fn renew(&self) {
+        self.rows.store(0, Ordering::Relaxed);
+        self.values.store(0, Ordering::Relaxed);
+        self.exceeded.store(false, Ordering::Relaxed);
+    }
+
+    /// Rows loaded so far.
+    pub fn loaded(&self) -> usize {
+        self.rows.load(Ordering::Relaxed)
+    }
+
+    /// Whether something was refused; then the whole answer is.
+    pub fn is_exceeded(&self) -> bool {
+        self.exceeded.load(Ordering::Relaxed)
+    }
+
+    /// Counts rows that were loaded; an error when they are too many to be kept.
+    fn take_rows(&self, count: usize) -> Result<()> {
+        let before = self.rows.fetch_add(count, Ordering::Relaxed);
+        if before.saturating_add(count) <= self.most_rows {
+            return Ok(());
+        }
+        self.exceeded.store(true, Ordering::Relaxed);
+        Err(Error::LimitExceeded {
+            limit: "loaded",
+            most: self.most_rows,
+            message: format!(
+                "This operation loads more than {} rows. Ask for smaller pages with `first`, or \
+                 for fewer levels at once.",
+                self.most_rows
+            ),
+        })
+    }
+
+    /// Counts values that are about to be answered.
+    pub fn take_values(&self, count: usize, pos: Pos) -> Result<(), ServerError> {
+        let before = self.values.fetch_add(count, Ordering::Relaxed);
+        if before.saturating_add(count) <= self.most_values {
+            return Ok(());
+        }
+        self.exceeded.store(true, Ordering::Relaxed);
+        let message = format!(
+            "This answer would hold more than {} values. Ask for smaller pages with `first`, or \
+             for fewer fields.",
+            self.most_values
+        );
+        Err(limit_error(
+            "answer_values",
+            self.most_values as u64,
+            message,
+            Some(pos),
+        ))
+    }
+}
+
+/// Runs a statement of the operation that this belongs to.
+pub async fn within<F: Future>(allowance: Arc<Allowance>, statement: F) -> F::Output {
+    CURRENT.scope(allowance, statement).await
+}
+
+/// How many rows the statement may bring, for its LIMIT: one more tells that it was too few.
+/// Outside of an operation there is none.
+pub fn most_rows() -> Option<usize> {
+    CURRENT
+        .try_with(|allowance| allowance.most_rows.saturating_sub(allowance.loaded()) + 1)
+        .ok()
+}
+
+/// Counts rows that the statement has brought.
+pub fn take_rows(count: usize) -> Result<()> {
+    CURRENT
+        .try_with(|allowance| allowance.take_rows(count))
+        .unwrap_or(Ok(()))
+}

@@ -1,0 +1,277 @@
+//! What stands before the schema: one function from a request to a checked document.
+//!
+//! The library's parser and its validation can be made to overflow the stack or to walk for hours
+//! by a few kilobytes of text, and no timeout stops what does not wait. So text is scanned
+//! before it is parsed, the document's shape is counted before it is validated, and its cost
+//! before it runs. [`Checked`] can only be had here, and only [`crate::Roster`] runs one.
+
+mod cost;
+mod scan;
+mod shape;
+
+use std::{
+    any::{Any, TypeId},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use async_graphql::{
+    ErrorExtensionValues, Pos, Positioned, Request, ServerError, Value,
+    parser::{
+        parse_query,
+        types::{DocumentOperations, ExecutableDocument, OperationDefinition, OperationType},
+    },
+};
+
+use crate::{kept::Kept, limits::Limits};
+
+/// Checks requests, and remembers the documents it has checked.
+pub struct Guard {
+    limits: Limits,
+    costs: cost::Costs,
+    /// By their whole text. What depends on variables is checked each time.
+    documents: Mutex<Kept<Arc<ExecutableDocument>>>,
+}
+
+/// A request whose document is within the limits.
+pub struct Checked {
+    request: Request,
+    document: Arc<ExecutableDocument>,
+    /// What kind of operation will run.
+    pub kind: OperationType,
+    /// How many objects it can return at most.
+    pub cost: u64,
+}
+
+/// Why a request does not run.
+#[derive(Debug)]
+pub struct Refused {
+    /// What to tell the client; `extensions.code` says what kind of failure it is.
+    pub error: ServerError,
+    /// How many objects the operation could return, when it came to that.
+    pub cost: Option<u64>,
+}
+
+impl From<ServerError> for Refused {
+    fn from(error: ServerError) -> Self {
+        Self { error, cost: None }
+    }
+}
+
+impl Guard {
+    /// For the schema with this text.
+    pub fn new(sdl: &str, limits: Limits) -> Self {
+        Self {
+            limits,
+            costs: cost::Costs::new(sdl),
+            documents: Mutex::new(Kept::new(limits.document_cache)),
+        }
+    }
+
+    /// The limits that it holds requests to.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Parses and checks everything that can be told before the operation runs.
+    pub fn check(&self, request: Request) -> Result<Checked, Refused> {
+        self.check_variables(&request)?;
+        let document = self.document(&request.query)?;
+        let operation = operation(&document, request.operation_name.as_deref())?;
+        let kind = operation.node.ty;
+        let cost = self
+            .costs
+            .of(&operation.node, &document.fragments, &request.variables);
+        if cost > self.limits.cost {
+            let most = self.limits.cost;
+            let error = limit_error(
+                "cost",
+                most,
+                format!(
+                    "This operation can return {cost} objects, and at most {most} are allowed. \
+                     Ask for smaller pages with `first`, or for fewer levels at once."
+                ),
+                Some(operation.pos),
+            );
+            return Err(Refused {
+                error,
+                cost: Some(cost),
+            });
+        }
+        Ok(Checked {
+            request,
+            document,
+            kind,
+            cost,
+        })
+    }
+
+    fn document(&self, text: &str) -> Result<Arc<ExecutableDocument>, ServerError> {
+        if let Some(document) = self.documents().get(text) {
+            return Ok(document);
+        }
+        scan::scan(text, &self.limits)?;
+        let document = parse_query(text).map_err(|error| {
+            let mut error = ServerError::from(error);
+            set(&mut error, "code", "GRAPHQL_PARSE_FAILED");
+            error
+        })?;
+        shape::check(&document, &self.limits)?;
+        let document = Arc::new(document);
+        self.documents().keep(text, document.clone(), text.len());
+        Ok(document)
+    }
+
+    fn documents(&self) -> MutexGuard<'_, Kept<Arc<ExecutableDocument>>> {
+        self.documents
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Values nested in JSON are parsed as recursively as those in text.
+    fn check_variables(&self, request: &Request) -> Result<(), ServerError> {
+        let Limits {
+            variable_depth,
+            variable_values,
+            ..
+        } = self.limits;
+        let mut level: Vec<&Value> = request.variables.values().collect();
+        let mut values = 0;
+        for depth in 0.. {
+            values += level.len();
+            if level.is_empty() {
+                break;
+            }
+            if values > variable_values {
+                let what = "values in variables";
+                return Err(exceeded("variable_values", variable_values, what, None));
+            }
+            let nests = |value: &&Value| matches!(value, Value::List(_) | Value::Object(_));
+            if depth == variable_depth && level.iter().any(nests) {
+                let what = "lists and objects inside each other in a variable";
+                return Err(exceeded("variable_depth", variable_depth, what, None));
+            }
+            let inside = level
+                .iter()
+                .map(|value| -> Box<dyn Iterator<Item = &Value>> {
+                    match value {
+                        Value::List(items) => Box::new(items.iter()),
+                        Value::Object(fields) => Box::new(fields.values()),
+                        _ => Box::new(std::iter::empty()),
+                    }
+                });
+            level = inside.flatten().collect();
+        }
+        Ok(())
+    }
+}
+
+impl Checked {
+    /// The operation that will run.
+    pub fn operation(&self) -> &Positioned<OperationDefinition> {
+        match operation(&self.document, self.request.operation_name.as_deref()) {
+            Ok(operation) => operation,
+            Err(_) => unreachable!("it was found when the request was checked"),
+        }
+    }
+
+    /// Its name.
+    pub fn operation_name(&self) -> Option<&str> {
+        match &self.document.operations {
+            DocumentOperations::Single(_) => None,
+            DocumentOperations::Multiple(operations) => match &self.request.operation_name {
+                Some(name) => Some(name),
+                // There is but one, or the request would have had to choose.
+                None => operations.keys().next().map(|name| name.as_str()),
+            },
+        }
+    }
+
+    /// The document, with the fragments of the operation.
+    pub fn document(&self) -> &ExecutableDocument {
+        &self.document
+    }
+
+    /// What came with the request, by its type.
+    pub fn data<D: Any>(&self) -> Option<&D> {
+        self.request.data.get(&TypeId::of::<D>())?.downcast_ref()
+    }
+
+    /// What the schema executes, parsed already; it can be had again, to try again.
+    pub(crate) fn to_request(&self) -> Request {
+        let mut request = Request::new("").variables(self.request.variables.clone());
+        request
+            .operation_name
+            .clone_from(&self.request.operation_name);
+        request.set_parsed_query(ExecutableDocument::clone(&self.document));
+        request
+    }
+}
+
+fn operation<'a>(
+    document: &'a ExecutableDocument,
+    name: Option<&str>,
+) -> Result<&'a Positioned<OperationDefinition>, ServerError> {
+    match (&document.operations, name) {
+        (DocumentOperations::Single(operation), None) => Ok(operation),
+        (DocumentOperations::Multiple(operations), None) if operations.len() == 1 => operations
+            .values()
+            .next()
+            .ok_or_else(|| unknown_operation("")),
+        (DocumentOperations::Multiple(_), None) => Err(invalid(
+            "The text has several operations: say with `operationName` which one to run."
+                .to_owned(),
+            None,
+        )),
+        (DocumentOperations::Multiple(operations), Some(name)) => {
+            operations.get(name).ok_or_else(|| unknown_operation(name))
+        }
+        (DocumentOperations::Single(_), Some(name)) => Err(unknown_operation(name)),
+    }
+}
+
+fn unknown_operation(name: &str) -> ServerError {
+    invalid(format!("The text has no operation `{name}`."), None)
+}
+
+/// An error that says what kind it is.
+pub fn coded(code: &str, message: impl Into<String>, pos: Option<Pos>) -> ServerError {
+    let mut error = ServerError::new(message, pos);
+    set(&mut error, "code", code);
+    error
+}
+
+pub(crate) fn set(error: &mut ServerError, name: &str, value: impl Into<Value>) {
+    let extensions = error
+        .extensions
+        .get_or_insert_with(ErrorExtensionValues::default);
+    extensions.set(name, value);
+}
+
+/// Too much of something; `limit` is its name in [`Limits`].
+pub(crate) fn limit_error(
+    limit: &str,
+    most: u64,
+    message: String,
+    pos: Option<Pos>,
+) -> ServerError {
+    let mut error = coded("LIMIT_EXCEEDED", message, pos);
+    set(&mut error, "limit", limit);
+    set(&mut error, "most", most);
+    error
+}
+
+fn exceeded(limit: &str, most: usize, what: &str, pos: Option<Pos>) -> ServerError {
+    let message = format!("This operation has more than {most} {what}.");
+    limit_error(limit, most as u64, message, pos)
+}
+
+fn invalid(message: String, pos: Option<Pos>) -> ServerError {
+    coded("GRAPHQL_VALIDATION_FAILED", message, pos)
+}
+
+fn parse_failed(message: &str, pos: Pos) -> ServerError {
+    coded("GRAPHQL_PARSE_FAILED", message, Some(pos))
+}
+
+#[cfg(test)]
+mod tests;

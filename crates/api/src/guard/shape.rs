@@ -1,0 +1,198 @@
+//! The look at the document after the parse: each definition is visited once, however often it is
+//! spread, and every count saturates.
+
+use std::collections::HashMap;
+
+use async_graphql::{
+    Name, Positioned, ServerError,
+    parser::types::{ExecutableDocument, FragmentDefinition, Selection, SelectionSet},
+};
+
+use super::{exceeded, invalid};
+use crate::limits::Limits;
+
+/// Lists of introspection that lead from types to types: a few inside each other list the schema
+/// times itself.
+const INTROSPECTION_LISTS: [&str; 4] = ["fields", "interfaces", "possibleTypes", "inputFields"];
+/// How many of them may be inside each other; tools use one.
+const MAX_INTROSPECTION_LISTS: usize = 2;
+
+/// Refuses a document that has too much of anything, or a fragment that spreads itself.
+pub fn check(document: &ExecutableDocument, limits: &Limits) -> Result<(), ServerError> {
+    let at_most = |limit, count, most, what| {
+        if count > most {
+            Err(exceeded(limit, most, what, None))
+        } else {
+            Ok(())
+        }
+    };
+    at_most(
+        "fragments",
+        document.fragments.len(),
+        limits.fragments,
+        "fragments",
+    )?;
+    let operations = document.operations.iter().count();
+    at_most("operations", operations, limits.operations, "operations")?;
+
+    let mut walk = Walk {
+        fragments: &document.fragments,
+        limits,
+        seen: HashMap::new(),
+    };
+    // Validation walks fragments that nobody spreads, too.
+    for name in document.fragments.keys() {
+        let shape = walk.fragment(name, 0)?;
+        at_most("fields", shape.fields, limits.fields, FIELDS)?;
+    }
+    for (_, operation) in document.operations.iter() {
+        let variables = operation.node.variable_definitions.len();
+        at_most("variables", variables, limits.variables, "variables")?;
+        let shape = walk.selection_set(&operation.node.selection_set, 0)?;
+        at_most("fields", shape.fields, limits.fields, FIELDS)?;
+        at_most("aliases", shape.aliases, limits.aliases, "aliases")?;
+        at_most(
+            "root_fields",
+            shape.roots,
+            limits.root_fields,
+            "fields at the root",
+        )?;
+        at_most(
+            "depth",
+            shape.depth,
+            limits.depth,
+            "fields inside each other",
+        )?;
+    }
+    Ok(())
+}
+
+const FIELDS: &str = "fields, those of a fragment counted for each spread";
+
+/// What a selection set comes to when all its fragments are written out.
+#[derive(Clone, Copy, Default)]
+struct Shape {
+    fields: usize,
+    aliases: usize,
+    /// Fields of this set itself.
+    roots: usize,
+    /// Fields inside each other.
+    depth: usize,
+    /// Selection sets inside each other.
+    sets: usize,
+    /// Introspection lists inside each other.
+    lists: usize,
+}
+
+impl Shape {
+    /// A field, from what is below it.
+    fn of_field(name: &str, has_alias: bool, below: Self) -> Self {
+        Self {
+            fields: below.fields.saturating_add(1),
+            aliases: below.aliases.saturating_add(usize::from(has_alias)),
+            roots: 1,
+            depth: below.depth + 1,
+            sets: below.sets,
+            lists: below.lists + usize::from(INTROSPECTION_LISTS.contains(&name)),
+        }
+    }
+
+    /// This selection beside another.
+    fn beside(self, other: Self) -> Self {
+        Self {
+            fields: self.fields.saturating_add(other.fields),
+            aliases: self.aliases.saturating_add(other.aliases),
+            roots: self.roots.saturating_add(other.roots),
+            depth: self.depth.max(other.depth),
+            sets: self.sets.max(other.sets),
+            lists: self.lists.max(other.lists),
+        }
+    }
+}
+
+struct Walk<'a> {
+    fragments: &'a HashMap<Name, Positioned<FragmentDefinition>>,
+    limits: &'a Limits,
+    /// `None` while the fragment is being visited.
+    seen: HashMap<&'a Name, Option<Shape>>,
+}
+
+impl<'a> Walk<'a> {
+    /// `level` is how many sets this one is inside of, on the way that was taken: it bounds the
+    /// recursion, before the counts can tell.
+    fn selection_set(
+        &mut self,
+        set: &'a Positioned<SelectionSet>,
+        level: usize,
+    ) -> Result<Shape, ServerError> {
+        let most = self.limits.depth.saturating_mul(2);
+        let too_deep = || {
+            exceeded(
+                "depth",
+                self.limits.depth,
+                "fields inside each other",
+                Some(set.pos),
+            )
+        };
+        if level >= most {
+            return Err(too_deep());
+        }
+        let mut shape = Shape::default();
+        for selection in &set.node.items {
+            let selected = match &selection.node {
+                Selection::Field(field) => {
+                    let field = &field.node;
+                    let below = if field.selection_set.node.items.is_empty() {
+                        Shape::default()
+                    } else {
+                        self.selection_set(&field.selection_set, level + 1)?
+                    };
+                    let name = field.name.node.as_str();
+                    if matches!(name, "__schema" | "__type")
+                        && below.lists > MAX_INTROSPECTION_LISTS
+                    {
+                        return Err(exceeded(
+                            "depth",
+                            MAX_INTROSPECTION_LISTS,
+                            "lists of introspection inside each other",
+                            Some(field.name.pos),
+                        ));
+                    }
+                    Shape::of_field(name, field.alias.is_some(), below)
+                }
+                Selection::InlineFragment(fragment) => {
+                    self.selection_set(&fragment.node.selection_set, level + 1)?
+                }
+                Selection::FragmentSpread(spread) => {
+                    self.fragment(&spread.node.fragment_name.node, level + 1)?
+                }
+            };
+            shape = shape.beside(selected);
+        }
+        shape.sets += 1;
+        if level + shape.sets > most {
+            return Err(too_deep());
+        }
+        Ok(shape)
+    }
+
+    fn fragment(&mut self, name: &Name, level: usize) -> Result<Shape, ServerError> {
+        // Validation says what is wrong with a fragment that does not exist.
+        let Some((name, fragment)) = self.fragments.get_key_value(name) else {
+            return Ok(Shape::default());
+        };
+        match self.seen.get(name) {
+            Some(Some(shape)) => Ok(*shape),
+            Some(None) => Err(invalid(
+                format!("Fragment `{name}` spreads itself."),
+                Some(fragment.pos),
+            )),
+            None => {
+                self.seen.insert(name, None);
+                let shape = self.selection_set(&fragment.node.selection_set, level)?;
+                self.seen.insert(name, Some(shape));
+                Ok(shape)
+            }
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! A bounded memory of what has been worked out before, by text.
+
+use std::{collections::HashMap, sync::Arc};
+
+/// Values by text, as many as fit into a number of bytes.
+///
+/// Two generations: when the younger has grown to half of what may be kept, it becomes the older,
+/// and what was not used since is forgotten.
+pub struct Kept<V> {
+    younger: HashMap<Arc<str>, (V, usize)>,
+    older: HashMap<Arc<str>, (V, usize)>,
+    /// Bytes in the younger one.
+    bytes: usize,
+    most: usize,
+}
+
+impl<V: Clone> Kept<V> {
+    /// Keeps values of this many bytes together.
+    pub fn new(most: usize) -> Self {
+        Self {
+            younger: HashMap::new(),
+            older: HashMap::new(),
+            bytes: 0,
+            most,
+        }
+    }
+
+    /// The value of this text, if it is still there.
+    pub fn get(&mut self, text: &str) -> Option<V> {
+        if let Some((value, _)) = self.younger.get(text) {
+            return Some(value.clone());
+        }
+        let (text, (value, bytes)) = self.older.remove_entry(text)?;
+        self.insert(text, value.clone(), bytes);
+        Some(value)
+    }
+
+    /// Keeps a value that counts for `bytes`, unless it is larger than half of everything.
+    pub fn keep(&mut self, text: &str, value: V, bytes: usize) {
+        if bytes <= self.most / 2 {
+            self.insert(text.into(), value, bytes);
+        }
+    }
+
+    fn insert(&mut self, text: Arc<str>, value: V, bytes: usize) {
+        if self.bytes + bytes > self.most / 2 {
+            self.older = std::mem::take(&mut self.younger);
+            self.bytes = 0;
+        }
+        if self.younger.insert(text, (value, bytes)).is_none() {
+            self.bytes += bytes;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_used_stays_and_the_rest_is_forgotten() {
+        let mut kept = Kept::new(100);
+        for n in 0..1_000 {
+            kept.keep(&n.to_string(), n, 10);
+            assert!(kept.younger.len() + kept.older.len() <= 10);
+            assert_eq!(kept.get("0"), Some(0));
+        }
+        assert_eq!(kept.get("999"), Some(999));
+        assert_eq!(kept.get("500"), None);
+        kept.keep("large", 0, 51);
+        assert_eq!(kept.get("large"), None);
+    }
+}

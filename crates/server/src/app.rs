@@ -1,0 +1,93 @@
+//! What every request finds: the API, the limits, who may ask, and how far the end has come.
+
+use std::sync::{
+    Arc, LazyLock, Mutex,
+    atomic::{AtomicU64, Ordering},
+};
+
+use api::{Roster, kept::Kept};
+use tokio::sync::Semaphore;
+
+use crate::{
+    config::{LimitSettings, Settings},
+    cross_site::Sites,
+    error::Error,
+    identity::Verifier,
+    shutdown::Shutdown,
+};
+
+/// The server, cheap to clone.
+pub type App = Arc<Server>;
+
+/// The server.
+pub struct Server {
+    /// The API.
+    pub roster: Roster,
+    /// For probes and figures.
+    pub database: api::Database,
+    /// How far the end has come.
+    pub shutdown: Shutdown,
+    /// Every limit.
+    pub limits: LimitSettings,
+    /// How tokens are checked, when they are asked for.
+    pub verifier: Option<Verifier>,
+    /// Which pages and names requests may come by.
+    pub sites: Sites,
+    /// One for each connection that may be open.
+    pub connections: Arc<Semaphore>,
+    /// One for each WebSocket that may be open.
+    pub sockets: Arc<Semaphore>,
+    /// One for each operation that may run.
+    pub operations: Semaphore,
+    /// Automatic persisted queries, by their hash.
+    pub persisted: Mutex<Kept<Arc<str>>>,
+    /// How many days a change stays in the feed.
+    pub keep_changes: u64,
+    /// From how many milliseconds on an operation is worth a warning.
+    pub slow_operation: u64,
+}
+
+impl Server {
+    /// The server of this database.
+    pub fn new(
+        database: &api::Database,
+        settings: &Settings,
+        shutdown: &Shutdown,
+    ) -> Result<App, Error> {
+        let limits = settings.limits;
+        Ok(Arc::new(Self {
+            roster: Roster::with_limits(database.clone(), limits.of_operations()),
+            database: database.clone(),
+            shutdown: shutdown.clone(),
+            limits,
+            verifier: Verifier::new(&settings.access)?,
+            sites: Sites::new(&settings.access, &settings.host),
+            connections: Arc::new(Semaphore::new(limits.max_connections as usize)),
+            sockets: Arc::new(Semaphore::new(limits.max_sockets as usize)),
+            operations: Semaphore::new(limits.max_operations_at_once as usize),
+            persisted: Mutex::new(Kept::new(limits.persisted_queries)),
+            keep_changes: settings.keep_changes,
+            slow_operation: settings.log.slow_operation,
+        }))
+    }
+}
+
+/// What a request is called in the log and in the answer to whoever has to report an error.
+#[derive(Clone, Debug)]
+pub struct RequestId(Arc<str>);
+
+impl RequestId {
+    /// Different from all others, of other processes too.
+    pub fn next() -> Self {
+        use std::hash::{BuildHasher, RandomState};
+        static PROCESS: LazyLock<u64> = LazyLock::new(|| RandomState::new().hash_one(0));
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        Self(format!("{:08x}-{number}", *PROCESS as u32).into())
+    }
+
+    /// As text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}

@@ -1,0 +1,242 @@
+//! Every limit as a flag and an environment variable. What they mean for a document is said in
+//! [`api::Limits`], whose defaults these are.
+
+use std::time::Duration;
+
+use clap::Args;
+
+/// How much anybody may ask at once, how long it may take, and how large it may be.
+#[derive(Args, Clone, Copy, Debug)]
+#[command(next_help_heading = "Limits")]
+pub struct LimitSettings {
+    /// Connections at once; more wait to be accepted
+    #[arg(
+        long,
+        env,
+        hide_short_help = true,
+        value_name = "N",
+        default_value_t = 2_048
+    )]
+    pub max_connections: u32,
+    /// Time to send the headers of a request
+    #[arg(
+        long,
+        env,
+        hide_short_help = true,
+        value_name = "SECONDS",
+        default_value_t = 10
+    )]
+    pub header_timeout: u64,
+    /// Size of the headers of a request, 8192 at least
+    #[arg(long, env, hide_short_help = true, value_name = "BYTES", default_value_t = 64 << 10)]
+    pub max_header_size: usize,
+    /// Time to send the body of a request
+    #[arg(
+        long,
+        env,
+        hide_short_help = true,
+        value_name = "SECONDS",
+        default_value_t = 15
+    )]
+    pub body_timeout: u64,
+    /// Size of the body of a request
+    #[arg(long, env, hide_short_help = true, value_name = "BYTES", default_value_t = 1 << 20)]
+    pub max_body_size: usize,
+    /// Lists and objects inside each other in JSON
+    #[arg(
+        long,
+        env,
+        hide_short_help = true,
+        value_name = "N",
+        default_value_t = 120
+    )]
+    pub max_json_depth: usize,
+    /// Time that a connection may be idle between requests
+    #[arg(
+        long,
+        env,
+        hide_short_help = true,
+        value_name = "SECONDS",
+        default_value_t = 75
+    )]
+    pub idle_timeout: u64,
+    /// Time that a client may leave an answer unread
+    #[arg(
+        long,
+        env,
+        hide_short_help = true,
+        value_name = "SECONDS",
+        default_value_t = 30
+    )]
+    pub write_timeout: u64,
+    /// Operations at once; more are refused with 503
+    #[arg(
+        long,
+        env,
+        hide_short_help = true,
+        value_name = "N",
+        default_value_t = 256
+    )]
+    pub max_operations_at_once: u32,
+    /// Time that an operation may take
+    #[arg(
+        long,
+        env,
+        hide_short_help = true,
+        value_name = "SECONDS",
+        default_value_t = 10
+    )]
+    pub execution_timeout: u64,
+    /// Errors in one answer
+    #[arg(
+        long,
+        env,
+        hide_short_help = true,
+        value_name = "N",
+        default_value_t = 20
+    )]
+    pub max_errors: usize,
+    /// Characters in the message of an error
+    #[arg(
+        long,
+        env,
+        hide_short_help = true,
+        value_name = "N",
+        default_value_t = 300
+    )]
+    pub max_error_length: usize,
+    /// Text that is remembered for automatic persisted queries
+    #[arg(long, env, hide_short_help = true, value_name = "BYTES", default_value_t = 4 << 20)]
+    pub persisted_queries: usize,
+
+    /// WebSockets at once
+    #[arg(
+        long,
+        env,
+        hide_short_help = true,
+        value_name = "N",
+        default_value_t = 1_000
+    )]
+    pub max_sockets: u32,
+    /// Size of a message on a WebSocket
+    #[arg(long, env, hide_short_help = true, value_name = "BYTES", default_value_t = 256 << 10)]
+    pub max_socket_message: usize,
+    /// Operations at once on a WebSocket
+    #[arg(
+        long,
+        env,
+        hide_short_help = true,
+        value_name = "N",
+        default_value_t = 50
+    )]
+    pub max_socket_operations: usize,
+    /// Time to begin with `connection_init`
+    #[arg(
+        long,
+        env,
+        hide_short_help = true,
+        value_name = "SECONDS",
+        default_value_t = 10
+    )]
+    pub socket_init_timeout: u64,
+    /// How often a WebSocket is pinged
+    #[arg(
+        long,
+        env,
+        hide_short_help = true,
+        value_name = "SECONDS",
+        default_value_t = 25
+    )]
+    pub socket_ping: u64,
+    /// Time to answer a ping, and to take a message
+    #[arg(
+        long,
+        env,
+        hide_short_help = true,
+        value_name = "SECONDS",
+        default_value_t = 10
+    )]
+    pub socket_pong_timeout: u64,
+
+    /// Names, numbers, strings and signs in the text of a request
+    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = api::Limits::DEFAULT.tokens)]
+    pub max_tokens: usize,
+    /// Brackets inside each other in the text
+    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = api::Limits::DEFAULT.brackets)]
+    pub max_brackets: usize,
+    /// Directives in the text
+    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = api::Limits::DEFAULT.directives)]
+    pub max_directives: usize,
+    /// Characters in a name or number
+    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = api::Limits::DEFAULT.name_length)]
+    pub max_name_length: usize,
+    /// Fragments in the text
+    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = api::Limits::DEFAULT.fragments)]
+    pub max_fragments: usize,
+    /// Operations in the text
+    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = api::Limits::DEFAULT.operations)]
+    pub max_operations: usize,
+    /// Fields inside each other
+    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = api::Limits::DEFAULT.depth)]
+    pub max_depth: usize,
+    /// Aliases in an operation
+    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = api::Limits::DEFAULT.aliases)]
+    pub max_aliases: usize,
+    /// Fields at the root of an operation
+    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = api::Limits::DEFAULT.root_fields)]
+    pub max_root_fields: usize,
+    /// Fields in an operation, those of a fragment once for each spread
+    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = api::Limits::DEFAULT.fields)]
+    pub max_fields: usize,
+    /// Variables that an operation declares
+    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = api::Limits::DEFAULT.variables)]
+    pub max_variables: usize,
+    /// Lists and objects inside each other in a variable
+    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = api::Limits::DEFAULT.variable_depth)]
+    pub max_variable_depth: usize,
+    /// Values in all variables together
+    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = api::Limits::DEFAULT.variable_values)]
+    pub max_variable_values: usize,
+    /// Objects that an operation can return, page sizes multiplied down the tree
+    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = api::Limits::DEFAULT.cost)]
+    pub max_cost: u64,
+    /// Rows that an operation may load
+    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = api::Limits::DEFAULT.loaded)]
+    pub max_loaded: usize,
+    /// Values in an answer
+    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = api::Limits::DEFAULT.answer_values)]
+    pub max_answer_values: usize,
+    /// Text whose parsed documents are remembered
+    #[arg(long, env, hide_short_help = true, value_name = "BYTES", default_value_t = api::Limits::DEFAULT.document_cache)]
+    pub document_cache: usize,
+}
+
+impl LimitSettings {
+    /// Those on a document and what it does.
+    pub fn of_operations(&self) -> api::Limits {
+        api::Limits {
+            tokens: self.max_tokens,
+            brackets: self.max_brackets,
+            directives: self.max_directives,
+            name_length: self.max_name_length,
+            fragments: self.max_fragments,
+            operations: self.max_operations,
+            depth: self.max_depth,
+            aliases: self.max_aliases,
+            root_fields: self.max_root_fields,
+            fields: self.max_fields,
+            variables: self.max_variables,
+            variable_depth: self.max_variable_depth,
+            variable_values: self.max_variable_values,
+            cost: self.max_cost,
+            loaded: self.max_loaded,
+            answer_values: self.max_answer_values,
+            document_cache: self.document_cache,
+        }
+    }
+}
+
+/// Seconds of a setting.
+pub fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}

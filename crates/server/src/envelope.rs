@@ -1,0 +1,243 @@
+//! What a request says around its document: strict JSON, the same over HTTP and WebSocket.
+//!
+//! Strict, because two readers of one text must not see two requests: a key that comes twice, a
+//! wrong type, anything behind the end is refused.
+
+use std::fmt;
+
+use async_graphql::{Name, Value, Variables, indexmap::IndexMap};
+use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+
+/// A request, read and not yet understood.
+#[derive(Debug, Default, PartialEq)]
+pub struct Envelope {
+    /// The document.
+    pub query: Option<String>,
+    /// Which of its operations.
+    pub operation_name: Option<String>,
+    /// With which values.
+    pub variables: Variables,
+    /// A document that the server may know, by its SHA-256 in hexadecimal.
+    pub hash: Option<String>,
+}
+
+impl Envelope {
+    /// From the JSON of a request; the error is in words for a developer.
+    pub fn read(bytes: &[u8], depth: usize) -> Result<Self, String> {
+        Self::from_value(read(bytes, depth)?)
+    }
+
+    /// From the parameters of a URL.
+    pub fn from_url(query: &str, depth: usize) -> Result<Self, String> {
+        let mut fields = IndexMap::new();
+        for (name, text) in form_urlencoded::parse(query.as_bytes()) {
+            let value = match &*name {
+                "operationName" | "variables" | "extensions" if text.is_empty() => Value::Null,
+                "query" | "operationName" | "documentId" => Value::String(text.into_owned()),
+                "variables" | "extensions" => read(text.as_bytes(), depth)
+                    .map_err(|error| format!("`{name}` is not JSON: {error}"))?,
+                _ => continue,
+            };
+            if fields.insert(Name::new(&name), value).is_some() {
+                return Err(format!("`{name}` is given twice."));
+            }
+        }
+        Self::from_value(Value::Object(fields))
+    }
+
+    /// From JSON that was read.
+    pub fn from_value(value: Value) -> Result<Self, String> {
+        let Value::Object(mut fields) = value else {
+            return Err("A request is a JSON object; batches are not offered.".to_owned());
+        };
+        let mut text = |name: &str| match fields.swap_remove(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text)),
+            Some(_) => Err(format!("`{name}` must be a string.")),
+        };
+        let query = text("query")?;
+        let operation_name = text("operationName")?;
+        let document_id = text("documentId")?;
+        let mut object = |name: &str| match fields.swap_remove(name) {
+            None | Some(Value::Null) => Ok(IndexMap::new()),
+            Some(Value::Object(object)) => Ok(object),
+            Some(_) => Err(format!("`{name}` must be an object.")),
+        };
+        let variables = object("variables")?;
+        let mut extensions = object("extensions")?;
+        let hash = match extensions.swap_remove("persistedQuery") {
+            None | Some(Value::Null) => None,
+            Some(Value::Object(persisted)) => match persisted.get("sha256Hash") {
+                Some(Value::String(hash)) => Some(hash.to_ascii_lowercase()),
+                _ => return Err("`persistedQuery` needs `sha256Hash`.".to_owned()),
+            },
+            Some(_) => return Err("`persistedQuery` must be an object.".to_owned()),
+        };
+        let hash = hash.or(document_id);
+        if query.is_none() && hash.is_none() {
+            return Err("`query` is missing.".to_owned());
+        }
+        Ok(Self {
+            query,
+            operation_name,
+            variables: Variables::from_value(Value::Object(variables)),
+            hash,
+        })
+    }
+}
+
+/// JSON without doubt: no key twice, nothing behind it, at most `depth` levels.
+pub fn read(bytes: &[u8], depth: usize) -> Result<Value, String> {
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let value = Level(depth)
+        .deserialize(&mut json)
+        .and_then(|value| json.end().map(|()| value));
+    value.map_err(|error| format!("This is not JSON as it should be: {error}."))
+}
+
+/// How many levels may still come.
+#[derive(Clone, Copy)]
+struct Level(usize);
+
+impl Level {
+    fn below<E: de::Error>(self) -> Result<Self, E> {
+        let below = self.0.checked_sub(1).map(Self);
+        below.ok_or_else(|| E::custom("it is nested too deep"))
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Level {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Level {
+    type Value = Value;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        formatter.write_str("JSON")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::Boolean(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(Value::Number(value.into()))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(Value::Number(value.into()))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        Ok(serde_json::Number::from_f64(value).map_or(Value::Null, Value::Number))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(Value::String(value.to_owned()))
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<Value, E> {
+        Ok(Value::String(value))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let below = self.below()?;
+        let mut list = Vec::new();
+        while let Some(item) = items.next_element_seed(below)? {
+            list.push(item);
+        }
+        Ok(Value::List(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Value, A::Error> {
+        let below = self.below()?;
+        let mut object = IndexMap::new();
+        while let Some(name) = fields.next_key::<String>()? {
+            let value = fields.next_value_seed(below)?;
+            if object.insert(Name::new(&name), value).is_some() {
+                return Err(de::Error::custom(format_args!(
+                    "the key {name:?} comes twice"
+                )));
+            }
+        }
+        Ok(Value::Object(object))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_as_it_should_be_is_refused() {
+        for bad in [
+            "",
+            "{",
+            "[]",
+            r#"[{"query": "{ a }"}]"#,
+            r#"{"query": "{ a }"} x"#,
+            r#"{"query": 1}"#,
+            r#"{"query": null}"#,
+            "{}",
+            r#"{"query": "{ a }", "query": "{ b }"}"#,
+            r#"{"query": "{ a }", "variables": {"x": 1, "x": 2}}"#,
+            r#"{"query": "{ a }", "variables": {"x": {"y": 1, "y": 1}}}"#,
+            r#"{"query": "{ a }", "variables": []}"#,
+            r#"{"query": "{ a }", "variables": "{}"}"#,
+            r#"{"query": "{ a }", "operationName": 1}"#,
+            r#"{"query": "{ a }", "extensions": 1}"#,
+            r#"{"extensions": {"persistedQuery": {}}}"#,
+            "{\"query\": \"\u{0}\"}",
+        ] {
+            assert!(Envelope::read(bad.as_bytes(), 10).is_err(), "{bad}");
+        }
+        assert!(Envelope::read(b"{\"query\": \"\xff\"}", 10).is_err());
+    }
+
+    #[test]
+    fn what_is_as_it_should_be_is_read() {
+        let read = |text: &str| Envelope::read(text.as_bytes(), 10).unwrap();
+        let given = read(
+            r#"{"query": "{ a }", "operationName": null, "variables": null, "extensions": null, "more": [1.5]}"#,
+        );
+        assert_eq!(given.query.as_deref(), Some("{ a }"));
+        let hashed =
+            read(r#"{"extensions": {"persistedQuery": {"version": 1, "sha256Hash": "AB"}}}"#);
+        assert_eq!(hashed.hash.as_deref(), Some("ab"));
+    }
+
+    #[test]
+    fn depth_is_counted() {
+        let nested = |depth| {
+            format!(
+                r#"{{"query": "", "variables": {{"x": {}1{}}}}}"#,
+                "[".repeat(depth),
+                "]".repeat(depth)
+            )
+        };
+        assert!(Envelope::read(nested(8).as_bytes(), 10).is_ok());
+        assert!(Envelope::read(nested(9).as_bytes(), 10).is_err());
+        assert!(Envelope::read(nested(100_000).as_bytes(), usize::MAX).is_err());
+    }
+
+    #[test]
+    fn a_url_carries_the_same() {
+        let read = |url| Envelope::from_url(url, 10);
+        let given = read("query=%7B+a%20%7D&variables=%7B%22x%22:1%7D&operationName=").unwrap();
+        assert_eq!(given.query.as_deref(), Some("{ a }"));
+        assert_eq!(given.variables.len(), 1);
+        assert!(read("query=a&query=b").is_err());
+        assert!(read("query=a&variables=1").is_err());
+        assert!(read("query=a&variables=%7B").is_err());
+        assert!(read("").is_err());
+    }
+}

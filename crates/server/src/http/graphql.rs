@@ -1,0 +1,233 @@
+//! `/graphql` over HTTP, as «GraphQL over HTTP» wants it: what is read, what runs, which status.
+
+use api::{
+    answer::Answer,
+    auth::{Role, Viewer},
+    guard::coded,
+};
+use async_graphql::{ServerError, parser::types::OperationType};
+use axum::{
+    body::Body,
+    extract::{FromRequestParts, Request, State, WebSocketUpgrade},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts},
+    response::{IntoResponse, Response},
+};
+
+use super::{
+    body::{self, NoBody},
+    negotiate::{self, Media},
+};
+use crate::{
+    app::{App, RequestId, Server},
+    config::seconds,
+    envelope::Envelope,
+    metrics,
+    operation::{Overloaded, overloaded, refused},
+    playground, websocket,
+};
+
+/// Whoever asks without a token where none is needed.
+const EVERYBODY: Viewer = Viewer { role: Role::Editor };
+
+/// Answers GET and POST; a GET may also become a WebSocket.
+pub async fn graphql(State(app): State<App>, request: Request) -> Response {
+    let (mut parts, body) = request.into_parts();
+    if parts.method == Method::GET && parts.headers.contains_key(header::UPGRADE) {
+        // Whoever it is may say so in `connection_init`.
+        return match WebSocketUpgrade::from_request_parts(&mut parts, &app).await {
+            Ok(upgrade) => websocket::accept(app, upgrade),
+            Err(rejection) => rejection.into_response(),
+        };
+    }
+    if parts.method == Method::GET && negotiate::wants_page(&parts.headers) {
+        return playground::page().await;
+    }
+    let id = RequestId::next();
+    let exchange = Exchange {
+        // Errors before it is known are told in the type that everybody understands.
+        media: Media::accepted(&parts.headers).unwrap_or(Media::Json),
+        wants_cost: parts
+            .headers
+            .get("x-cost")
+            .is_some_and(|cost| cost == "true"),
+        id: &id,
+        app: &app,
+    };
+    let mut response = match exchange.answer(&parts, body).await {
+        Ok(response) => response,
+        Err(failure) => exchange.fail(failure),
+    };
+    if let Ok(id) = HeaderValue::from_str(id.as_str()) {
+        response.headers_mut().insert("x-request-id", id);
+    }
+    response
+}
+
+/// Why nothing runs.
+struct Failure {
+    status: StatusCode,
+    error: ServerError,
+    header: Option<(header::HeaderName, &'static str)>,
+}
+
+impl Failure {
+    fn new(status: StatusCode, code: &str, message: impl Into<String>) -> Self {
+        Self {
+            status,
+            error: coded(code, message, None),
+            header: None,
+        }
+    }
+
+    fn with(self, name: header::HeaderName, value: &'static str) -> Self {
+        Self {
+            header: Some((name, value)),
+            ..self
+        }
+    }
+
+    fn overloaded() -> Self {
+        Self {
+            status: StatusCode::SERVICE_UNAVAILABLE,
+            error: overloaded(),
+            header: Some((header::RETRY_AFTER, "1")),
+        }
+    }
+}
+
+struct Exchange<'a> {
+    media: Media,
+    wants_cost: bool,
+    id: &'a RequestId,
+    app: &'a Server,
+}
+
+impl Exchange<'_> {
+    async fn answer(&self, parts: &Parts, body: Body) -> Result<Response, Failure> {
+        let Parts {
+            method, headers, ..
+        } = parts;
+        if method != Method::GET && method != Method::POST && method != Method::HEAD {
+            let message = "Send queries by GET or POST, mutations by POST.";
+            let failure = Failure::new(StatusCode::METHOD_NOT_ALLOWED, "BAD_REQUEST", message);
+            return Err(failure.with(header::ALLOW, "GET, POST"));
+        }
+        let viewer = self.viewer(headers)?;
+        if Media::accepted(headers).is_none() {
+            return Err(Failure::new(
+                StatusCode::NOT_ACCEPTABLE,
+                "BAD_REQUEST",
+                "Answers are application/graphql-response+json or application/json.",
+            ));
+        }
+        let envelope = if method == Method::POST {
+            self.read(headers, body).await?
+        } else {
+            let query = parts.uri.query().unwrap_or_default();
+            Envelope::from_url(query, self.app.limits.max_json_depth).map_err(bad_request)?
+        };
+        let checked = match self.app.check(envelope, viewer) {
+            Ok(checked) => checked,
+            Err(answer) => return Ok(self.respond(*answer)),
+        };
+        // A link, an image or a crawler can GET: nothing may change by it.
+        if method != Method::POST && checked.kind != OperationType::Query {
+            let message = "GET is for queries; send mutations by POST.";
+            let failure = Failure::new(StatusCode::METHOD_NOT_ALLOWED, "BAD_REQUEST", message);
+            return Err(failure.with(header::ALLOW, "POST"));
+        }
+        if checked.kind == OperationType::Subscription {
+            let message = "Subscriptions are sent by WebSocket, with graphql-transport-ws.";
+            let error = coded("BAD_REQUEST", message, None);
+            return Ok(self.respond(refused(error)));
+        }
+        match self.app.run(self.id, &checked).await {
+            Ok(answer) => Ok(self.respond(answer)),
+            Err(Overloaded) => Err(Failure::overloaded()),
+        }
+    }
+
+    fn viewer(&self, headers: &HeaderMap) -> Result<Viewer, Failure> {
+        let Some(verifier) = &self.app.verifier else {
+            return Ok(EVERYBODY);
+        };
+        let bearer = headers
+            .get(header::AUTHORIZATION)
+            .and_then(|value| value.to_str().ok());
+        let identity = bearer.and_then(|bearer| verifier.identify_bearer(bearer));
+        identity.map(|identity| identity.viewer).ok_or_else(|| {
+            let message = "Send a valid token as `Authorization: Bearer …`.";
+            let failure = Failure::new(StatusCode::UNAUTHORIZED, "UNAUTHENTICATED", message);
+            failure.with(header::WWW_AUTHENTICATE, "Bearer")
+        })
+    }
+
+    async fn read(&self, headers: &HeaderMap, body: Body) -> Result<Envelope, Failure> {
+        if !negotiate::is_json(headers) {
+            return Err(Failure::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "BAD_REQUEST",
+                "Send application/json in UTF-8.",
+            ));
+        }
+        let limits = &self.app.limits;
+        let time = seconds(limits.body_timeout);
+        let bytes = match body::read(headers, body, limits.max_body_size, time).await {
+            Ok(bytes) => bytes,
+            Err(NoBody::TooLarge) => {
+                metrics::rejected("body_size");
+                let message = format!("A request has at most {} bytes.", limits.max_body_size);
+                let failure =
+                    Failure::new(StatusCode::PAYLOAD_TOO_LARGE, "LIMIT_EXCEEDED", message);
+                return Err(failure.with(header::CONNECTION, "close"));
+            }
+            Err(NoBody::TooSlow) => {
+                metrics::rejected("body_timeout");
+                let message = format!("A request is sent within {} s.", limits.body_timeout);
+                let failure = Failure::new(StatusCode::REQUEST_TIMEOUT, "BAD_REQUEST", message);
+                return Err(failure.with(header::CONNECTION, "close"));
+            }
+            Err(NoBody::Broken) => return Err(bad_request("The request broke off.".to_owned())),
+        };
+        Envelope::read(&bytes, limits.max_json_depth).map_err(bad_request)
+    }
+
+    fn respond(&self, mut answer: Answer) -> Response {
+        let status = if answer.executed || self.media == Media::Json {
+            StatusCode::OK
+        } else {
+            StatusCode::BAD_REQUEST
+        };
+        // What came too early to be a GraphQL request is 400 in every type.
+        let unreadable = answer.codes().any(|code| code == "BAD_REQUEST");
+        let status = if unreadable {
+            StatusCode::BAD_REQUEST
+        } else {
+            status
+        };
+        let told = self.app.tell_client(self.id, &mut answer, self.wants_cost);
+        // Values come from our own types, and a map with text keys can always be written.
+        let json = serde_json::to_vec(&told).unwrap_or_default();
+        (
+            status,
+            [(header::CONTENT_TYPE, self.media.content_type())],
+            json,
+        )
+            .into_response()
+    }
+
+    fn fail(&self, failure: Failure) -> Response {
+        let mut response = self.respond(refused(failure.error));
+        *response.status_mut() = failure.status;
+        if let Some((name, value)) = failure.header {
+            response
+                .headers_mut()
+                .insert(name, HeaderValue::from_static(value));
+        }
+        response
+    }
+}
+
+fn bad_request(message: String) -> Failure {
+    Failure::new(StatusCode::BAD_REQUEST, "BAD_REQUEST", message)
+}

@@ -1,0 +1,209 @@
+//! Which media type an answer has, and whether that of a request is understood.
+//!
+//! See «GraphQL over HTTP» and RFC 9110, section 12.5.1.
+
+use axum::http::{HeaderMap, header};
+
+/// The media types of answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Media {
+    /// `application/graphql-response+json`: the status tells whether the operation ran.
+    Response,
+    /// `application/json`: 200 unless the request could not be read.
+    Json,
+}
+
+impl Media {
+    /// As a header says it.
+    pub fn content_type(self) -> &'static str {
+        match self {
+            Self::Response => "application/graphql-response+json; charset=utf-8",
+            Self::Json => "application/json; charset=utf-8",
+        }
+    }
+
+    /// What the client wants; `None` when it takes neither.
+    pub fn accepted(headers: &HeaderMap) -> Option<Self> {
+        let ranges = ranges(headers);
+        if ranges.is_empty() {
+            return Some(Self::Json);
+        }
+        let response = quality(&ranges, "application", "graphql-response+json");
+        let json = quality(&ranges, "application", "json");
+        // Wildcards mean the old type, which every client understands.
+        let named = ranges
+            .iter()
+            .any(|range| range.subtype == "graphql-response+json");
+        if named && response > 0 && response >= json {
+            Some(Self::Response)
+        } else if json > 0 {
+            Some(Self::Json)
+        } else {
+            (response > 0).then_some(Self::Response)
+        }
+    }
+}
+
+/// Whether a browser asks for a page rather than for data.
+pub fn wants_page(headers: &HeaderMap) -> bool {
+    let ranges = ranges(headers);
+    let html = ranges
+        .iter()
+        .filter(|range| range.kind == "text" && range.subtype == "html");
+    let data = ranges
+        .iter()
+        .filter(|range| range.subtype.ends_with("json"));
+    let best = |quality: Option<u16>| quality.unwrap_or(0);
+    let html = best(html.map(|range| range.quality).max());
+    html > 0 && html >= best(data.map(|range| range.quality).max())
+}
+
+/// Whether the body is JSON in UTF-8. Nothing else is, so no form and no plain request of another
+/// site's page runs anything.
+pub fn is_json(headers: &HeaderMap) -> bool {
+    let mut types = headers.get_all(header::CONTENT_TYPE).iter();
+    let (Some(Ok(value)), None) = (types.next().map(|value| value.to_str()), types.next()) else {
+        return false;
+    };
+    let mut parts = value.split(';').map(str::trim);
+    let essence = parts.next().unwrap_or_default();
+    essence.eq_ignore_ascii_case("application/json")
+        && parts.filter(|part| !part.is_empty()).all(|part| {
+            part.split_once('=').is_some_and(|(name, value)| {
+                !name.trim().eq_ignore_ascii_case("charset")
+                    || value.trim().trim_matches('"').eq_ignore_ascii_case("utf-8")
+            })
+        })
+}
+
+struct Range<'a> {
+    kind: &'a str,
+    subtype: &'a str,
+    /// In thousandths.
+    quality: u16,
+}
+
+fn ranges(headers: &HeaderMap) -> Vec<Range<'_>> {
+    let values = headers.get_all(header::ACCEPT).iter();
+    values
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|range| {
+            let mut parts = range.split(';').map(str::trim);
+            let (kind, subtype) = parts.next()?.split_once('/')?;
+            let quality =
+                parts.find_map(|part| part.strip_prefix("q=").or(part.strip_prefix("Q=")));
+            Some(Range {
+                kind,
+                subtype,
+                quality: quality.map_or(1_000, thousandths),
+            })
+        })
+        .collect()
+}
+
+fn thousandths(quality: &str) -> u16 {
+    let quality: f32 = quality.trim().parse().unwrap_or(0.0);
+    // Between 0 and 1000 after the clamp.
+    (quality.clamp(0.0, 1.0) * 1_000.0) as u16
+}
+
+/// What the most specific range that fits says; 0 when none does.
+fn quality(ranges: &[Range], kind: &str, subtype: &str) -> u16 {
+    let fits = |range: &&Range| {
+        (range.kind == "*" || range.kind.eq_ignore_ascii_case(kind))
+            && (range.subtype == "*" || range.subtype.eq_ignore_ascii_case(subtype))
+    };
+    let specific = |range: &&Range| (range.kind != "*", range.subtype != "*");
+    ranges
+        .iter()
+        .filter(fits)
+        .max_by_key(specific)
+        .map_or(0, |range| range.quality)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(name: header::HeaderName, value: &str) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(name, value.parse().unwrap());
+        headers
+    }
+
+    #[test]
+    fn the_type_of_the_answer_follows_accept() {
+        use Media::{Json, Response};
+        assert_eq!(Media::accepted(&HeaderMap::new()), Some(Json));
+        for (accept, expected) in [
+            ("*/*", Some(Json)),
+            ("application/*", Some(Json)),
+            ("application/json", Some(Json)),
+            ("application/json; charset=utf-8", Some(Json)),
+            ("application/graphql-response+json", Some(Response)),
+            (
+                "application/graphql-response+json, application/json;q=0.9",
+                Some(Response),
+            ),
+            (
+                "application/graphql-response+json, application/json",
+                Some(Response),
+            ),
+            (
+                "application/json, application/graphql-response+json;q=0.9",
+                Some(Json),
+            ),
+            ("application/graphql-response+json;q=0, */*", Some(Json)),
+            ("application/json;q=0, */*", Some(Response)),
+            (
+                "application/graphql-response+json;q=0.5, */*;q=0.1",
+                Some(Response),
+            ),
+            ("text/html", None),
+            ("application/json;q=0", None),
+            ("image/png, text/*", None),
+        ] {
+            assert_eq!(
+                Media::accepted(&with(header::ACCEPT, accept)),
+                expected,
+                "{accept}"
+            );
+        }
+    }
+
+    #[test]
+    fn browsers_want_a_page_and_programs_do_not() {
+        let wants = |accept| wants_page(&with(header::ACCEPT, accept));
+        assert!(wants(
+            "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+        ));
+        assert!(!wants("*/*"));
+        assert!(!wants("application/json"));
+        assert!(!wants("application/graphql-response+json, text/html;q=0.5"));
+    }
+
+    #[test]
+    fn only_json_in_utf_8_is_understood() {
+        let is_json = |value| is_json(&with(header::CONTENT_TYPE, value));
+        for good in [
+            "application/json",
+            "Application/JSON; charset=UTF-8",
+            "application/json;charset=\"utf-8\"",
+        ] {
+            assert!(is_json(good), "{good}");
+        }
+        for bad in [
+            "text/plain",
+            "application/x-www-form-urlencoded",
+            "multipart/form-data; boundary=x",
+            "application/json; charset=iso-8859-1",
+            "application/graphql",
+            "application/jsonp",
+            "",
+        ] {
+            assert!(!is_json(bad), "{bad}");
+        }
+        assert!(!super::is_json(&HeaderMap::new()));
+    }
+}

@@ -1,0 +1,157 @@
+//! From a token to a viewer. What a viewer may do is said in [`api::auth`].
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use api::auth::{Role, Viewer};
+use jsonwebtoken::{
+    Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode,
+    jwk::JwkSet,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    config::{self, AccessSettings, KeyAlgorithm},
+    error::Error,
+};
+
+/// Clocks differ.
+const LEEWAY: u64 = 30;
+
+/// A shorter secret can be guessed.
+const SECRET: usize = 32;
+
+/// How tokens are checked; without it everybody may everything.
+pub struct Verifier {
+    /// With their `kid`, when they have one.
+    keys: Vec<(Option<String>, DecodingKey)>,
+    validation: Validation,
+}
+
+/// Somebody who has shown a good token.
+#[derive(Clone, Copy, Debug)]
+pub struct Identity {
+    /// What they may do.
+    pub viewer: Viewer,
+    /// Until when the token holds.
+    pub expires: SystemTime,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Claims {
+    role: String,
+    exp: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    iss: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    aud: Option<serde_json::Value>,
+}
+
+impl Verifier {
+    /// As the settings say; `None` when they ask for no tokens.
+    pub fn new(settings: &AccessSettings) -> Result<Option<Self>, Error> {
+        let (keys, algorithm) = match (&settings.jwt_secret, &settings.jwks) {
+            (None, None) => return Ok(None),
+            (Some(secret), _) if secret.len() < SECRET => return Err(Error::ShortSecret),
+            (Some(secret), _) => {
+                let key = DecodingKey::from_secret(secret.as_bytes());
+                (vec![(None, key)], Algorithm::HS256)
+            }
+            (None, Some(path)) => {
+                let unusable = |reason: String| Error::UnusableKeys {
+                    path: path.clone(),
+                    reason,
+                };
+                let text = std::fs::read_to_string(path).map_err(|e| unusable(e.to_string()))?;
+                let set: JwkSet =
+                    serde_json::from_str(&text).map_err(|e| unusable(e.to_string()))?;
+                let mut keys = Vec::new();
+                for jwk in &set.keys {
+                    let key = DecodingKey::from_jwk(jwk).map_err(|e| unusable(e.to_string()))?;
+                    keys.push((jwk.common.key_id.clone(), key));
+                }
+                if keys.is_empty() {
+                    return Err(unusable("it has no keys".to_owned()));
+                }
+                let algorithm = match settings.jwks_algorithm {
+                    KeyAlgorithm::Eddsa => Algorithm::EdDSA,
+                    KeyAlgorithm::Rs256 => Algorithm::RS256,
+                };
+                (keys, algorithm)
+            }
+        };
+        let mut validation = Validation::new(algorithm);
+        validation.leeway = LEEWAY;
+        validation.validate_nbf = true;
+        validation.validate_aud = settings.jwt_audience.is_some();
+        let mut required = vec!["exp"];
+        if let Some(issuer) = &settings.jwt_issuer {
+            validation.set_issuer(&[issuer]);
+            required.push("iss");
+        }
+        if let Some(audience) = &settings.jwt_audience {
+            validation.set_audience(&[audience]);
+            required.push("aud");
+        }
+        validation.set_required_spec_claims(&required);
+        Ok(Some(Self { keys, validation }))
+    }
+
+    /// Whose token this is. Why another is refused is nothing for whoever sent it.
+    pub fn identify(&self, token: &str) -> Option<Identity> {
+        let kid = decode_header(token).ok()?.kid;
+        // A token that names its key is checked by that one only.
+        let keys = self
+            .keys
+            .iter()
+            .filter(|(id, _)| kid.is_none() || id.is_none() || *id == kid);
+        let claims = keys
+            .filter_map(|(_, key)| decode::<Claims>(token, key, &self.validation).ok())
+            .next()?
+            .claims;
+        let role = match claims.role.as_str() {
+            "viewer" => Role::Viewer,
+            "editor" => Role::Editor,
+            _ => return None,
+        };
+        Some(Identity {
+            viewer: Viewer { role },
+            expires: UNIX_EPOCH
+                .checked_add(Duration::from_secs(claims.exp.saturating_add(LEEWAY)))?,
+        })
+    }
+
+    /// Whose `Authorization` this is.
+    pub fn identify_bearer(&self, authorization: &str) -> Option<Identity> {
+        let (scheme, token) = authorization.split_once(' ')?;
+        if !scheme.eq_ignore_ascii_case("bearer") {
+            return None;
+        }
+        self.identify(token.trim())
+    }
+}
+
+/// A token that a server with these settings takes, for trying it out.
+pub fn token(
+    settings: &AccessSettings,
+    role: config::Role,
+    expires: Duration,
+) -> Result<String, Error> {
+    let secret = settings.jwt_secret.as_ref().ok_or(Error::NoSecret)?;
+    if secret.len() < SECRET {
+        return Err(Error::ShortSecret);
+    }
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    let claims = Claims {
+        role: role.claim().to_owned(),
+        exp: now.saturating_add(expires).as_secs(),
+        iss: settings.jwt_issuer.clone(),
+        aud: settings.jwt_audience.clone().map(Into::into),
+    };
+    let key = EncodingKey::from_secret(secret.as_bytes());
+    encode(&Header::new(Algorithm::HS256), &claims, &key).map_err(|reason| Error::System {
+        what: "sign the token",
+        reason: std::io::Error::other(reason.to_string()),
+    })
+}

@@ -1,0 +1,202 @@
+//! What is counted, and `/metrics`, where it is told in the words of Prometheus.
+//!
+//! Labels come from our own lists, never from a request: nobody can make a series of their own.
+
+use std::{future::IntoFuture, net::SocketAddr, time::Duration};
+
+use api::{
+    answer::{Answer, code},
+    guard::Checked,
+};
+use async_graphql::{Value, parser::types::OperationType};
+use axum::{Router, http::header, routing::get};
+use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
+use sea_orm::{DatabaseBackend, DatabaseConnection};
+use tokio::net::TcpListener;
+
+use crate::{app::App, error::Error};
+
+/// From half a millisecond to the longest that an operation may take.
+const SECONDS: [f64; 13] = [
+    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0,
+];
+
+/// Starts counting, and gives the routes that tell.
+fn routes(app: App) -> Result<Router, Error> {
+    let failed = |reason: String| Error::System {
+        what: "count for /metrics",
+        reason: std::io::Error::other(reason),
+    };
+    let recorder = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)
+        .map_err(|error| failed(error.to_string()))?
+        .install_recorder()
+        .map_err(|error| failed(error.to_string()))?;
+    describe_counter!("roster_operations_total", "Operations by kind and outcome");
+    describe_histogram!("roster_operation_seconds", "How long operations took");
+    describe_counter!("roster_statements_total", "Statements sent by queries");
+    describe_counter!("roster_rows_total", "Rows loaded by queries");
+    describe_counter!(
+        "roster_rejected_total",
+        "Requests rejected, by the limit that did"
+    );
+    describe_counter!("roster_subscriptions_total", "Subscriptions begun");
+    describe_gauge!(
+        "roster_subscriptions",
+        "Operations that are live on WebSockets"
+    );
+    describe_gauge!("roster_sockets", "WebSockets that are open");
+    describe_gauge!("roster_connections", "Connections that are open");
+    describe_gauge!("roster_operations_running", "Operations that are running");
+    describe_gauge!(
+        "roster_pool_connections",
+        "Database connections by pool and state"
+    );
+    Ok(Router::new().route(
+        "/metrics",
+        get(async move || {
+            look(&app);
+            // Histograms keep what was not asked for until somebody drains them.
+            recorder.run_upkeep();
+            (
+                [(header::CONTENT_TYPE, "text/plain; version=0.0.4")],
+                recorder.render(),
+            )
+        }),
+    ))
+}
+
+/// Starts counting, and tells it at an address of its own.
+pub async fn serve(address: SocketAddr, app: App) -> Result<(), Error> {
+    let listener = TcpListener::bind(address)
+        .await
+        .map_err(|reason| Error::Listen {
+            host: address.ip().to_string(),
+            port: address.port(),
+            reason,
+        })?;
+    let routes = routes(app)?;
+    // Nobody outside is let near it, and it ends with the process.
+    tokio::spawn(axum::serve(listener, routes).into_future());
+    Ok(())
+}
+
+/// Gauges that are looked at rather than kept.
+fn look(app: &App) {
+    let limits = &app.limits;
+    let used = |most: u32, free: usize| f64::from(most) - free as f64;
+    gauge!("roster_connections").set(used(
+        limits.max_connections,
+        app.connections.available_permits(),
+    ));
+    gauge!("roster_sockets").set(used(limits.max_sockets, app.sockets.available_permits()));
+    gauge!("roster_operations_running").set(used(
+        limits.max_operations_at_once,
+        app.operations.available_permits(),
+    ));
+    for (name, connection) in [
+        ("reader", &app.database.reader),
+        ("writer", &app.database.writer),
+    ] {
+        let (size, idle) = pool(connection);
+        gauge!("roster_pool_connections", "pool" => name, "state" => "idle").set(idle as f64);
+        gauge!("roster_pool_connections", "pool" => name, "state" => "used")
+            .set(f64::from(size) - idle as f64);
+    }
+}
+
+fn pool(connection: &DatabaseConnection) -> (u32, usize) {
+    match connection.get_database_backend() {
+        DatabaseBackend::Sqlite => {
+            let pool = connection.get_sqlite_connection_pool();
+            (pool.size(), pool.num_idle())
+        }
+        _ => {
+            let pool = connection.get_postgres_connection_pool();
+            (pool.size(), pool.num_idle())
+        }
+    }
+}
+
+/// An operation has ended.
+pub fn answered(kind: OperationType, answer: &Answer, took: Duration) {
+    let kind = kind_name(kind);
+    counter!("roster_operations_total", "kind" => kind, "outcome" => outcome(answer)).increment(1);
+    histogram!("roster_operation_seconds", "kind" => kind).record(took);
+    if let Some(cost) = answer.cost {
+        counter!("roster_statements_total").increment(cost.statements as u64);
+        counter!("roster_rows_total").increment(cost.loaded as u64);
+    }
+    count_limits(answer);
+}
+
+/// An operation was not begun.
+pub fn refused(answer: &Answer) {
+    counter!("roster_operations_total", "kind" => "none", "outcome" => outcome(answer))
+        .increment(1);
+    count_limits(answer);
+}
+
+/// Something was refused by the limit of this name.
+pub fn rejected(limit: &'static str) {
+    counter!("roster_rejected_total", "limit" => limit).increment(1);
+}
+
+/// A subscription has begun.
+pub fn subscribed(_: &Checked) {
+    counter!("roster_subscriptions_total").increment(1);
+}
+
+/// So many more operations (or fewer) are live on WebSockets.
+pub fn live(change: f64) {
+    gauge!("roster_subscriptions").increment(change);
+}
+
+fn count_limits(answer: &Answer) {
+    for error in &answer.response.errors {
+        let limit = error
+            .extensions
+            .as_ref()
+            .and_then(|extensions| extensions.get("limit"));
+        if let (Some("LIMIT_EXCEEDED"), Some(Value::String(limit))) = (code(error), limit) {
+            counter!("roster_rejected_total", "limit" => limit.clone()).increment(1);
+            break;
+        }
+    }
+}
+
+/// `ok`, or the code of the first error.
+pub fn outcome(answer: &Answer) -> &'static str {
+    const CODES: [&str; 13] = [
+        "BAD_REQUEST",
+        "BAD_USER_INPUT",
+        "CURSOR_EXPIRED",
+        "FORBIDDEN",
+        "GRAPHQL_PARSE_FAILED",
+        "GRAPHQL_VALIDATION_FAILED",
+        "INTERNAL",
+        "LIMIT_EXCEEDED",
+        "NOT_FOUND",
+        "PERSISTED_QUERY_NOT_FOUND",
+        "TIMEOUT",
+        "UNAUTHENTICATED",
+        "UNAVAILABLE",
+    ];
+    if answer.response.errors.is_empty() {
+        return "ok";
+    }
+    let first = answer.codes().next();
+    CODES
+        .into_iter()
+        .find(|code| first == Some(code))
+        .unwrap_or("other")
+}
+
+fn kind_name(kind: OperationType) -> &'static str {
+    match kind {
+        OperationType::Query => "query",
+        OperationType::Mutation => "mutation",
+        OperationType::Subscription => "subscription",
+    }
+}

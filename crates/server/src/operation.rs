@@ -1,0 +1,219 @@
+//! One operation, whichever way it came: found, checked, run within its time, counted, told.
+
+use std::{
+    sync::{Arc, PoisonError},
+    time::{Duration, Instant},
+};
+
+use api::{
+    answer::{Answer, code},
+    auth::Viewer,
+    guard::{Checked, coded},
+};
+use async_graphql::{
+    ErrorExtensionValues, Request, Response, ServerError, Value, parser::types::OperationType,
+};
+use futures_util::{StreamExt, stream::BoxStream};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use tokio::time::timeout;
+use tracing::Instrument;
+
+use crate::{
+    app::{App, RequestId, Server},
+    config::seconds,
+    envelope::Envelope,
+    metrics,
+};
+
+/// What to try again soon.
+pub struct Overloaded;
+
+impl Server {
+    /// The text of the operation, parsed and checked.
+    pub fn check(&self, envelope: Envelope, viewer: Viewer) -> Result<Checked, Box<Answer>> {
+        let Envelope {
+            query,
+            operation_name,
+            variables,
+            hash,
+        } = envelope;
+        let text = self
+            .text(query, hash)
+            .map_err(|error| Box::new(refused(error)))?;
+        let mut request = Request::new(text).variables(variables).data(viewer);
+        request.operation_name = operation_name;
+        let checked = self.roster.check(request);
+        if let Err(answer) = &checked {
+            metrics::refused(answer);
+        }
+        checked
+    }
+
+    /// The text, or what was kept of it under its hash.
+    fn text(&self, query: Option<String>, hash: Option<String>) -> Result<String, ServerError> {
+        let persisted = || {
+            self.persisted
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+        };
+        match (query, hash) {
+            (Some(query), None) => Ok(query),
+            (Some(query), Some(hash)) => {
+                if hex(&Sha256::digest(&query)) != hash {
+                    let message = "The hash of the persisted query is not that of `query`.";
+                    return Err(coded("BAD_REQUEST", message, None));
+                }
+                persisted().keep(&hash, Arc::from(&*query), query.len() + hash.len());
+                Ok(query)
+            }
+            (None, Some(hash)) => persisted()
+                .get(&hash)
+                .map(|text| text.to_string())
+                .ok_or_else(|| {
+                    // Clients look for these very words.
+                    coded("PERSISTED_QUERY_NOT_FOUND", "PersistedQueryNotFound", None)
+                }),
+            (None, None) => Err(coded("BAD_REQUEST", "`query` is missing.", None)),
+        }
+    }
+
+    /// Runs a query or a mutation, unless too many run.
+    pub async fn run(&self, id: &RequestId, checked: &Checked) -> Result<Answer, Overloaded> {
+        let Ok(_permit) = self.operations.try_acquire() else {
+            metrics::rejected("operations_at_once");
+            return Err(Overloaded);
+        };
+        let start = Instant::now();
+        let span = tracing::error_span!("request", id = id.as_str());
+        let running = self.roster.run(checked).instrument(span);
+        let answer = match timeout(seconds(self.limits.execution_timeout), running).await {
+            Ok(answer) => answer,
+            Err(_) => {
+                let message = format!(
+                    "This operation took longer than {} s and was stopped.",
+                    self.limits.execution_timeout
+                );
+                Answer::failed(coded("TIMEOUT", message, None), None)
+            }
+        };
+        self.tell(id, checked, &answer, start.elapsed());
+        Ok(answer)
+    }
+
+    fn tell(&self, id: &RequestId, checked: &Checked, answer: &Answer, took: Duration) {
+        metrics::answered(checked.kind, answer, took);
+        let outcome = metrics::outcome(answer);
+        let milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        let name = checked.operation_name().unwrap_or("-");
+        let cost = answer.cost.unwrap_or_default();
+        macro_rules! tell {
+            ($level:ident, $what:literal) => {
+                tracing::$level!(
+                    request = id.as_str(),
+                    kind = %checked.kind,
+                    operation = name,
+                    outcome,
+                    milliseconds,
+                    statements = cost.statements,
+                    rows = cost.loaded,
+                    $what
+                )
+            };
+        }
+        if milliseconds >= self.slow_operation {
+            tell!(warn, "slow operation");
+        } else {
+            tell!(debug, "operation");
+        }
+    }
+}
+
+/// Runs any operation on a WebSocket: what a query or a mutation answers, or every event.
+pub fn run_stream(app: &App, id: RequestId, checked: Checked) -> BoxStream<'static, Answer> {
+    let app = app.clone();
+    if checked.kind == OperationType::Subscription {
+        metrics::subscribed(&checked);
+        return app.roster.run_stream(checked).boxed();
+    }
+    let once = async move {
+        match app.run(&id, &checked).await {
+            Ok(answer) => answer,
+            Err(Overloaded) => refused(overloaded()),
+        }
+    };
+    futures_util::stream::once(once).boxed()
+}
+
+/// What a client is told that came at a bad time.
+pub fn overloaded() -> ServerError {
+    let message = "The server has too much to do right now. Try again in a moment.";
+    coded("UNAVAILABLE", message, None)
+}
+
+/// An answer to what did not run.
+pub fn refused(error: ServerError) -> Answer {
+    Answer {
+        response: Response::from_errors(vec![error]),
+        executed: false,
+        cost: None,
+    }
+}
+
+/// An answer as it goes out.
+#[derive(Serialize)]
+pub struct Told<'a> {
+    /// What went wrong.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub errors: &'a [ServerError],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<&'a Value>,
+    #[serde(skip_serializing_if = "std::collections::BTreeMap::is_empty")]
+    extensions: &'a std::collections::BTreeMap<String, Value>,
+}
+
+impl Server {
+    /// Makes the answer fit to be seen: few and short errors, and of our own failures no more than
+    /// the number that finds them in the log.
+    pub fn tell_client<'a>(
+        &self,
+        id: &RequestId,
+        answer: &'a mut Answer,
+        wants_cost: bool,
+    ) -> Told<'a> {
+        if wants_cost || answer.codes().any(|code| code == "LIMIT_EXCEEDED") {
+            answer.tell_cost();
+        }
+        let Answer {
+            response, executed, ..
+        } = answer;
+        response.errors.truncate(self.limits.max_errors);
+        for error in &mut response.errors {
+            if code(error) == Some("INTERNAL") {
+                let message = std::mem::replace(
+                    &mut error.message,
+                    "Something went wrong on the server.".to_owned(),
+                );
+                tracing::error!(request = id.as_str(), path = ?error.path, message, "internal error");
+                let extensions = error
+                    .extensions
+                    .get_or_insert_with(ErrorExtensionValues::default);
+                extensions.set("requestId", id.as_str());
+            }
+            let most = self.limits.max_error_length;
+            if let Some((end, _)) = error.message.char_indices().nth(most) {
+                error.message.truncate(end);
+                error.message.push('…');
+            }
+        }
+        Told {
+            errors: &response.errors,
+            data: executed.then_some(&response.data),
+            extensions: &response.extensions,
+        }
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
