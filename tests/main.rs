@@ -7,9 +7,15 @@
 mod app;
 mod cli;
 mod contract;
+mod feed;
 mod filters;
+mod kill;
+mod listener;
+mod model;
+mod mutations;
 mod oracle;
 mod paging;
 mod schema;
 mod statements;
+mod subscriptions;
 mod walk;
