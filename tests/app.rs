@@ -139,6 +139,11 @@ impl TestDatabase {
         &self.database.writer
     }
 
+    /// The connections that the server has, for seeding.
+    pub fn api(&self) -> &api::Database {
+        &self.database
+    }
+
     /// How many statements requests have sent since they were last forgotten.
     pub fn statements(&self) -> usize {
         self.recorded.lock().unwrap().len()
@@ -165,14 +170,6 @@ impl TestDatabase {
     /// The connections of the server.
     pub fn connections(&self) -> &api::Database {
         &self.database
-    }
-
-    /// How the program would be told of it.
-    pub fn settings(&self) -> DatabaseSettings {
-        DatabaseSettings {
-            database_url: self.url.clone(),
-            database_wait: 0,
-        }
     }
 }
 

@@ -586,7 +586,7 @@ fn a_second_signal_ends_the_server_at_once() {
     let address = server.url.strip_prefix("http://").unwrap();
     let mut stuck = TcpStream::connect(address).unwrap();
     stuck
-        .write_all(b"POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{")
+        .write_all(b"POST /graphql HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{")
         .unwrap();
     thread::sleep(Duration::from_millis(200));
     let start = Instant::now();

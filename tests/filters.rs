@@ -16,7 +16,8 @@ async fn refused(app: &TestApp, query: &str, variables: Value) -> Vec<Value> {
     assert!(!errors.is_empty(), "{context}");
     for error in errors {
         let code = &error["extensions"]["code"];
-        assert!(code.is_null() || code == "BAD_USER_INPUT", "{context}");
+        let codes = ["BAD_USER_INPUT", "GRAPHQL_VALIDATION_FAILED"];
+        assert!(codes.iter().any(|known| code == known), "{context}");
         let message = error["message"].as_str().unwrap().to_lowercase();
         for word in ["select ", "sql", "something went wrong"] {
             assert!(!message.contains(word), "{context}");
@@ -410,7 +411,8 @@ async fn a_filter_that_is_deep_or_long_but_says_little_is_answered_or_refused_in
                 let refused = &answer["errors"][0];
                 if !refused.is_null() {
                     let code = &refused["extensions"]["code"];
-                    assert!(code.is_null() || code == "BAD_USER_INPUT", "{context}");
+                    let codes = ["BAD_USER_INPUT", "LIMIT_EXCEEDED"];
+                    assert!(codes.iter().any(|known| code == known), "{context}");
                 }
             }
         }
@@ -421,8 +423,8 @@ async fn a_filter_that_is_deep_or_long_but_says_little_is_answered_or_refused_in
             json!({ "and": vec![json!({ "not": { "not": {} } }); 5_000] }),
             json!({ "and": vec![json!({ "name": {} }); 5_000] }),
             json!({ "or": vec![json!({ "meetings": { "some": {} } }); 500] }),
-            json!({ "ids": vec!["emp_1"; 50_000] }),
-            json!({ "name": { "in": vec!["ann"; 50_000] } }),
+            json!({ "ids": vec!["emp_1"; 40_000] }),
+            json!({ "name": { "in": vec!["ann"; 40_000] } }),
         ] {
             let answer = app.answer(query, json!({ "where": long })).await;
             let start: String = long.to_string().chars().take(40).collect();

@@ -15,6 +15,7 @@ mod model;
 mod mutations;
 mod oracle;
 mod paging;
+mod plans;
 mod schema;
 mod statements;
 mod subscriptions;

@@ -4,8 +4,6 @@
 //! `ORACLE_SEED` repeats a run, `ORACLE_CASES` makes it longer. A question that is answered wrongly
 //! is made smaller, and the company with it, before it is shown.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 mod model;
 mod random;
 
@@ -310,7 +308,7 @@ async fn difference(app: &TestApp, model: &Model, case: &Value) -> Option<Wrong>
     check_cursors(&mut found);
     // Told as text first: a number that is read may be off in its last bit.
     let expected: Value = model.answer(case).to_string().parse().unwrap();
-    (found != expected).then(|| Wrong::Different(found, expected))
+    (found != expected).then_some(Wrong::Different(found, expected))
 }
 
 fn errors(answer: &Value) -> Option<Wrong> {

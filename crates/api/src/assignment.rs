@@ -13,13 +13,14 @@ use serde::Deserialize;
 
 use crate::{
     batch::Question,
+    connection::{connection, edge, object},
     context::{Found, Record, batch, referred},
     employee::{Employee, EmployeeFilter},
     error::{Error, Result},
     filter::{ActiveFilter, Comparison, DateTimeFilter, Filter, StringFilter, column, filter, one},
     nodes::{Nodes, Object as AnObject},
     order::{By, SortKey, columns, order},
-    page::{Positioned, Scope, connection, edge, links, object},
+    page::{Positioned, Scope, links},
     project::{Project, ProjectFilter},
     rows::{Rows, key_part, rows_per_key},
     scalar::{DateTime, public_id},

@@ -13,14 +13,16 @@ use serde::Deserialize;
 use crate::{
     assignment::{AssignmentFilter, short_list},
     batch::Question,
+    connection::connection,
     context::{Found, Record, batch},
     employee::{Employee, EmployeeFilter},
     error::{Error, Result},
-    filter::{Link, column},
+    filter::column,
+    link::Link,
     meeting::Meeting,
     nodes::{Nodes, Object as AnObject},
     order::{By, Order, OrderDirection, SortKey, columns},
-    page::{Page, PageArguments, Positioned, Source, connection, links},
+    page::{Page, PageArguments, Positioned, Source, links},
     project::Project,
     rows::{Rows, key_part, rows_per_key},
 };

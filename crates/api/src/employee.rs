@@ -10,6 +10,7 @@ use crate::{
         AssignmentConnection, AssignmentFilter, AssignmentOrder, EmployeeProjectConnection,
     },
     colleague::{ColleagueConnection, ColleagueOrder, ColleagueVia},
+    connection::{connection, edge, object},
     context::{Found, Record},
     error::Result,
     filter::{
@@ -19,7 +20,7 @@ use crate::{
     nodes::Nodes,
     order::{By, SortKey, order},
     overlap::{self, AssignmentOverlap, MeetingClash},
-    page::{PageArguments, Source, connection, edge, object},
+    page::{PageArguments, Source},
     project::{ProjectFilter, ProjectOrder},
     scalar::{Date, public_id},
 };

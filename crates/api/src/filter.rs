@@ -16,16 +16,17 @@ use async_graphql::{
     registry::Registry,
 };
 use sea_orm::{
-    ColumnTrait, DbBackend, EntityTrait, Identity, Related,
+    ColumnTrait, DbBackend, Related,
     sea_query::{
-        ArrayType, BinOper, Condition, DynIden, Expr, ExprTrait, Func, Query, SelectStatement,
-        TableRef, Value, extension::postgres::PgFunc,
+        ArrayType, BinOper, Condition, Expr, ExprTrait, Func, Query, Value,
+        extension::postgres::PgFunc,
     },
 };
 
 use crate::{
     context::Record,
     error::{Error, Result},
+    link::Link,
     scalar::{Date, DateTime, Long, key_of},
 };
 
@@ -328,14 +329,10 @@ impl Comparison for StringFilter {
         if let Some(text) = &self.starts_with.0 {
             reading.count()?;
             let text = reading.inside("startsWith", |reading| reading.text(text))?;
-            // The lower bound is what an index on the folded text can serve.
-            all = all.add(folded.clone().gte(text.clone())).add(
-                Func::cust("substr")
-                    .arg(folded.clone())
-                    .arg(1_i32)
-                    .arg(length(&text))
-                    .eq(text),
-            );
+            // As a range, which an index on the folded text can serve.
+            all = all
+                .add_option(behind_all_with(&text).map(|behind| folded.clone().lt(behind)))
+                .add(folded.clone().gte(text));
         }
         if let Some(text) = &self.ends_with.0 {
             reading.count()?;
@@ -353,6 +350,19 @@ impl Comparison for StringFilter {
         }
         add_is_null(all, column, &self.is_null, reading)
     }
+}
+
+/// The first text, by code point, behind all that begin with this one; `None` when there is none.
+fn behind_all_with(beginning: &str) -> Option<String> {
+    let mut behind = beginning.to_owned();
+    while let Some(last) = behind.pop() {
+        // The range knows that surrogates are no characters.
+        if let Some(next) = (last..=char::MAX).nth(1) {
+            behind.push(next);
+            return Some(behind);
+        }
+    }
+    None
 }
 
 fn add_is_null(
@@ -619,142 +629,9 @@ fn or_true(condition: Condition) -> Condition {
     }
 }
 
-/// How `P` and `E` are linked, read from SeaORM's [`Related`]: directly, or through a table.
-pub struct Link {
-    table: TableRef,
-    /// The column of the link's table that holds the parent's key.
-    parent: (DynIden, DynIden),
-    /// The column of the link's table that holds, or is, the other's key.
-    other: (DynIden, DynIden),
-    /// The other's table and key, when the link is a table of its own.
-    through: Option<(TableRef, (DynIden, DynIden))>,
-}
-
-impl Link {
-    /// The link from `P` to `E`.
-    pub fn between<P: EntityTrait + Related<E>, E: Record>() -> Self {
-        let to = P::to();
-        match P::via() {
-            Some(via) => Self {
-                parent: (name(&via.to_tbl), only(via.to_col)),
-                other: (name(&to.from_tbl), only(to.from_col)),
-                through: Some((to.to_tbl.clone(), (name(&to.to_tbl), only(to.to_col)))),
-                table: via.to_tbl,
-            },
-            None => Self {
-                parent: (name(&to.to_tbl), only(to.to_col)),
-                other: (
-                    name(&to.to_tbl),
-                    sea_orm::sea_query::IntoIden::into_iden(E::ID),
-                ),
-                through: None,
-                table: to.to_tbl,
-            },
-        }
-    }
-
-    /// The rows of `E`'s table that are linked to the parent: distinct by construction. `through`
-    /// is a condition on the link's own table.
-    pub fn others_of(&self, parent: Expr, through: Condition) -> Condition {
-        match &self.through {
-            None => Condition::all()
-                .add(Expr::col(self.parent.clone()).eq(parent))
-                .add(through),
-            Some((_, key)) => {
-                let linked = self.keys_linked_to(parent, through);
-                Condition::all().add(Expr::col(key.clone()).in_subquery(linked))
-            }
-        }
-    }
-
-    /// The keys of what is linked to the parent, once for each link.
-    pub fn keys_linked_to(&self, parent: Expr, through: Condition) -> SelectStatement {
-        Query::select()
-            .column(self.other.clone())
-            .from(self.table.clone())
-            .and_where(Expr::col(self.parent.clone()).eq(parent))
-            .cond_where(through)
-            .take()
-    }
-
-    /// The keys of the parents that are linked to something that `parent` is linked to, `parent`
-    /// among them. `through` holds for both links.
-    pub fn parents_sharing_with(&self, parent: Expr, through: Condition) -> SelectStatement {
-        let shared = self.keys_linked_to(parent, through.clone());
-        Query::select()
-            .column(self.parent.clone())
-            .from(self.table.clone())
-            .and_where(Expr::col(self.other.clone()).in_subquery(shared))
-            .cond_where(through)
-            .take()
-    }
-
-    /// How many distinct things both parents are linked to.
-    pub fn count_shared(&self, one: Expr, other: Expr, through: Condition) -> Expr {
-        let shared = self.keys_linked_to(one, through.clone());
-        let select = Query::select()
-            .expr(Func::count_distinct(Expr::col(self.other.clone())))
-            .from(self.table.clone())
-            .and_where(Expr::col(self.parent.clone()).eq(other))
-            .and_where(Expr::col(self.other.clone()).in_subquery(shared))
-            .cond_where(through)
-            .take();
-        Expr::from(select)
-    }
-
-    /// The keys of the parents that are linked to a row of `E` for which the condition holds.
-    fn parents_of(&self, condition: Condition) -> SelectStatement {
-        let mut links = Query::select();
-        links.column(self.parent.clone()).from(self.table.clone());
-        match &self.through {
-            None => links.cond_where(condition),
-            Some(_) if condition.is_empty() => &mut links,
-            Some((table, key)) => {
-                let others = Query::select()
-                    .column(key.clone())
-                    .from(table.clone())
-                    .cond_where(condition)
-                    .take();
-                links.and_where(Expr::col(self.other.clone()).in_subquery(others))
-            }
-        };
-        links
-    }
-
-    /// How many distinct rows of `E` are linked to the parent.
-    pub fn count_for(&self, parent: Expr) -> Expr {
-        let count = match &self.through {
-            Some(_) => Func::count_distinct(Expr::col(self.other.clone())),
-            None => Func::count(Expr::col(self.other.clone())),
-        };
-        let select = Query::select()
-            .expr(count)
-            .from(self.table.clone())
-            .and_where(Expr::col(self.parent.clone()).eq(parent))
-            .take();
-        Expr::from(select)
-    }
-}
-
 /// A column of the table that is being filtered.
 pub fn column<C: ColumnTrait>(column: C) -> Expr {
     Expr::col(column.as_column_ref())
-}
-
-fn name(table: &TableRef) -> DynIden {
-    // Entities are tables, never sub-selects.
-    match table {
-        TableRef::Table(name, _) => name.1.clone(),
-        _ => "".into(),
-    }
-}
-
-fn only(identity: Identity) -> DynIden {
-    // Keys of this domain are single columns.
-    match identity {
-        Identity::Unary(column) => column,
-        identity => identity.into_iter().next().unwrap_or_else(|| "".into()),
-    }
 }
 
 /// The filter of an entity: its input object, and what each of its fields means.
@@ -833,4 +710,19 @@ pub fn camel_case(field: &str) -> String {
         name.push_str(letters.as_str());
     }
     name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_beginning_is_a_range_of_text() {
+        let behind = |text: &str| behind_all_with(text);
+        assert_eq!(behind("ab").as_deref(), Some("ac"));
+        assert_eq!(behind("a\u{d7ff}").as_deref(), Some("a\u{e000}"));
+        assert_eq!(behind("a\u{10ffff}\u{10ffff}").as_deref(), Some("b"));
+        assert_eq!(behind("\u{10ffff}"), None);
+        assert_eq!(behind(""), None);
+    }
 }

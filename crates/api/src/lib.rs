@@ -15,8 +15,10 @@
 //! | [`kept`] | a bounded memory, by text |
 //! | [`batch`] | many lookups become one statement: the driver and its lots |
 //! | [`rows`] | how keys and rows travel, on both databases |
-//! | [`page`] | Relay paging, and the macros that say a connection once |
+//! | [`page`] | Relay paging: arguments become a keyset SELECT for each parent |
+//! | [`connection`] | the macros that say a connection, an edge and their arguments once |
 //! | [`filter`], [`order`] | input objects become SQL conditions and orderings |
+//! | [`link`] | how entities are linked, read from SeaORM's `Related` |
 //! | [`nodes`] | lists and objects whose scalar fields are read on the spot |
 //! | [`context`] | what a resolver can reach, what all entities have in common |
 //! | [`scalar`], [`error`] | scalars and public ids; what a client may see of a failure |
@@ -32,6 +34,7 @@ pub mod auth;
 pub mod batch;
 pub mod changes;
 pub mod colleague;
+pub mod connection;
 pub mod context;
 pub mod employee;
 pub mod error;
@@ -41,6 +44,7 @@ pub mod fold;
 pub mod guard;
 pub mod kept;
 pub mod limits;
+pub mod link;
 pub mod meeting;
 pub mod mutation;
 pub mod nodes;

@@ -6,11 +6,12 @@ use async_graphql::ID;
 use entity::{employee, meeting};
 
 use crate::{
+    connection::{connection, edge, object},
     context::{Found, Record},
     employee::{EmployeeConnection, EmployeeFilter, EmployeeOrder},
     filter::{Comparison, DateTimeFilter, ListFilter, StringFilter, column, filter, many},
     order::{By, SortKey, order},
-    page::{Source, connection, edge, object},
+    page::Source,
     scalar::{DateTime, public_id},
 };
 

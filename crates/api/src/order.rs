@@ -13,7 +13,8 @@ use serde_json::Value as Json;
 
 use crate::{
     context::Record,
-    filter::{Link, column},
+    filter::column,
+    link::Link,
     rows::extra_column,
     scalar::{Date, DateTime},
 };

@@ -187,6 +187,11 @@ async fn open_postgres(
         // Without it a batch of parents looks as costly as the whole table, and is answered by
         // reading the whole table.
         ("random_page_cost", "1.1"),
+        // 128 MB, of which a statement takes what it needs. A filter that says «none» keeps the
+        // keys of millions of links at hand; beyond the default of 8 MB, from 200,000 on, they
+        // would be gone through from the start for every row.
+        ("work_mem", "4MB"),
+        ("hash_mem_multiplier", "32"),
         // Compiling a statement takes longer than any of ours runs.
         ("jit", "off"),
     ]));
