@@ -160,11 +160,16 @@ impl TestDatabase {
 
     /// `sqlite` or `postgres`, for messages.
     pub fn name(&self) -> &'static str {
-        if self.admin_url.is_some() {
+        if self.url.starts_with("postgres") {
             "postgres"
         } else {
             "sqlite"
         }
+    }
+
+    /// The connections of the server.
+    pub fn connections(&self) -> &api::Database {
+        &self.database
     }
 }
 
@@ -220,6 +225,16 @@ impl TestApp {
             client: reqwest::Client::new(),
             shutdown,
         }
+    }
+
+    /// Another server on the same database, as if in another process.
+    pub async fn another(&self) -> Self {
+        Self::on(self.database.url.clone()).await
+    }
+
+    /// A server on a database that is somebody else's to create and to drop.
+    pub async fn on(url: String) -> Self {
+        Self::start(TestDatabase::open(url, None, None).await).await
     }
 
     pub fn name(&self) -> &'static str {
