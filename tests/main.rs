@@ -2,6 +2,14 @@
 //!
 //! SQLite always; PostgreSQL too when `TEST_DATABASE_URL` is set, and then it must be reachable.
 
+mod access;
 mod app;
+mod attacks;
+mod faults;
+mod http;
+mod limits;
+mod process;
+mod program;
 mod schema;
+mod sockets;
 mod walk;
