@@ -3,8 +3,8 @@
 use std::{
     path::PathBuf,
     sync::{
-        Arc,
-        atomic::{AtomicU32, AtomicUsize, Ordering},
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering},
     },
     thread,
 };
@@ -14,6 +14,7 @@ use entity::{assignment, employee, employee_meeting, meeting, project};
 use migration::{Migrator, MigratorTrait};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ConnectionTrait, Database, DatabaseConnection, EntityTrait,
+    Statement,
 };
 use serde_json::{Value, json};
 use server::{
@@ -99,7 +100,7 @@ async fn migrated_template(url: &str) -> &'static str {
 pub struct TestDatabase {
     url: String,
     database: api::Database,
-    statements: Arc<AtomicUsize>,
+    recorded: Arc<Mutex<Vec<Statement>>>,
     _directory: Option<TempDir>,
     admin_url: Option<String>,
 }
@@ -136,15 +137,15 @@ impl TestDatabase {
             database_wait: 0,
         };
         let mut database = database::open(&settings, Purpose::Serve).await.unwrap();
-        let statements = Arc::new(AtomicUsize::default());
-        let counter = statements.clone();
-        database.reader.set_metric_callback(move |_| {
-            counter.fetch_add(1, Ordering::Relaxed);
+        let recorded = Arc::new(Mutex::new(Vec::new()));
+        let recorder = recorded.clone();
+        database.reader.set_metric_callback(move |info| {
+            recorder.lock().unwrap().push(info.statement.clone());
         });
         Self {
             url,
             database,
-            statements,
+            recorded,
             _directory: directory,
             admin_url,
         }
@@ -155,20 +156,31 @@ impl TestDatabase {
         &self.database.writer
     }
 
+    /// The connections that the server has, for seeding.
+    pub fn api(&self) -> &api::Database {
+        &self.database
+    }
+
+    /// How many statements requests have sent since they were last forgotten.
+    pub fn statements(&self) -> usize {
+        self.recorded.lock().unwrap().len()
+    }
+
+    /// The statements themselves.
+    pub fn recorded(&self) -> Vec<Statement> {
+        self.recorded.lock().unwrap().clone()
+    }
+
+    pub fn forget_statements(&self) {
+        self.recorded.lock().unwrap().clear();
+    }
+
     /// `sqlite` or `postgres`, for messages.
     pub fn name(&self) -> &'static str {
         if self.admin_url.is_some() {
             "postgres"
         } else {
             "sqlite"
-        }
-    }
-
-    /// How the program would be told of it.
-    pub fn settings(&self) -> DatabaseSettings {
-        DatabaseSettings {
-            database_url: self.url.clone(),
-            database_wait: 0,
         }
     }
 }
@@ -265,9 +277,9 @@ impl TestApp {
 
     /// The data of an operation, and how many statements it took.
     pub async fn counted(&self, query: &str) -> (Value, usize) {
-        self.database.statements.store(0, Ordering::SeqCst);
+        self.database.forget_statements();
         let data = self.query(query).await;
-        (data, self.database.statements.load(Ordering::SeqCst))
+        (data, self.database.statements())
     }
 
     /// A page or a probe, by GET.

@@ -132,7 +132,7 @@ async fn no_request_ends_the_program_hangs_it_or_fills_its_memory() {
     assert!(other < TIME);
     assert_eq!(program.ended(Duration::ZERO), None, "{}", program.log());
     let peak = program.peak_memory().unwrap_or(0);
-    println!("memory at most: {} MiB", peak >> 20);
+    eprintln!("memory at most: {} MiB", peak >> 20);
     assert!(peak < MEMORY, "{} MiB", peak >> 20);
 }
 
@@ -204,7 +204,7 @@ async fn a_thousand_idle_sockets_are_cheap() {
     }
     if let (Some(before), Some(after)) = (before, program.memory_now()) {
         let each = after.saturating_sub(before) / 1_000;
-        println!("an idle socket: {each} bytes");
+        eprintln!("an idle socket: {each} bytes");
         assert!(each < 48 << 10, "{each} bytes");
     }
 }

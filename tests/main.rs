@@ -2,14 +2,23 @@
 //!
 //! SQLite always; PostgreSQL too when `TEST_DATABASE_URL` is set, and then it must be reachable.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod access;
 mod app;
 mod attacks;
+mod cli;
+mod contract;
 mod faults;
+mod filters;
 mod http;
 mod limits;
+mod oracle;
+mod paging;
+mod plans;
 mod process;
 mod program;
 mod schema;
 mod sockets;
+mod statements;
 mod walk;

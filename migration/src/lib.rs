@@ -7,6 +7,7 @@
 //! | `m20240101_000003_create_projects` | `projects` |
 //! | `m20240101_000004_create_employee_meetings` | `employee_meetings`, the plain join table |
 //! | `m20240101_000005_create_assignments` | `assignments`, the join table that is an entity |
+//! | `m20240101_000006_create_changes` | `changes`, what has happened |
 //! | `parts` | what the tables are made of, spelled for each database |
 //!
 //! Every constraint and index has a name: `fk_<table>_<column>_<referred table>`,
@@ -21,6 +22,7 @@ mod m20240101_000002_create_meetings;
 mod m20240101_000003_create_projects;
 mod m20240101_000004_create_employee_meetings;
 mod m20240101_000005_create_assignments;
+mod m20240101_000006_create_changes;
 mod parts;
 
 use sea_orm_migration::prelude::*;
@@ -38,6 +40,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20240101_000003_create_projects::Migration),
             Box::new(m20240101_000004_create_employee_meetings::Migration),
             Box::new(m20240101_000005_create_assignments::Migration),
+            Box::new(m20240101_000006_create_changes::Migration),
         ]
     }
 }

@@ -51,7 +51,7 @@ impl MigrationTrait for Migration {
                 )
                 .await?;
         }
-        Ok(())
+        parts::index_folded(manager, "employees", "name").await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {

@@ -52,7 +52,7 @@ impl MigrationTrait for Migration {
                 )
                 .await?;
         }
-        Ok(())
+        parts::index_folded(manager, "meetings", "topic").await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {

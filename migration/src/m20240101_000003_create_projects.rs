@@ -44,7 +44,8 @@ impl MigrationTrait for Migration {
                     .col("id")
                     .take(),
             )
-            .await
+            .await?;
+        parts::index_folded(manager, "projects", "title").await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {

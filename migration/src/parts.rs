@@ -98,17 +98,29 @@ pub(crate) fn check_time(
 
 /// SQLite has no times, only text, and compares them as text. That is right only when all are
 /// written in the one form that SQLx writes: UTC as `+00:00`, and a fraction, if any, of the fewest
-/// of 3, 6 or 9 digits that hold it. Then `+` ends the shorter of two and sorts before every digit
-/// and before the point.
+/// of 3 or 6 digits that hold it, as PostgreSQL too stops at the microsecond. Then `+` ends the
+/// shorter of two and sorts before every digit and before the point.
 fn sqlite_time_form(column: &str) -> String {
     let second = format!("substr({column}, 1, 19)");
     let rest = format!("substr({column}, 20)");
     let fraction = |digits| format!("{rest} GLOB '.{}+00:00'", "[0-9]".repeat(digits));
     format!(
         "{second} IS strftime('%Y-%m-%dT%H:%M:%S', {second}) AND ({rest} = '+00:00' \
-         OR (({} OR {} OR {}) AND {rest} NOT GLOB '*000+00:00'))",
+         OR (({} OR {}) AND {rest} NOT GLOB '*000+00:00'))",
         fraction(3),
         fraction(6),
-        fraction(9),
     )
+}
+
+/// The index that finds text, whole or by its beginning, without regard to ASCII case, and the rows
+/// of equal text by id. sea-query says no expression in an index on SQLite.
+pub(crate) async fn index_folded(
+    manager: &SchemaManager<'_>,
+    table: &'static str,
+    column: &'static str,
+) -> Result<(), DbErr> {
+    let index =
+        format!("CREATE INDEX ix_{table}_lower_{column}_id ON {table} (lower({column}), id)");
+    manager.get_connection().execute_unprepared(&index).await?;
+    Ok(())
 }

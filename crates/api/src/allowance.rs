@@ -45,6 +45,13 @@ impl Allowance {
         }
     }
 
+    /// All of it is left again, for the next event of a subscription.
+    pub fn renew(&self) {
+        self.rows.store(0, Ordering::Relaxed);
+        self.values.store(0, Ordering::Relaxed);
+        self.exceeded.store(false, Ordering::Relaxed);
+    }
+
     /// Rows loaded so far.
     pub fn loaded(&self) -> usize {
         self.rows.load(Ordering::Relaxed)

@@ -1,6 +1,8 @@
 //! All that GraphQL says about assignments, and about the links between employees and projects that
 //! they make.
 
+mod mutations;
+
 use async_graphql::{Context, ID, Interface, Object, SimpleObject};
 use entity::{assignment, employee, project};
 use sea_orm::{
@@ -11,17 +13,20 @@ use serde::Deserialize;
 
 use crate::{
     batch::Question,
+    connection::{connection, edge, object},
     context::{Found, Record, batch, referred},
     employee::{Employee, EmployeeFilter},
     error::{Error, Result},
     filter::{ActiveFilter, Comparison, DateTimeFilter, Filter, StringFilter, column, filter, one},
     nodes::{Nodes, Object as AnObject},
     order::{By, SortKey, columns, order},
-    page::{Positioned, Scope, connection, edge, links, object},
+    page::{Positioned, Scope, links},
     project::{Project, ProjectFilter},
     rows::{Rows, key_part, rows_per_key},
     scalar::{DateTime, public_id},
 };
+
+pub use mutations::*;
 
 /// One employee's stint on one project in one role. An assignment cannot exist without both: deleting either deletes it.
 #[derive(Clone)]
@@ -91,7 +96,7 @@ object! {
         ctx: &Context<'_>,
         #[graphql(desc = "The instant to test; now when omitted.")] at: Option<DateTime>,
     ) -> bool {
-        let at = at.unwrap_or(batch(ctx).now).0;
+        let at = at.unwrap_or(batch(ctx).now()).0;
         self.0.start_date.is_none_or(|start| start <= at) && self.0.end_date.is_none_or(|end| at < end)
     }
 
@@ -298,6 +303,10 @@ impl<F: Filter + LinkEnd> LinkEdge<F> {
 }
 
 /// What the two directions of the employee–project link have in common, so that a client fragment works on both.
+#[expect(
+    clippy::duplicated_attributes,
+    reason = "two fields may have the same type"
+)]
 #[derive(Interface)]
 #[graphql(
     field(

@@ -10,7 +10,7 @@
 
 use std::{
     any::Any,
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     future::{Future, poll_fn},
     pin::pin,
     sync::{
@@ -22,7 +22,7 @@ use std::{
 
 use async_graphql::{Context, Pos};
 use chrono::SubsecRound;
-use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream, task::AtomicWaker};
+use futures_util::{FutureExt, Stream, StreamExt, future::BoxFuture, stream, task::AtomicWaker};
 use sea_orm::DatabaseConnection;
 
 use crate::{
@@ -44,6 +44,9 @@ pub trait Question: Clone + PartialEq + Send + Sync + 'static {
     /// What is found for one key.
     type Answer: Send + Sync + 'static;
 
+    /// Whether it is asked before the rest of its level, which is then at least as new.
+    const COMES_FIRST: bool = false;
+
     /// The answers for all keys, in their order, by ONE statement.
     fn ask(
         &self,
@@ -54,8 +57,7 @@ pub trait Question: Clone + PartialEq + Send + Sync + 'static {
 
 /// The lookups of one operation.
 pub struct Batch {
-    /// «Now» is one instant for the whole operation.
-    pub now: DateTime,
+    now: Mutex<DateTime>,
     level: Mutex<Vec<Arc<dyn AnyLot>>>,
     statements: AtomicUsize,
     vanished: AtomicBool,
@@ -64,10 +66,10 @@ pub struct Batch {
     filtered_fields: Mutex<FilteredFields>,
 }
 
-/// The fields whose filters have been counted, and how many conditions they have in all.
+/// What was found of the filters of each field, and how many conditions they have in all.
 #[derive(Default)]
 struct FilteredFields {
-    fields: HashSet<Pos>,
+    fields: HashMap<Pos, Result<()>>,
     conditions: usize,
 }
 
@@ -81,13 +83,26 @@ impl Batch {
     /// Of an operation with these limits.
     pub fn new(limits: &Limits) -> Self {
         Self {
-            now: DateTime(chrono::Utc::now().trunc_subsecs(6)),
+            now: Mutex::new(clock()),
             level: Mutex::default(),
             statements: AtomicUsize::default(),
             vanished: AtomicBool::default(),
             allowance: Arc::new(Allowance::new(limits)),
             filtered_fields: Mutex::default(),
         }
+    }
+
+    /// «Now» is one instant for the whole operation.
+    pub fn now(&self) -> DateTime {
+        *lock(&self.now)
+    }
+
+    /// Begins anew for the next event of a subscription, which is an operation of its own.
+    pub fn begin_anew(&self) {
+        *lock(&self.now) = clock();
+        self.allowance.renew();
+        // What an event that failed has asked and no longer waits for.
+        lock(&self.level).clear();
     }
 
     /// Refuses filters that are wrong or too large before a statement is sent. A field is looked at
@@ -100,22 +115,22 @@ impl Batch {
         if filters.iter().all(Option::is_none) {
             return Ok(());
         }
-        let mut seen = lock(&self.filtered_fields);
-        if !seen.fields.insert(ctx.item.pos) {
-            return Ok(());
-        }
-        for (argument, filter) in filters.into_iter().flatten() {
-            seen.conditions += filter.check(argument)?;
-            if seen.conditions > MAX_CONDITIONS {
-                return Err(Error::bad_input(
-                    argument,
-                    format!(
-                        "The filters of one operation can have at most {MAX_CONDITIONS} conditions in all."
-                    ),
-                ));
+        let FilteredFields { fields, conditions } = &mut *lock(&self.filtered_fields);
+        let check = || {
+            for (argument, filter) in filters.into_iter().flatten() {
+                *conditions += filter.check(argument)?;
+                if *conditions > MAX_CONDITIONS {
+                    return Err(Error::bad_input(
+                        argument,
+                        format!(
+                            "The filters of one operation can have at most {MAX_CONDITIONS} conditions in all."
+                        ),
+                    ));
+                }
             }
-        }
-        Ok(())
+            Ok(())
+        };
+        fields.entry(ctx.item.pos).or_insert_with(check).clone()
     }
 
     /// The answer to the question for this key, once the level has been asked.
@@ -190,46 +205,95 @@ impl Batch {
     /// Dropping the future drops the operation and its statements with it.
     pub async fn drive<F: Future>(&self, db: &DatabaseConnection, operation: F) -> F::Output {
         let mut operation = pin!(operation);
-        let mut statements: Option<BoxFuture<'_, ()>> = None;
+        let mut driver = Driver::new(db);
+        poll_fn(|context| driver.poll(self, context, |context| operation.as_mut().poll(context)))
+            .await
+    }
+
+    /// The same for an operation that answers more than once.
+    pub fn drive_stream<S: Stream + Unpin>(
+        self: Arc<Self>,
+        db: &DatabaseConnection,
+        mut operation: S,
+    ) -> impl Stream<Item = S::Item> + use<S> {
+        let mut driver = Driver::new(db);
+        stream::poll_fn(move |context| {
+            driver.poll(&self, context, |context| operation.poll_next_unpin(context))
+        })
+    }
+}
+
+/// Polls an operation, and sends the statements of a level when it can go no further.
+struct Driver {
+    db: DatabaseConnection,
+    statements: Option<BoxFuture<'static, ()>>,
+    signal: Arc<Signal>,
+    waker: Waker,
+}
+
+impl Driver {
+    fn new(db: &DatabaseConnection) -> Self {
         let signal = Arc::new(Signal::default());
-        let waker = Waker::from(signal.clone());
-        poll_fn(|context| {
-            signal.task.register(context.waker());
-            loop {
-                signal.state.store(POLLING, Ordering::SeqCst);
-                if let Some(running) = &mut statements {
-                    if running.poll_unpin(context).is_pending() {
-                        signal.state.store(IDLE, Ordering::SeqCst);
-                        return Poll::Pending;
-                    }
-                    statements = None;
-                }
-                signal.state.store(POLLING, Ordering::SeqCst);
-                let polled = operation
-                    .as_mut()
-                    .poll(&mut std::task::Context::from_waker(&waker));
-                if polled.is_ready() {
-                    return polled;
-                }
-                if signal.state.load(Ordering::SeqCst) == WOKEN {
-                    continue;
-                }
-                let level = std::mem::take(&mut *lock(&self.level));
-                if !level.is_empty() {
-                    self.statements.fetch_add(level.len(), Ordering::Relaxed);
-                    let run = stream::iter(level)
-                        .for_each_concurrent(STATEMENTS_AT_ONCE, move |lot| {
-                            within(self.allowance.clone(), lot.run(db))
-                        });
-                    statements = Some(run.boxed());
-                } else if signal.to_idle() {
-                    // It waits for something else, as a mutation does for its transaction.
+        Self {
+            db: db.clone(),
+            statements: None,
+            waker: Waker::from(signal.clone()),
+            signal,
+        }
+    }
+
+    fn poll<T>(
+        &mut self,
+        batch: &Batch,
+        context: &mut std::task::Context<'_>,
+        mut operation: impl FnMut(&mut std::task::Context<'_>) -> Poll<T>,
+    ) -> Poll<T> {
+        self.signal.task.register(context.waker());
+        loop {
+            self.signal.state.store(POLLING, Ordering::SeqCst);
+            if let Some(running) = &mut self.statements {
+                if running.poll_unpin(context).is_pending() {
+                    self.signal.state.store(IDLE, Ordering::SeqCst);
                     return Poll::Pending;
                 }
+                self.statements = None;
             }
-        })
-        .await
+            self.signal.state.store(POLLING, Ordering::SeqCst);
+            // An operation that has used up tokio's cooperative budget would look idle.
+            let polled = pin!(tokio::task::unconstrained(poll_fn(&mut operation)))
+                .poll(&mut std::task::Context::from_waker(&self.waker));
+            if polled.is_ready() {
+                return polled;
+            }
+            if self.signal.state.load(Ordering::SeqCst) == WOKEN {
+                continue;
+            }
+            let level = std::mem::take(&mut *lock(&batch.level));
+            if !level.is_empty() {
+                batch.statements.fetch_add(level.len(), Ordering::Relaxed);
+                self.statements =
+                    Some(run_level(level, self.db.clone(), batch.allowance.clone()).boxed());
+            } else if self.signal.to_idle() {
+                // It waits for something else, as a mutation does for its transaction.
+                return Poll::Pending;
+            }
+        }
     }
+}
+
+async fn run_level(level: Vec<Arc<dyn AnyLot>>, db: DatabaseConnection, allowance: Arc<Allowance>) {
+    let (first, rest): (Vec<_>, Vec<_>) = level.into_iter().partition(|lot| lot.comes_first());
+    for lots in [first, rest] {
+        stream::iter(lots)
+            .for_each_concurrent(STATEMENTS_AT_ONCE, |lot| {
+                within(allowance.clone(), lot.run(&db))
+            })
+            .await;
+    }
+}
+
+fn clock() -> DateTime {
+    DateTime(chrono::Utc::now().trunc_subsecs(6))
 }
 
 /// The lookups of one level that differ in their key only.
@@ -259,12 +323,17 @@ impl<Q: Question> Default for LotState<Q> {
 /// A lot whose question is not known by type.
 trait AnyLot: Send + Sync {
     fn as_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
+    fn comes_first(&self) -> bool;
     fn run(self: Arc<Self>, db: &DatabaseConnection) -> BoxFuture<'_, ()>;
 }
 
 impl<Q: Question> AnyLot for Lot<Q> {
     fn as_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
         self
+    }
+
+    fn comes_first(&self) -> bool {
+        Q::COMES_FIRST
     }
 
     fn run(self: Arc<Self>, db: &DatabaseConnection) -> BoxFuture<'_, ()> {

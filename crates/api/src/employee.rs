@@ -1,20 +1,31 @@
 //! All that GraphQL says about employees.
 
-use async_graphql::ID;
+mod mutations;
+
+use async_graphql::{Context, ID};
 use entity::{assignment, employee, meeting, project};
 
 use crate::{
     assignment::{
         AssignmentConnection, AssignmentFilter, AssignmentOrder, EmployeeProjectConnection,
     },
+    colleague::{ColleagueConnection, ColleagueOrder, ColleagueVia},
+    connection::{connection, edge, object},
     context::{Found, Record},
-    filter::{Comparison, DateFilter, ListFilter, StringFilter, column, filter, many},
+    error::Result,
+    filter::{
+        Comparison, DateFilter, DateTimeRangeInput, ListFilter, StringFilter, column, filter, many,
+    },
     meeting::{MeetingConnection, MeetingFilter, MeetingOrder},
+    nodes::Nodes,
     order::{By, SortKey, order},
-    page::{Source, connection, edge, object},
+    overlap::{self, AssignmentOverlap, MeetingClash},
+    page::{PageArguments, Source},
     project::{ProjectFilter, ProjectOrder},
     scalar::{Date, public_id},
 };
+
+pub use mutations::*;
 
 /// A person on staff.
 #[derive(Clone)]
@@ -78,6 +89,76 @@ object! {
     /// First day of employment.
     async fn hire_date(&self) -> Date {
         Date(self.0.hire_date)
+    }
+
+    /// People who share at least one project or meeting with this employee (never the employee themself). Each colleague appears once, with what is shared on the edge.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "they are the arguments of the field"
+    )]
+    async fn colleagues(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(
+            desc = "How many items from the start of the list. Not together with `last`. At most 1000; 20 when neither is given."
+        )]
+        first: Option<i32>,
+        #[graphql(desc = "Only items after this cursor.")] after: Option<String>,
+        #[graphql(
+            desc = "How many items from the end of the list. Not together with `first`. At most 1000."
+        )]
+        last: Option<i32>,
+        #[graphql(desc = "Only items before this cursor.")] before: Option<String>,
+        #[graphql(name = "where", desc = "Keep only colleagues that match.")] filter: Option<
+            EmployeeFilter,
+        >,
+        #[graphql(
+            desc = "Count only projects on which both have an assignment that matches, for example `{active: {at: \"2023-07-01T00:00:00Z\"}}`; the shared projects on the edge are the same ones. Refused together with `via: MEETINGS`."
+        )]
+        through: Option<AssignmentFilter>,
+        #[graphql(desc = "What makes a colleague.", default)] via: ColleagueVia,
+        #[graphql(desc = "Sort keys. Default: most shared first, then name.")] order_by: Option<
+            Vec<ColleagueOrder>,
+        >,
+    ) -> Result<ColleagueConnection> {
+        let arguments = PageArguments {
+            first,
+            after,
+            last,
+            before,
+        };
+        ColleagueConnection::new(
+            ctx,
+            self.key(),
+            via,
+            arguments,
+            filter,
+            through,
+            order_by.unwrap_or_default(),
+        )
+    }
+
+    /// Pairs of this employee's assignments that are active at the same time, earliest first (by start of the shared time, then by id). At most 100 are returned.
+    async fn assignment_overlaps(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Keep only overlaps that share an instant with this range.")]
+        during: Option<DateTimeRangeInput>,
+    ) -> Result<Nodes<AssignmentOverlap>> {
+        overlap::assignment_overlaps(ctx, self.key(), during.as_ref()).await
+    }
+
+    /// Pairs of this employee's meetings that start at most `withinMinutes` apart, earliest first (by the first one, then the second one). At most 100 are returned.
+    async fn meeting_clashes(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(
+            desc = "Meetings have no duration, so nearness of start times stands for one. 0 means the very same time. Largest value 1440.",
+            default = 60
+        )]
+        within_minutes: i32,
+    ) -> Result<Nodes<MeetingClash>> {
+        overlap::meeting_clashes(ctx, self.key(), within_minutes).await
     }
 
     /// Row version, for `expectedVersion` in mutations. Starts at 1; grows by one with every change of the record itself, not of its links. A mutation that changes nothing leaves it.

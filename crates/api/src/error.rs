@@ -23,6 +23,8 @@ pub enum Error {
     Unavailable,
     /// A row vanished between two statements of one operation; running it again helps.
     Vanished,
+    /// A cursor of the change feed is older than what is kept, or of another database.
+    CursorExpired,
     /// The operation loads too much.
     LimitExceeded {
         /// The name of the limit in [`crate::Limits`].
@@ -49,15 +51,26 @@ impl Error {
         match self {
             Self::BadUserInput { .. } => "BAD_USER_INPUT",
             Self::Unavailable | Self::Vanished => "UNAVAILABLE",
+            Self::CursorExpired => "CURSOR_EXPIRED",
             Self::LimitExceeded { .. } => "LIMIT_EXCEEDED",
             Self::Internal => "INTERNAL",
         }
     }
 }
 
+/// Marks errors of [`Error::Vanished`], so that they can be told from others in a response.
+pub struct Vanished;
+
+impl std::fmt::Display for Vanished {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("The data changed while it was read. Try again.")
+    }
+}
+
 impl From<Error> for async_graphql::Error {
     fn from(error: Error) -> Self {
         let code = error.code();
+        let vanished = error == Error::Vanished;
         let exceeded = match &error {
             Error::LimitExceeded { limit, most, .. } => Some((*limit, *most)),
             _ => None,
@@ -68,14 +81,20 @@ impl From<Error> for async_graphql::Error {
                 "The database is not available right now. Try again in a moment.".to_owned(),
                 Vec::new(),
             ),
-            Error::Vanished => (
-                "The data changed while it was read. Try again.".to_owned(),
-                Vec::new(),
+            Error::Vanished => (Vanished.to_string(), Vec::new()),
+            Error::CursorExpired => (
+                "This cursor is older than the oldest change that is kept, or not of this feed. Read everything anew, then go on from `latestCursor`.".to_owned(),
+                vec!["after".to_owned()],
             ),
             Error::LimitExceeded { message, .. } => (message, Vec::new()),
             Error::Internal => ("Something went wrong on the server.".to_owned(), Vec::new()),
         };
-        async_graphql::Error::new(message).extend_with(|_, extensions| {
+        let shown = if vanished {
+            async_graphql::Error::new_with_source(Vanished)
+        } else {
+            async_graphql::Error::new(message)
+        };
+        shown.extend_with(|_, extensions| {
             extensions.set("code", code);
             if let Some((limit, most)) = exceeded {
                 extensions.set("limit", limit);

@@ -16,16 +16,17 @@ use async_graphql::{
     registry::Registry,
 };
 use sea_orm::{
-    ColumnTrait, DbBackend, EntityTrait, Identity, Related,
+    ColumnTrait, DbBackend, Related,
     sea_query::{
-        ArrayType, BinOper, Condition, DynIden, Expr, ExprTrait, Func, Query, SelectStatement,
-        TableRef, Value, extension::postgres::PgFunc,
+        ArrayType, BinOper, Condition, Expr, ExprTrait, Func, Query, Value,
+        extension::postgres::PgFunc,
     },
 };
 
 use crate::{
     context::Record,
     error::{Error, Result},
+    link::Link,
     scalar::{Date, DateTime, Long, key_of},
 };
 
@@ -158,6 +159,18 @@ impl Reading {
         Ok(())
     }
 
+    /// One of a list of filters; it counts even if it says nothing, so that a list stays short.
+    fn member<F: Filter>(&mut self, index: usize, filter: &F) -> Result<Condition> {
+        let before = self.conditions;
+        self.inside(index, |reading| {
+            let condition = filter.condition(reading)?;
+            if reading.conditions == before {
+                reading.count()?;
+            }
+            Ok(condition)
+        })
+    }
+
     /// A sub-select over the rows of a related entity that match.
     fn hop<F: Filter>(&mut self, filter: &F) -> Result<Condition> {
         self.hops += 1;
@@ -179,7 +192,7 @@ impl Reading {
     }
 
     /// `expr` is one of the numbers, which travel as one parameter.
-    fn among_numbers(&self, expr: Expr, numbers: &[i64]) -> Expr {
+    pub fn among_numbers(&self, expr: Expr, numbers: &[i64]) -> Expr {
         self.among(
             expr,
             ArrayType::BigInt,
@@ -212,7 +225,8 @@ impl Reading {
 
 /// `(x) IS NOT TRUE`: what does not hold, unknown included.
 pub fn not(condition: Condition) -> Expr {
-    Expr::from(condition).binary(BinOper::IsNot, Expr::cust("TRUE"))
+    // A custom expression would come in parentheses, which PostgreSQL does not take here.
+    Expr::from(condition).binary(BinOper::IsNot, Expr::custom_keyword("TRUE"))
 }
 
 /// The rows of `E` with these public ids; malformed ones and those of other types match nothing.
@@ -226,7 +240,7 @@ pub fn ids<E: Record>(ids: &[async_graphql::ID], reading: &mut Reading) -> Resul
 pub fn all<F: Filter>(filters: &[F], reading: &mut Reading) -> Result<Condition> {
     let mut condition = Condition::all();
     for (index, filter) in filters.iter().enumerate() {
-        condition = condition.add(reading.inside(index, |reading| filter.condition(reading))?);
+        condition = condition.add(reading.member(index, filter)?);
     }
     Ok(condition)
 }
@@ -236,7 +250,7 @@ pub fn any<F: Filter>(filters: &[F], reading: &mut Reading) -> Result<Condition>
     let mut condition = Condition::any().add(Expr::cust("FALSE"));
     for (index, filter) in filters.iter().enumerate() {
         // An empty condition would be left out by the query builder; here it means «all».
-        let filter = reading.inside(index, |reading| filter.condition(reading))?;
+        let filter = reading.member(index, filter)?;
         condition = condition.add(if filter.is_empty() {
             Expr::cust("TRUE")
         } else {
@@ -275,7 +289,8 @@ impl Comparison for StringFilter {
     fn on(&self, column: Expr, reading: &mut Reading) -> Result<Condition> {
         let mut all = Condition::all();
         let folded = Expr::from(Func::lower(column.clone()));
-        let length = |text: &str| i64::try_from(text.chars().count()).unwrap_or(i64::MAX);
+        // PostgreSQL's functions take `int` and no wider number.
+        let length = |text: &str| i32::try_from(text.chars().count()).unwrap_or(i32::MAX);
         if let Some(text) = &self.eq.0 {
             reading.count()?;
             let text = reading.inside("eq", |reading| reading.text(text))?;
@@ -314,14 +329,10 @@ impl Comparison for StringFilter {
         if let Some(text) = &self.starts_with.0 {
             reading.count()?;
             let text = reading.inside("startsWith", |reading| reading.text(text))?;
-            // The lower bound is what an index on the folded text can serve.
-            all = all.add(folded.clone().gte(text.clone())).add(
-                Func::cust("substr")
-                    .arg(folded.clone())
-                    .arg(1_i32)
-                    .arg(length(&text))
-                    .eq(text),
-            );
+            // As a range, which an index on the folded text can serve.
+            all = all
+                .add_option(behind_all_with(&text).map(|behind| folded.clone().lt(behind)))
+                .add(folded.clone().gte(text));
         }
         if let Some(text) = &self.ends_with.0 {
             reading.count()?;
@@ -334,15 +345,24 @@ impl Comparison for StringFilter {
                     .arg(-length(&text))
                     .eq(text)
             } else {
-                Func::cust("right")
-                    .arg(folded)
-                    .arg(length(&text))
-                    .cast_as("int")
-                    .eq(text)
+                Func::cust("right").arg(folded).arg(length(&text)).eq(text)
             });
         }
         add_is_null(all, column, &self.is_null, reading)
     }
+}
+
+/// The first text, by code point, behind all that begin with this one; `None` when there is none.
+fn behind_all_with(beginning: &str) -> Option<String> {
+    let mut behind = beginning.to_owned();
+    while let Some(last) = behind.pop() {
+        // The range knows that surrogates are no characters.
+        if let Some(next) = (last..=char::MAX).nth(1) {
+            behind.push(next);
+            return Some(behind);
+        }
+    }
+    None
 }
 
 fn add_is_null(
@@ -377,7 +397,6 @@ macro_rules! ordered_filter {
                 let mut all = Condition::all();
                 $(if let Some(value) = &self.$field.0 {
                     reading.count()?;
-                    #[expect(clippy::redundant_closure_call, reason = "how a macro takes a conversion")]
                     let value: Value = ($value)(*value);
                     all = all.add(column.clone().$field(value));
                 })*
@@ -610,111 +629,9 @@ fn or_true(condition: Condition) -> Condition {
     }
 }
 
-/// How `P` and `E` are linked, read from SeaORM's [`Related`]: directly, or through a table.
-pub struct Link {
-    table: TableRef,
-    /// The column of the link's table that holds the parent's key.
-    parent: (DynIden, DynIden),
-    /// The column of the link's table that holds, or is, the other's key.
-    other: (DynIden, DynIden),
-    /// The other's table and key, when the link is a table of its own.
-    through: Option<(TableRef, (DynIden, DynIden))>,
-}
-
-impl Link {
-    /// The link from `P` to `E`.
-    pub fn between<P: EntityTrait + Related<E>, E: Record>() -> Self {
-        let to = P::to();
-        match P::via() {
-            Some(via) => Self {
-                parent: (name(&via.to_tbl), only(via.to_col)),
-                other: (name(&to.from_tbl), only(to.from_col)),
-                through: Some((to.to_tbl.clone(), (name(&to.to_tbl), only(to.to_col)))),
-                table: via.to_tbl,
-            },
-            None => Self {
-                parent: (name(&to.to_tbl), only(to.to_col)),
-                other: (
-                    name(&to.to_tbl),
-                    sea_orm::sea_query::IntoIden::into_iden(E::ID),
-                ),
-                through: None,
-                table: to.to_tbl,
-            },
-        }
-    }
-
-    /// The rows of `E`'s table that are linked to the parent: distinct by construction. `through`
-    /// is a condition on the link's own table.
-    pub fn others_of(&self, parent: Expr, through: Condition) -> Condition {
-        let this_parent = Expr::col(self.parent.clone()).eq(parent);
-        match &self.through {
-            None => Condition::all().add(this_parent).add(through),
-            Some((_, key)) => {
-                let links = Query::select()
-                    .column(self.other.clone())
-                    .from(self.table.clone())
-                    .and_where(this_parent)
-                    .cond_where(through)
-                    .take();
-                Condition::all().add(Expr::col(key.clone()).in_subquery(links))
-            }
-        }
-    }
-
-    /// The keys of the parents that are linked to a row of `E` for which the condition holds.
-    fn parents_of(&self, condition: Condition) -> SelectStatement {
-        let mut links = Query::select();
-        links.column(self.parent.clone()).from(self.table.clone());
-        match &self.through {
-            None => links.cond_where(condition),
-            Some(_) if condition.is_empty() => &mut links,
-            Some((table, key)) => {
-                let others = Query::select()
-                    .column(key.clone())
-                    .from(table.clone())
-                    .cond_where(condition)
-                    .take();
-                links.and_where(Expr::col(self.other.clone()).in_subquery(others))
-            }
-        };
-        links
-    }
-
-    /// How many distinct rows of `E` are linked to the parent.
-    pub fn count_for(&self, parent: Expr) -> Expr {
-        let count = match &self.through {
-            Some(_) => Func::count_distinct(Expr::col(self.other.clone())),
-            None => Func::count(Expr::col(self.other.clone())),
-        };
-        let select = Query::select()
-            .expr(count)
-            .from(self.table.clone())
-            .and_where(Expr::col(self.parent.clone()).eq(parent))
-            .take();
-        Expr::from(select)
-    }
-}
-
 /// A column of the table that is being filtered.
 pub fn column<C: ColumnTrait>(column: C) -> Expr {
     Expr::col(column.as_column_ref())
-}
-
-fn name(table: &TableRef) -> DynIden {
-    // Entities are tables, never sub-selects.
-    match table {
-        TableRef::Table(name, _) => name.1.clone(),
-        _ => "".into(),
-    }
-}
-
-fn only(identity: Identity) -> DynIden {
-    // Keys of this domain are single columns.
-    match identity {
-        Identity::Unary(column) => column,
-        identity => identity.into_iter().next().unwrap_or_else(|| "".into()),
-    }
 }
 
 /// The filter of an entity: its input object, and what each of its fields means.
@@ -793,4 +710,19 @@ pub fn camel_case(field: &str) -> String {
         name.push_str(letters.as_str());
     }
     name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_beginning_is_a_range_of_text() {
+        let behind = |text: &str| behind_all_with(text);
+        assert_eq!(behind("ab").as_deref(), Some("ac"));
+        assert_eq!(behind("a\u{d7ff}").as_deref(), Some("a\u{e000}"));
+        assert_eq!(behind("a\u{10ffff}\u{10ffff}").as_deref(), Some("b"));
+        assert_eq!(behind("\u{10ffff}"), None);
+        assert_eq!(behind(""), None);
+    }
 }

@@ -3,15 +3,22 @@
 //! | module | what it owns |
 //! | --- | --- |
 //! | [`schema`] | the root, and [`Roster`], through which every operation runs |
-//! | [`employee`], [`meeting`], [`project`], [`assignment`] | all that GraphQL says about one entity: type, connection and edge, filter, order |
+//! | [`employee`], [`meeting`], [`project`], [`assignment`] | all that GraphQL says about one entity: type, connection and edge, filter, order; `mutations` beside each has inputs, payloads and mutations |
+//! | [`mutation`] | how a mutation runs: one transaction, locks, retries, the words for what is wrong |
+//! | [`user_error`] | what the user can put right, as data |
+//! | [`changes`], [`feed`] | the change feed: as a table and in GraphQL; as it happens |
+//! | [`fold`] | the root fields of a mutation or subscription, each once |
+//! | [`colleague`], [`overlap`] | what two hops away is shared; what coincides in one person's time |
 //! | [`guard`], [`limits`] | what stands before the schema: from text to a checked document |
 //! | [`allowance`] | what an operation may still load, counted while it runs |
 //! | [`auth`], [`answer`] | who may do what; what comes back, and what it took |
 //! | [`kept`] | a bounded memory, by text |
 //! | [`batch`] | many lookups become one statement: the driver and its lots |
 //! | [`rows`] | how keys and rows travel, on both databases |
-//! | [`page`] | Relay paging, and the macros that say a connection once |
+//! | [`page`] | Relay paging: arguments become a keyset SELECT for each parent |
+//! | [`connection`] | the macros that say a connection, an edge and their arguments once |
 //! | [`filter`], [`order`] | input objects become SQL conditions and orderings |
+//! | [`link`] | how entities are linked, read from SeaORM's `Related` |
 //! | [`nodes`] | lists and objects whose scalar fields are read on the spot |
 //! | [`context`] | what a resolver can reach, what all entities have in common |
 //! | [`scalar`], [`error`] | scalars and public ids; what a client may see of a failure |
@@ -25,22 +32,32 @@ pub mod answer;
 pub mod assignment;
 pub mod auth;
 pub mod batch;
+pub mod changes;
+pub mod colleague;
+pub mod connection;
 pub mod context;
 pub mod employee;
 pub mod error;
+pub mod feed;
 pub mod filter;
+pub mod fold;
 pub mod guard;
 pub mod kept;
 pub mod limits;
+pub mod link;
 pub mod meeting;
+pub mod mutation;
 pub mod nodes;
 pub mod order;
+pub mod overlap;
 pub mod page;
 pub mod project;
 pub mod rows;
 pub mod scalar;
 pub mod schema;
+pub mod user_error;
 
 pub use context::Database;
+pub use feed::Feed;
 pub use limits::Limits;
 pub use schema::{Roster, sdl};

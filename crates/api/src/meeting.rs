@@ -1,16 +1,21 @@
 //! All that GraphQL says about meetings.
 
+mod mutations;
+
 use async_graphql::ID;
 use entity::{employee, meeting};
 
 use crate::{
+    connection::{connection, edge, object},
     context::{Found, Record},
     employee::{EmployeeConnection, EmployeeFilter, EmployeeOrder},
     filter::{Comparison, DateTimeFilter, ListFilter, StringFilter, column, filter, many},
     order::{By, SortKey, order},
-    page::{Source, connection, edge, object},
+    page::Source,
     scalar::{DateTime, public_id},
 };
+
+pub use mutations::*;
 
 /// A meeting that employees attend.
 #[derive(Clone)]

@@ -3,7 +3,7 @@
 //! An order is total: the id, ascending, is always the last key. Nulls are last unless said
 //! otherwise, the same on both databases.
 
-use async_graphql::Enum;
+use async_graphql::{Enum, ScalarType};
 use sea_orm::{
     ColumnTrait, ColumnType, EntityTrait, IdenStatic, ModelTrait, Order as Direction, Related,
     Value,
@@ -13,8 +13,10 @@ use serde_json::Value as Json;
 
 use crate::{
     context::Record,
-    filter::{Link, column},
+    filter::column,
+    link::Link,
     rows::extra_column,
+    scalar::{Date, DateTime},
 };
 
 /// What a key holds, so that a value in a cursor can be told from nonsense.
@@ -205,13 +207,12 @@ impl<E: Record> Order<E> {
     /// The values of the keys of one row, the id last.
     pub fn position(&self, model: &E::Model, extras: &[Json]) -> Vec<Json> {
         let mut extras = extras.iter();
-        self.made(&Condition::all())
-            .iter()
-            .map(|key| match key.by {
-                By::Column(column) => to_json(model.get(column)),
-                By::Text(_) | By::Number(_) => extras.next().cloned().unwrap_or_default(),
-            })
-            .collect()
+        let through = Condition::all();
+        let own = self.0.iter().map(|key| match (key.by)(&through) {
+            By::Column(column) => to_json(model.get(column)),
+            By::Text(_) | By::Number(_) => extras.next().cloned().unwrap_or_default(),
+        });
+        own.chain([E::key(model).into()]).collect()
     }
 
     /// Whether these values can be a position in this order.
@@ -319,11 +320,9 @@ fn to_value(kind: Kind, value: &Json) -> Option<Value> {
     Some(match kind {
         Kind::Integer => value.as_i64()?.into(),
         Kind::Text => value.as_str().filter(|text| !text.contains('\0'))?.into(),
-        Kind::Date => value.as_str()?.parse::<chrono::NaiveDate>().ok()?.into(),
-        Kind::Time => chrono::DateTime::parse_from_rfc3339(value.as_str()?)
-            .ok()?
-            .to_utc()
-            .into(),
+        // As strict as in arguments: not every day that chrono knows is one to PostgreSQL.
+        Kind::Date => Date::parse(value.as_str()?.into()).ok()?.0.into(),
+        Kind::Time => DateTime::parse(value.as_str()?.into()).ok()?.0.into(),
     })
 }
 

@@ -23,7 +23,8 @@ use crate::{
     batch::{Batch, Question},
     context::{Found, Record, batch},
     error::{Error, Result},
-    filter::{AnyFilter, Filter, Link, Reading},
+    filter::{AnyFilter, Filter, Reading},
+    link::Link,
     order::{Order, SortKey, columns},
     rows::{Rows, WithExtras, key_part, rows, rows_per_key},
 };
@@ -123,6 +124,11 @@ impl<F: Filter> Scope<F> {
     /// What the assignments behind a link must match, as a condition on their table.
     pub fn links(&self, backend: DbBackend) -> Result<Condition> {
         links(self.through.as_ref(), backend)
+    }
+
+    /// Whether the rows come from there.
+    pub fn is_from(&self, source: &Source<F::Entity>) -> bool {
+        self.source == *source
     }
 
     /// What the assignments behind a link must match, as given.
@@ -610,7 +616,7 @@ fn position<E: Record>(
 }
 
 /// What [`PageInfo`] needs to know of a page of any type.
-trait Standing: Send + Sync {
+pub trait Standing: Send + Sync {
     /// Are there rows before the page (`backward`), or after it?
     fn more(&self, backward: bool) -> BoxFuture<'_, Result<bool>>;
     /// The cursor of the first row, or of the last.
@@ -647,8 +653,9 @@ impl<F: Filter> Standing for Page<F> {
 }
 
 /// Where a page stands in its list. See the Relay Cursor Connections Specification.
-pub struct PageInfo(Box<dyn Standing>);
+pub struct PageInfo(pub Box<dyn Standing>);
 
+/// Where a page stands in its list. See the Relay Cursor Connections Specification.
 #[Object]
 impl PageInfo {
     /// Is there another item after this page? Exact in both directions of travel.
@@ -677,129 +684,3 @@ impl<F: Filter> From<Page<F>> for PageInfo {
         Self(Box::new(page))
     }
 }
-
-/// A connection type: the fields that all have, and what it has of its own.
-macro_rules! connection {
-    (
-        $(#[$doc:meta])*
-        $name:ident of $Edge:ident, $Node:ident, $Filter:ident {
-            $($own:tt)*
-        }
-    ) => {
-        $(#[$doc])*
-        pub struct $name(pub $crate::page::Page<$Filter>);
-
-        #[async_graphql::Object]
-        $(#[$doc])*
-        impl $name {
-            /// The page, with cursors.
-            async fn edges(&self) -> $crate::error::Result<$crate::nodes::Nodes<$Edge>> {
-                Ok($crate::nodes::Nodes(self.0.edges().await?))
-            }
-
-            /// The page, without cursors. No duplicates.
-            async fn nodes(&self) -> $crate::error::Result<$crate::nodes::Nodes<$Node>> {
-                Ok($crate::nodes::Nodes(self.0.nodes().await?))
-            }
-
-            /// Where the page stands.
-            async fn page_info(&self) -> $crate::page::PageInfo {
-                self.0.clone().into()
-            }
-
-            /// How many distinct items match in all, whatever the page. Counted only when asked for.
-            async fn total_count(&self) -> $crate::error::Result<i32> {
-                self.0.total_count().await
-            }
-
-            $($own)*
-        }
-    };
-}
-pub(crate) use connection;
-
-/// An edge that carries nothing but its node.
-macro_rules! edge {
-    ($(#[$doc:meta])* $name:ident of $Node:ident, $Filter:ident) => {
-        $(#[$doc])*
-        pub struct $name($crate::page::Positioned<$Filter>);
-
-        impl From<$crate::page::Positioned<$Filter>> for $name {
-            fn from(positioned: $crate::page::Positioned<$Filter>) -> Self {
-                Self(positioned)
-            }
-        }
-
-        #[async_graphql::Object]
-        $(#[$doc])*
-        impl $name {
-            /// Opaque position, for `after` and `before`.
-            async fn cursor(&self) -> String {
-                self.0.cursor()
-            }
-
-            /// The item.
-            async fn node(&self) -> $crate::nodes::Object<$Node> {
-                $crate::nodes::Object(self.0.found().into())
-            }
-        }
-    };
-}
-pub(crate) use edge;
-
-/// An object type with connections, whose arguments are the same everywhere and said here once.
-///
-/// Each connection is a line:
-/// `field -> Connection from SOURCE by parent, where Filter: "…", [through: "…",] orderBy Order: "…";`
-macro_rules! object {
-    (
-        $(#[$doc:meta])*
-        $name:ident {
-            $(
-                $(#[$field_doc:meta])*
-                $field:ident -> $Connection:ident from $source:expr,
-                where $Filter:ident: $where:tt,
-                $(through $Through:ident: $through:tt,)?
-                order by $Order:ident: $order:tt;
-            )*
-        }
-        $($own:tt)*
-    ) => {
-        #[async_graphql::Object]
-        $(#[$doc])*
-        impl $name {
-            $($own)*
-
-            $(
-                $(#[$field_doc])*
-                #[expect(clippy::too_many_arguments, reason = "they are the arguments of the field")]
-                async fn $field(
-                    &self,
-                    ctx: &async_graphql::Context<'_>,
-                    #[graphql(desc = "How many items from the start of the list. Not together with `last`. At most 1000; 20 when neither is given.")]
-                    first: Option<i32>,
-                    #[graphql(desc = "Only items after this cursor.")]
-                    after: Option<String>,
-                    #[graphql(desc = "How many items from the end of the list. Not together with `first`. At most 1000.")]
-                    last: Option<i32>,
-                    #[graphql(desc = "Only items before this cursor.")]
-                    before: Option<String>,
-                    #[graphql(name = "where", desc = $where)]
-                    filter: Option<$Filter>,
-                    $(#[graphql(desc = $through)] through: Option<$Through>,)?
-                    #[graphql(desc = $order)]
-                    order_by: Option<Vec<$Order>>,
-                ) -> $crate::error::Result<$Connection> {
-                    let arguments = $crate::page::PageArguments { first, after, last, before };
-                    let through: [Option<$crate::assignment::AssignmentFilter>; _] =
-                        [None, $({ let through: Option<$Through> = through; through })?];
-                    let [.., through] = through;
-                    Ok($Connection($crate::page::Page::new(
-                        ctx, $source, self.key(), arguments, filter, through, order_by,
-                    )?))
-                }
-            )*
-        }
-    };
-}
-pub(crate) use object;

@@ -1,5 +1,7 @@
 //! All that GraphQL says about projects.
 
+mod mutations;
+
 use async_graphql::{Context, ID, SimpleObject};
 use entity::{assignment, employee, project};
 use sea_orm::{
@@ -13,15 +15,18 @@ use crate::{
         AssignmentConnection, AssignmentFilter, AssignmentOrder, ProjectEmployeeConnection,
     },
     batch::Question,
+    connection::{connection, edge, object},
     context::{Found, Record, batch},
     employee::{EmployeeFilter, EmployeeOrder},
     error::Result,
     filter::{Comparison, ListFilter, LongFilter, StringFilter, active_at, column, filter, many},
     order::{By, SortKey, order},
-    page::{Scope, Source, connection, edge, object},
+    page::{Scope, Source},
     rows::{Rows, key_part, rows_per_key},
     scalar::{DateTime, Long, public_id},
 };
+
+pub use mutations::*;
 
 /// A piece of work that employees are assigned to.
 #[derive(Clone)]
@@ -89,7 +94,7 @@ object! {
         #[graphql(desc = "The instant; now when omitted.")] at: Option<DateTime>,
     ) -> Result<i32> {
         let batch = batch(ctx);
-        let question = Headcount { at: at.unwrap_or(batch.now) };
+        let question = Headcount { at: at.unwrap_or(batch.now()) };
         let count = batch.load(&question, self.key()).await?;
         Ok(i32::try_from(*count).unwrap_or(i32::MAX))
     }

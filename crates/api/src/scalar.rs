@@ -7,6 +7,7 @@ use chrono::{Datelike, FixedOffset, NaiveDate, SecondsFormat, SubsecRound, Utc};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct DateTime(pub chrono::DateTime<Utc>);
 
+/// An exact point in time: RFC 3339 with an offset, always returned in UTC, for example `2023-10-31T09:30:00Z`. Input without an offset is rejected.
 #[Scalar(
     name = "DateTime",
     specified_by_url = "https://scalars.graphql.org/chillicream/date-time"
@@ -24,6 +25,9 @@ impl ScalarType for DateTime {
             })?
             .with_timezone(&Utc)
             .trunc_subsecs(6);
+        if instant.timestamp_subsec_nanos() >= 1_000_000_000 {
+            return Err(InputValueError::custom("leap seconds are not supported"));
+        }
         if !(1..=9999).contains(&instant.year()) {
             return Err(InputValueError::custom("the year must be 0001 to 9999"));
         }
@@ -43,6 +47,7 @@ impl ScalarType for DateTime {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Date(pub NaiveDate);
 
+/// A calendar date with no time and no time zone, `YYYY-MM-DD`, for example `2022-05-17`.
 #[Scalar(
     name = "Date",
     specified_by_url = "https://scalars.graphql.org/andimarek/local-date"
@@ -81,6 +86,7 @@ impl Long {
     pub const MAX: i64 = (1 << 53) - 1;
 }
 
+/// A whole number wider than `Int`, sent as a JSON number. This API keeps it within ±9007199254740991 so that JavaScript reads it exactly.
 #[Scalar(
     name = "Long",
     specified_by_url = "https://scalars.graphql.org/chillicream/long"
@@ -158,6 +164,7 @@ mod tests {
             "2023-10-31",
             "soon",
             "+12023-10-31T09:30:00Z",
+            "2016-12-31T23:59:60Z",
         ] {
             assert!(parse(wrong).is_err(), "{wrong}");
         }

@@ -1,10 +1,10 @@
-//! The schema: everything that can be read, and how it runs. Builds without a database.
+//! The schema: the three roots, and how an operation runs. Builds without a database.
 
 use std::{future::ready, panic::AssertUnwindSafe, sync::Arc};
 
 use async_graphql::{
-    Context, Data, EmptyMutation, EmptySubscription, Executor, ID, Interface, Request, Response,
-    SDLExportOptions, Schema,
+    Context, Data, Executor, ID, Interface, MergedObject, Request, Response, SDLExportOptions,
+    Schema, SchemaBuilder, ServerError, Value, parser::types::OperationType,
 };
 use entity::{assignment, employee, meeting, project};
 use futures_util::{FutureExt, StreamExt, stream::BoxStream};
@@ -12,24 +12,30 @@ use futures_util::{FutureExt, StreamExt, stream::BoxStream};
 use crate::{
     answer::{Answer, Cost},
     assignment::{
-        Assignment, AssignmentConnection, AssignmentFilter, AssignmentLink, AssignmentOrder,
+        Assignment, AssignmentConnection, AssignmentFilter, AssignmentLink, AssignmentMutations,
+        AssignmentOrder,
     },
     auth::authorize,
     batch::Batch,
+    changes::{self, ChangeConnection, ChangeFilter},
+    connection::object,
     context::{Database, Record, find},
-    employee::{Employee, EmployeeConnection, EmployeeFilter, EmployeeOrder},
-    error::{Error, Result},
+    employee::{Employee, EmployeeConnection, EmployeeFilter, EmployeeMutations, EmployeeOrder},
+    error::{Error, Result, Vanished},
+    feed::{Feed, Subscription},
+    fold::{TooLarge, fold},
     guard::{Checked, Guard, coded},
     limits::Limits,
-    meeting::{Meeting, MeetingConnection, MeetingFilter, MeetingOrder},
+    meeting::{Meeting, MeetingConnection, MeetingFilter, MeetingMutations, MeetingOrder},
     nodes::Object,
-    page::{Source, object},
-    project::{Project, ProjectConnection, ProjectFilter, ProjectOrder},
+    page::Source,
+    project::{Project, ProjectConnection, ProjectFilter, ProjectMutations, ProjectOrder},
     scalar::key_of,
+    user_error::UserError,
 };
 
 /// Anything that has a globally unique id and can be fetched again with `node`.
-#[derive(Interface)]
+#[derive(Interface, Clone)]
 #[graphql(field(
     name = "id",
     ty = "ID",
@@ -68,6 +74,7 @@ object! {
     /// * An id that is unknown, malformed or of another type gives null, matches nothing in a filter, and is NOT_FOUND in a mutation.
     /// * A `Date` has no time zone. A `DateTime` always has an offset, is cut off at the microsecond and is returned in UTC; years 0001 to 9999. «Now» is one instant per request.
     /// * An assignment runs from `startDate` up to, not including, `endDate`; a null end is open. So two stints that touch do not overlap. «Earliest first» puts a null start first.
+    /// * Mutations take one `input`, return one payload, and report everything the user can fix in `userErrors`; then nothing was changed. Top-level `errors` mean the request or the server is at fault. A null for an input that cannot be null is INVALID; so is text with NUL. `endDate` must be after `startDate`. Text is trimmed; lengths are in code points; ids given twice count once. Roles are compared exactly, case included, except in filters.
     Query {
         /// All employees.
         employees -> EmployeeConnection from Source::all("Query.employees"),
@@ -146,6 +153,19 @@ object! {
     ) -> Option<Result<Object<Assignment>>> {
         by_id::<assignment::Entity>(ctx, &id).await
     }
+
+    /// What has changed, oldest first. The same feed as `Subscription.changes`, for clients that poll.
+    async fn changes(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "At most this many; largest value 100.", default = 50)] first: i32,
+        #[graphql(desc = "Continue after this event's `cursor`; from the oldest kept event when omitted. A cursor older than the oldest kept event is an error (`CURSOR_EXPIRED`).")]
+        after: Option<String>,
+        #[graphql(name = "where", desc = "Keep only events that match.")]
+        filter: Option<ChangeFilter>,
+    ) -> Result<ChangeConnection> {
+        changes::changes(ctx, first, after, filter).await
+    }
 }
 
 async fn by_id<E: Record>(ctx: &Context<'_>, id: &str) -> Option<Result<Object<E::Object>>> {
@@ -155,35 +175,60 @@ async fn by_id<E: Record>(ctx: &Context<'_>, id: &str) -> Option<Result<Object<E
 }
 
 async fn node(ctx: &Context<'_>, id: &str) -> Result<Option<Node>> {
-    Ok(if let Some(key) = key_of(employee::Entity::PREFIX, id) {
-        find::<employee::Entity>(ctx, key)
-            .await?
-            .map(|found| Node::Employee(found.into()))
-    } else if let Some(key) = key_of(meeting::Entity::PREFIX, id) {
-        find::<meeting::Entity>(ctx, key)
-            .await?
-            .map(|found| Node::Meeting(found.into()))
-    } else if let Some(key) = key_of(project::Entity::PREFIX, id) {
-        find::<project::Entity>(ctx, key)
-            .await?
-            .map(|found| Node::Project(found.into()))
-    } else if let Some(key) = key_of(assignment::Entity::PREFIX, id) {
-        find::<assignment::Entity>(ctx, key)
-            .await?
-            .map(|found| Node::Assignment(found.into()))
-    } else {
-        None
-    })
+    let prefixes = [
+        employee::Entity::PREFIX,
+        meeting::Entity::PREFIX,
+        project::Entity::PREFIX,
+        assignment::Entity::PREFIX,
+    ];
+    let read = |prefix| Some((prefix, key_of(prefix, id)?));
+    match prefixes.into_iter().find_map(read) {
+        Some((prefix, key)) => node_with_key(ctx, prefix, key).await,
+        None => Ok(None),
+    }
 }
 
-type Built = Schema<Query, EmptyMutation, EmptySubscription>;
+/// The thing whose public id is made of these two.
+pub async fn node_with_key(ctx: &Context<'_>, prefix: &str, key: i64) -> Result<Option<Node>> {
+    async fn of<E: Record<Object: Into<Node>>>(
+        ctx: &Context<'_>,
+        key: i64,
+    ) -> Result<Option<Node>> {
+        let found = find::<E>(ctx, key).await?;
+        Ok(found.map(|found| E::Object::from(found).into()))
+    }
+    match prefix {
+        employee::Entity::PREFIX => of::<employee::Entity>(ctx, key).await,
+        meeting::Entity::PREFIX => of::<meeting::Entity>(ctx, key).await,
+        project::Entity::PREFIX => of::<project::Entity>(ctx, key).await,
+        assignment::Entity::PREFIX => of::<assignment::Entity>(ctx, key).await,
+        _ => Ok(None),
+    }
+}
 
-fn built() -> Built {
-    Schema::build(Query, EmptyMutation, EmptySubscription)
+/// Everything that can be changed. Each field runs in its own database transaction: it does all of it or none of it.
+#[derive(MergedObject)]
+pub struct Mutation(
+    EmployeeMutations,
+    MeetingMutations,
+    ProjectMutations,
+    AssignmentMutations,
+);
+
+type Built = Schema<Query, Mutation, Subscription>;
+
+fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
+    let mutation = Mutation(
+        EmployeeMutations,
+        MeetingMutations,
+        ProjectMutations,
+        AssignmentMutations,
+    );
+    Schema::build(Query, mutation, Subscription)
         .register_output_type::<AssignmentLink>()
+        .register_output_type::<UserError>()
         // The guard counts what the library would.
         .limit_recursive_depth(usize::MAX)
-        .finish()
 }
 
 /// The schema in GraphQL's schema definition language. Needs no database.
@@ -191,7 +236,7 @@ pub fn sdl() -> String {
     let options = SDLExportOptions::new()
         .include_specified_by()
         .sorted_enum_items();
-    built().sdl_with_options(options)
+    builder().finish().sdl_with_options(options)
 }
 
 /// The API: the schema, the database, and the only way to run an operation.
@@ -202,22 +247,30 @@ pub fn sdl() -> String {
 pub struct Roster {
     schema: Built,
     database: Database,
+    feed: Feed,
     guard: Arc<Guard>,
 }
 
 impl Roster {
-    /// The API on this database.
+    /// The API on this database. Subscribers hear of changes while [`Feed::follow`] runs.
     pub fn new(database: Database) -> Self {
         Self::with_limits(database, Limits::DEFAULT)
     }
 
     /// The API on this database, with limits of one's own.
     pub fn with_limits(database: Database, limits: Limits) -> Self {
+        let feed = Feed::new(database.clone());
         Self {
-            schema: built(),
+            schema: builder().data(database.clone()).data(feed.clone()).finish(),
             database,
+            feed,
             guard: Arc::new(Guard::new(&sdl(), limits)),
         }
+    }
+
+    /// The change feed of this server.
+    pub fn feed(&self) -> &Feed {
+        &self.feed
     }
 
     /// Everything that can be told before the operation runs.
@@ -236,38 +289,82 @@ impl Roster {
             .await
         {
             Ok(answer) => answer,
-            Err(_) => {
-                tracing::error!("a resolver panicked");
-                let error = coded("INTERNAL", "Something went wrong on the server.", None);
-                Answer::failed(error, Some(self.cost(checked, None)))
-            }
+            Err(_) => self.panicked(checked),
         }
     }
 
     /// Runs any operation; a subscription answers more than once.
     pub fn run_stream(&self, checked: Checked) -> BoxStream<'static, Answer> {
         let roster = self.clone();
-        async move { roster.run(&checked).await }
-            .into_stream()
+        if checked.kind != OperationType::Subscription {
+            return async move { roster.run(&checked).await }
+                .into_stream()
+                .boxed();
+        }
+        let request = match authorize(&checked).and_then(|()| once_each(&checked)) {
+            Ok(request) => request,
+            Err(errors) => {
+                let refused = Answer::ran(Response::from_errors(errors), self.cost(&checked, None));
+                return ready(refused).into_stream().boxed();
+            }
+        };
+        let batch = Arc::new(Batch::new(self.guard.limits()));
+        let events = self.schema.execute_stream(request.data(batch.clone()));
+        let events = batch.clone().drive_stream(&self.database.reader, events);
+        AssertUnwindSafe(events)
+            .catch_unwind()
+            .map(move |event| match event {
+                Ok(response) => roster.answer(&checked, response, &batch),
+                Err(_) => roster.panicked(&checked),
+            })
             .boxed()
     }
 
     async fn try_to_run(&self, checked: &Checked) -> Answer {
         // Each statement sees its own snapshot: a row that another refers to may have vanished in
-        // between. Nobody has seen an answer yet, so the query can begin anew.
+        // between. Nobody has seen an answer yet, so a query can begin anew. A mutation cannot.
+        let attempts = match checked.kind {
+            OperationType::Query => ATTEMPTS,
+            _ => 1,
+        };
         let mut attempt = 1;
         loop {
-            let (response, batch) = self.attempt(checked.to_request()).await;
-            if attempt < ATTEMPTS && batch.something_vanished() {
+            let request = match checked.kind {
+                OperationType::Query => Ok(checked.to_request()),
+                _ => once_each(checked),
+            };
+            let (response, batch) = match request {
+                Ok(request) => self.attempt(request).await,
+                Err(errors) => {
+                    return Answer::ran(Response::from_errors(errors), self.cost(checked, None));
+                }
+            };
+            if attempt < attempts && batch.something_vanished() {
                 attempt += 1;
                 continue;
             }
-            let mut answer = Answer::ran(response, self.cost(checked, Some(&batch)));
-            if batch.allowance.is_exceeded() {
-                answer.keep_only("LIMIT_EXCEEDED");
-            }
-            return answer;
+            return self.answer(checked, response, &batch);
         }
+    }
+
+    fn answer(&self, checked: &Checked, mut response: Response, batch: &Batch) -> Answer {
+        if checked.kind != OperationType::Query && response.data != Value::Null {
+            // What was written or told of cannot be read again as it was: a thing that has vanished
+            // meanwhile counts as deleted, where that can be said.
+            let vanished = |error: &ServerError| error.source::<Vanished>().is_some();
+            response.errors.retain(|error| !vanished(error));
+        }
+        let mut answer = Answer::ran(response, self.cost(checked, Some(batch)));
+        if batch.allowance.is_exceeded() {
+            answer.keep_only("LIMIT_EXCEEDED");
+        }
+        answer
+    }
+
+    fn panicked(&self, checked: &Checked) -> Answer {
+        tracing::error!("a resolver panicked");
+        let error = coded("INTERNAL", "Something went wrong on the server.", None);
+        Answer::failed(error, Some(self.cost(checked, None)))
     }
 
     fn cost(&self, checked: &Checked, batch: Option<&Batch>) -> Cost {
@@ -283,9 +380,7 @@ impl Roster {
     async fn attempt(&self, request: Request) -> (Response, Arc<Batch>) {
         let batch = Arc::new(Batch::new(self.guard.limits()));
         let operation = self.schema.execute(request.data(batch.clone()));
-        // A resolver that has used up tokio's cooperative budget would look idle to the driver.
-        let driven = tokio::task::unconstrained(batch.drive(&self.database.reader, operation));
-        let response = driven.await;
+        let response = batch.drive(&self.database.reader, operation).await;
         (response, batch)
     }
 }
@@ -315,3 +410,20 @@ impl Executor for Roster {
 
 /// How often a query is run whose rows vanish while it reads.
 const ATTEMPTS: usize = 3;
+
+/// The request of a mutation or subscription, with each root field once.
+fn once_each(checked: &Checked) -> Result<Request, Vec<ServerError>> {
+    let mut request = checked.to_request();
+    let mut document = checked.document().clone();
+    let name = request.operation_name.as_deref();
+    let fields = fold(&mut document, name, &request.variables).map_err(|TooLarge| {
+        let message = "The operation selects too much at its root. Send it in parts.";
+        vec![coded("LIMIT_EXCEEDED", message, None)]
+    })?;
+    if checked.kind == OperationType::Subscription && fields > 1 {
+        let message = "A subscription must have one root field only.";
+        return Err(vec![coded("GRAPHQL_VALIDATION_FAILED", message, None)]);
+    }
+    request.set_parsed_query(document);
+    Ok(request)
+}

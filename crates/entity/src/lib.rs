@@ -7,11 +7,13 @@
 //! | [`project`] | `projects` | the other end of the association entity |
 //! | [`employee_meeting`] | `employee_meetings` | a join table that carries nothing |
 //! | [`assignment`] | `assignments` | a join table that is an entity of its own, with role and dates |
+//! | [`change`] | `changes` | what has happened, in the order of commit |
 //!
 //! Nothing here knows GraphQL or HTTP. Every read and every relation filter of the API is generic
 //! over the [`sea_orm::Related`] implementations that these files generate.
 
 pub mod assignment;
+pub mod change;
 pub mod employee;
 pub mod employee_meeting;
 pub mod meeting;

@@ -26,7 +26,7 @@ use tokio::{
     time::{Instant, Sleep, sleep, sleep_until, timeout},
 };
 
-use crate::{app::App, config::seconds, error::Error, http};
+use crate::{app::App, beside, config::seconds, error::Error, http};
 
 /// How long a drain waits for requests, so that the process ends within ten seconds.
 const DRAIN: Duration = Duration::from_secs(9);
@@ -36,6 +36,7 @@ const BREATH: Duration = Duration::from_millis(50);
 
 /// Answers until the shutdown begins, then finishes what runs, for some seconds at most.
 pub async fn serve(listener: TcpListener, app: App) -> Result<(), Error> {
+    beside::begin(&app);
     tokio::select! {
         () = accept(listener, &app) => {}
         () = app.shutdown.begun() => {}

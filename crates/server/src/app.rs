@@ -41,6 +41,8 @@ pub struct Server {
     pub operations: Semaphore,
     /// Automatic persisted queries, by their hash.
     pub persisted: Mutex<Kept<Arc<str>>>,
+    /// How many days a change stays in the feed.
+    pub keep_changes: u64,
     /// From how many milliseconds on an operation is worth a warning.
     pub slow_operation: u64,
 }
@@ -64,6 +66,7 @@ impl Server {
             sockets: Arc::new(Semaphore::new(limits.max_sockets as usize)),
             operations: Semaphore::new(limits.max_operations_at_once as usize),
             persisted: Mutex::new(Kept::new(limits.persisted_queries)),
+            keep_changes: settings.keep_changes,
             slow_operation: settings.log.slow_operation,
         }))
     }

@@ -125,6 +125,15 @@ pub struct Settings {
     /// The port to listen on; 0 takes any that is free
     #[arg(long, env, default_value_t = 8000)]
     pub port: u16,
+    /// How long clients can take up the change feed where they left it
+    #[arg(
+        long,
+        env,
+        value_name = "DAYS",
+        default_value_t = 7,
+        value_parser = clap::value_parser!(u64).range(1..=36_500)
+    )]
+    pub keep_changes: u64,
     /// Who may ask, and from which pages.
     #[command(flatten)]
     pub access: AccessSettings,

@@ -1,6 +1,7 @@
 //! How a connection to SQLite or PostgreSQL is opened, awaited and locked, and nothing about tables.
 
 use std::{
+    io,
     path::Path,
     thread,
     time::{Duration, Instant},
@@ -71,7 +72,11 @@ pub async fn begin_alone(database: &api::Database) -> Result<DatabaseTransaction
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()
         })
-        .await?;
+        .await
+        .map_err(|error| match error {
+            error if is_locked(&error) => Error::Busy,
+            error => error.into(),
+        })?;
     if transaction.get_database_backend() == DatabaseBackend::Postgres {
         transaction.execute_unprepared(LOCK).await?;
     }
@@ -241,6 +246,11 @@ async fn open_postgres(
         // Without it a batch of parents looks as costly as the whole table, and is answered by
         // reading the whole table.
         ("random_page_cost", "1.1"),
+        // 128 MB, of which a statement takes what it needs. A filter that says «none» keeps the
+        // keys of millions of links at hand; beyond the default of 8 MB, from 200,000 on, they
+        // would be gone through from the start for every row.
+        ("work_mem", "4MB"),
+        ("hash_mem_multiplier", "32"),
         // Compiling a statement takes longer than any of ours runs.
         ("jit", "off"),
     ]));
@@ -310,7 +320,8 @@ async fn wait_for_postgres(options: &PgConnectOptions, wait: Duration) -> Result
 /// Whether this is what a database says that is starting, restarting or full.
 fn may_pass(error: &SqlxError) -> bool {
     match error {
-        SqlxError::Io(_) => true,
+        // Invalid is what a certificate is.
+        SqlxError::Io(error) => error.kind() != io::ErrorKind::InvalidData,
         SqlxError::Database(error) => matches!(
             error.code().as_deref(),
             Some("53300" | "57P01" | "57P02" | "57P03")
@@ -320,7 +331,7 @@ fn may_pass(error: &SqlxError) -> bool {
 }
 
 /// What SQLx said, where it was SQLx.
-pub(crate) fn sqlx_error(error: &DbErr) -> Option<&SqlxError> {
+fn sqlx_error(error: &DbErr) -> Option<&SqlxError> {
     use sea_orm::RuntimeErr::SqlxError as Sqlx;
     match error {
         DbErr::Conn(Sqlx(error)) | DbErr::Exec(Sqlx(error)) | DbErr::Query(Sqlx(error)) => {

@@ -67,6 +67,9 @@ pub enum Error {
     /// A migration failed, and nothing of it was kept.
     #[error("cannot migrate the database: {0}; it is as it was before")]
     Migration(Reason),
+    /// Another process holds SQLite's one place to write.
+    #[error("another process is writing to the database; try again when it is done")]
+    Busy,
     /// A statement of ours failed.
     #[error("the database failed: {0}")]
     Database(#[from] Reason),
@@ -205,7 +208,10 @@ impl From<&SqlxError> for Reason {
         match error {
             SqlxError::Database(error) => Self::one_line(error.message()),
             SqlxError::Io(error) => Self::one_line(&error.to_string()),
-            SqlxError::Configuration(error) => Self::one_line(&error.to_string()),
+            SqlxError::Configuration(error) => match error.downcast_ref::<SqlxError>() {
+                Some(inner) => Self::from(inner),
+                None => Self::one_line(&error.to_string()),
+            },
             _ => Self::one_line(&error.to_string()),
         }
     }

@@ -8,6 +8,7 @@
 //! | [`seed`] | the lesson's company and large made-up ones |
 //! | [`app`] | what every request finds: the API, limits, who may ask |
 //! | [`accept`] | the loop that accepts connections, and the clock behind each |
+//! | [`beside`] | what goes on beside the requests: the change feed |
 //! | [`http`], [`websocket`] | `/graphql` both ways |
 //! | [`envelope`], [`operation`] | what both have in common: strict JSON in, one operation, an answer out |
 //! | [`cross_site`], [`identity`] | by which names and pages, and with which tokens, one may ask |
@@ -21,6 +22,7 @@
 
 pub mod accept;
 pub mod app;
+pub mod beside;
 pub mod config;
 pub mod cross_site;
 pub mod database;

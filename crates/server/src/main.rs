@@ -9,6 +9,7 @@ use std::{
 };
 
 use clap::Parser;
+use sea_orm::DatabaseBackend;
 use server::{
     Error, accept,
     app::Server,
@@ -25,25 +26,19 @@ use tracing_subscriber::EnvFilter;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// What is logged unless `RUST_LOG` says otherwise. SQLx would name an unknown parameter of a
-/// `DATABASE_URL` with its value, which may be a misspelled password.
-const LOG: &str = "info,sea_orm_migration=warn,sqlx=warn,sqlx_postgres::options::parse=off";
+/// What is logged unless `RUST_LOG` says otherwise.
+const LOG: &str = "info,sea_orm_migration=warn,sqlx=warn";
+
+/// What is never logged: SQLx names unknown parameters of a `DATABASE_URL` with their values, one of
+/// which may be the password under a misspelled name.
+const NEVER_LOG: &str = "sqlx_postgres::options::parse=off";
 
 /// A second line of defence behind the limits on nesting.
 const STACK: usize = 8 << 20;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOG));
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal())
-        .log_internal_errors(false);
-    match cli.log_format() {
-        LogFormat::Text => log.init(),
-        LogFormat::Json => log.json().flatten_event(true).init(),
-    }
+    log(cli.log_format());
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -51,6 +46,23 @@ fn main() -> ExitCode {
             let _ = writeln!(io::stderr(), "error: {error}");
             ExitCode::from(error.exit_code())
         }
+    }
+}
+
+fn log(format: LogFormat) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOG));
+    let filter = match NEVER_LOG.parse() {
+        Ok(never) => filter.add_directive(never),
+        Err(_) => filter,
+    };
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
+        .log_internal_errors(false);
+    match format {
+        LogFormat::Text => log.init(),
+        LogFormat::Json => log.json().flatten_event(true).init(),
     }
 }
 
@@ -149,7 +161,10 @@ async fn serve(database: DatabaseSettings, settings: Settings, migrate: bool) ->
     };
     tracing::info!(
         "serving {} at {url}/graphql, to be tried in a browser at {url}/",
-        database.reader.get_database_backend().as_str(),
+        match database.reader.get_database_backend() {
+            DatabaseBackend::Sqlite => "SQLite",
+            _ => "PostgreSQL",
+        },
         url = http::url(&listener)?,
     );
     answer(listener, &database, &settings, shutdown).await

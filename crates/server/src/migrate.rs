@@ -75,8 +75,8 @@ pub async fn up(database: &api::Database) -> Result<Vec<String>, Error> {
     let names = pending(&transaction).await?;
     Migrator::up(&transaction, None).await.map_err(failed)?;
     transaction.commit().await.map_err(failed)?;
-    for name in &names {
-        tracing::info!("applied migration {name}");
+    if !names.is_empty() {
+        tracing::info!("applied {} migrations", names.len());
     }
     Ok(names)
 }
@@ -90,8 +90,25 @@ pub async fn down(database: &api::Database, steps: u32) -> Result<(), Error> {
     transaction.commit().await.map_err(failed)
 }
 
-/// Drops all tables and applies every migration.
+/// Drops all tables, whoever made them, and applies every migration.
 pub async fn fresh(database: &api::Database) -> Result<(), Error> {
+    let writer = &database.writer;
+    if writer.get_database_backend() != DatabaseBackend::Sqlite {
+        return fresh_alone(database).await;
+    }
+    // SQLite drops tables in any order only while it looks after no keys, and hears of that only
+    // outside of a transaction. The writer is one connection, so this is the one that drops.
+    writer
+        .execute_unprepared("PRAGMA foreign_keys = OFF")
+        .await?;
+    let outcome = fresh_alone(database).await;
+    writer
+        .execute_unprepared("PRAGMA foreign_keys = ON")
+        .await?;
+    outcome
+}
+
+async fn fresh_alone(database: &api::Database) -> Result<(), Error> {
     let transaction = database::begin_alone(database).await?;
     Migrator::fresh(&transaction).await.map_err(failed)?;
     transaction.commit().await.map_err(failed)

@@ -1,0 +1,677 @@
+//! The change feed as a table and as GraphQL shows it: written in the transaction of the change,
+//! read by `Query.changes`, and for `Subscription.changes` by the [`feed`](crate::feed).
+//!
+//! The number of a row is the order of commit, so a cursor is that number and nothing else. On
+//! PostgreSQL numbers are given under one lock that is held to the commit; on SQLite there is one
+//! writer. The table is never empty: where the feed begins there is a row that tells of nothing.
+
+use std::{collections::HashSet, sync::Arc};
+
+use async_graphql::{Context, Enum, ID, InputObject, Object};
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use chrono::Utc;
+use entity::{
+    assignment,
+    change::{self, Column, Kind, Subject},
+    employee, meeting, project,
+};
+use futures_util::{FutureExt, future::BoxFuture};
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, FromQueryResult,
+    Iterable, Statement,
+    sea_query::{Condition, Expr, ExprTrait, JoinType, Order as Direction, Query, SelectStatement},
+};
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::{
+    assignment::short_list,
+    batch::Question,
+    context::{Record, batch},
+    employee::Employee,
+    error::{Error, Result},
+    filter::{Given, Reading, column},
+    meeting::Meeting,
+    mutation::written,
+    nodes::{Nodes, Object as AnObject},
+    page::{PageInfo, Standing},
+    project::Project,
+    rows::{Rows, rows},
+    scalar::{DateTime, key_of, public_id},
+    schema::{Node, node_with_key},
+};
+
+/// Where PostgreSQL tells every server that there are new rows.
+pub const CHANNEL: &str = "roster_changes";
+
+/// A change that is to be written.
+#[derive(Clone, Copy)]
+pub struct NewChange {
+    subject: Subject,
+    kind: Kind,
+    employee: Option<i64>,
+    meeting: Option<i64>,
+    project: Option<i64>,
+    assignment: Option<i64>,
+}
+
+impl NewChange {
+    fn of(subject: Subject, kind: Kind) -> Self {
+        Self {
+            subject,
+            kind,
+            employee: None,
+            meeting: None,
+            project: None,
+            assignment: None,
+        }
+    }
+
+    /// Of an employee.
+    pub fn employee(kind: Kind, id: i64) -> Self {
+        Self {
+            employee: Some(id),
+            ..Self::of(Subject::Employee, kind)
+        }
+    }
+
+    /// Of a meeting itself.
+    pub fn meeting(kind: Kind, id: i64) -> Self {
+        Self {
+            meeting: Some(id),
+            ..Self::of(Subject::Meeting, kind)
+        }
+    }
+
+    /// Of a project.
+    pub fn project(kind: Kind, id: i64) -> Self {
+        Self {
+            project: Some(id),
+            ..Self::of(Subject::Project, kind)
+        }
+    }
+
+    /// Of an assignment.
+    pub fn assignment(kind: Kind, row: &assignment::Model) -> Self {
+        Self {
+            assignment: Some(row.id),
+            employee: Some(row.employee_id),
+            project: Some(row.project_id),
+            ..Self::of(Subject::Assignment, kind)
+        }
+    }
+
+    /// Of who attends a meeting.
+    pub fn attendance(kind: Kind, employee: i64, meeting: i64) -> Self {
+        Self {
+            employee: Some(employee),
+            meeting: Some(meeting),
+            ..Self::of(Subject::Attendance, kind)
+        }
+    }
+
+    /// Appends them to the feed. The last statement before the commit: on PostgreSQL it takes the
+    /// one lock of the feed, after all locks of rows.
+    pub async fn append(changes: &[Self], transaction: &DatabaseTransaction) -> Result<(), DbErr> {
+        use sea_orm::ActiveEnum;
+        let backend = transaction.get_database_backend();
+        let values: Vec<_> = changes
+            .iter()
+            .map(|change| {
+                json!([
+                    change.subject.to_value(),
+                    change.kind.to_value(),
+                    change.employee,
+                    change.meeting,
+                    change.project,
+                    change.assignment
+                ])
+            })
+            .collect();
+        let values = serde_json::Value::Array(values).to_string();
+        let statement = match backend {
+            DbBackend::Sqlite => Statement::from_sql_and_values(
+                backend,
+                "INSERT INTO changes \
+                 (occurred_at, subject, kind, employee_id, meeting_id, project_id, assignment_id) \
+                 SELECT ?, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5 \
+                 FROM json_each(?) ORDER BY key",
+                [
+                    chrono::SubsecRound::trunc_subsecs(Utc::now(), 6).into(),
+                    values.into(),
+                ],
+            ),
+            // The clock is the database's, which all servers share. "feedlock" in ASCII.
+            _ => Statement::from_sql_and_values(
+                backend,
+                format!(
+                    "WITH l AS MATERIALIZED (SELECT pg_advisory_xact_lock(x'666565646c6f636b'::bigint)), \
+                     i AS (INSERT INTO changes \
+                     (occurred_at, subject, kind, employee_id, meeting_id, project_id, assignment_id) \
+                     SELECT clock_timestamp(), v ->> 0, v ->> 1, (v ->> 2)::bigint, \
+                     (v ->> 3)::bigint, (v ->> 4)::bigint, (v ->> 5)::bigint \
+                     FROM l CROSS JOIN json_array_elements($1::json) WITH ORDINALITY AS c (v, n) \
+                     ORDER BY n RETURNING seq) \
+                     SELECT pg_notify('{CHANNEL}', '') FROM i LIMIT 1"
+                ),
+                [values.into()],
+            ),
+        };
+        transaction.execute_raw(statement).await?;
+        Ok(())
+    }
+}
+
+/// What kind of thing changed.
+#[derive(Enum, Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ChangeSubject {
+    /// An employee.
+    Employee,
+    /// A meeting.
+    Meeting,
+    /// A project.
+    Project,
+    /// An assignment.
+    Assignment,
+    /// A link between an employee and a meeting.
+    Attendance,
+}
+
+impl From<ChangeSubject> for Subject {
+    fn from(subject: ChangeSubject) -> Self {
+        match subject {
+            ChangeSubject::Employee => Self::Employee,
+            ChangeSubject::Meeting => Self::Meeting,
+            ChangeSubject::Project => Self::Project,
+            ChangeSubject::Assignment => Self::Assignment,
+            ChangeSubject::Attendance => Self::Attendance,
+        }
+    }
+}
+
+/// What happened to it.
+#[derive(Enum, Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[graphql(remote = "Kind")]
+pub enum ChangeKind {
+    /// It was created, or the link was made.
+    Created,
+    /// It was changed.
+    Updated,
+    /// It was deleted, or the link was removed.
+    Deleted,
+}
+
+/// One change, in the order of commit; within one mutation in the order in which it took effect: what is created before what links to it, links and assignments before what is deleted with them, one event each. A mutation that changes nothing makes no event; neither does seeding.
+#[derive(Clone)]
+pub struct Change(pub Arc<change::Model>);
+
+/// One change, in the order of commit; within one mutation in the order in which it took effect: what is created before what links to it, links and assignments before what is deleted with them, one event each. A mutation that changes nothing makes no event; neither does seeding.
+#[Object]
+impl Change {
+    /// Opaque position in the feed, for `after`.
+    async fn cursor(&self) -> String {
+        to_cursor(self.0.seq)
+    }
+
+    /// When it was written, just before the commit.
+    async fn occurred_at(&self) -> DateTime {
+        DateTime(self.0.occurred_at)
+    }
+
+    /// What kind of thing.
+    #[graphql(name = "type")]
+    async fn subject(&self) -> ChangeSubject {
+        match self.0.subject {
+            Subject::Meeting => ChangeSubject::Meeting,
+            Subject::Project => ChangeSubject::Project,
+            Subject::Assignment => ChangeSubject::Assignment,
+            Subject::Attendance => ChangeSubject::Attendance,
+            // The beginning of the feed is no change.
+            Subject::Employee | Subject::Feed => ChangeSubject::Employee,
+        }
+    }
+
+    /// What happened.
+    async fn kind(&self) -> ChangeKind {
+        self.0.kind.into()
+    }
+
+    /// The ids it touches: for an assignment itself, its employee, its project; for an attendance the meeting, then the employee; else the thing itself.
+    async fn touched_ids(&self) -> Vec<ID> {
+        let ids = [
+            (assignment::Entity::PREFIX, self.0.assignment_id),
+            (meeting::Entity::PREFIX, self.0.meeting_id),
+            (employee::Entity::PREFIX, self.0.employee_id),
+            (project::Entity::PREFIX, self.0.project_id),
+        ];
+        ids.into_iter()
+            .filter_map(|(prefix, key)| Some(public_id(prefix, key?)))
+            .collect()
+    }
+
+    /// The thing as it is NOW, read when the event is delivered; null once deleted, and for ATTENDANCE.
+    async fn node(&self, ctx: &Context<'_>) -> Option<Result<Node>> {
+        let (prefix, key) = match self.0.subject {
+            Subject::Employee => (employee::Entity::PREFIX, self.0.employee_id),
+            Subject::Meeting => (meeting::Entity::PREFIX, self.0.meeting_id),
+            Subject::Project => (project::Entity::PREFIX, self.0.project_id),
+            Subject::Assignment => (assignment::Entity::PREFIX, self.0.assignment_id),
+            Subject::Attendance | Subject::Feed => return None,
+        };
+        node_with_key(ctx, prefix, key?).await.transpose()
+    }
+
+    /// The employee concerned, if one is and still exists (ASSIGNMENT, ATTENDANCE).
+    async fn employee(&self, ctx: &Context<'_>) -> Option<Result<AnObject<Employee>>> {
+        written::<employee::Entity>(ctx, self.0.employee_id.filter(|_| self.links())).await
+    }
+
+    /// The meeting concerned, if one is and still exists (ATTENDANCE).
+    async fn meeting(&self, ctx: &Context<'_>) -> Option<Result<AnObject<Meeting>>> {
+        written::<meeting::Entity>(ctx, self.0.meeting_id.filter(|_| self.links())).await
+    }
+
+    /// The project concerned, if one is and still exists (ASSIGNMENT).
+    async fn project(&self, ctx: &Context<'_>) -> Option<Result<AnObject<Project>>> {
+        written::<project::Entity>(ctx, self.0.project_id.filter(|_| self.links())).await
+    }
+}
+
+impl Change {
+    /// Whether it is of what links two things.
+    fn links(&self) -> bool {
+        matches!(self.0.subject, Subject::Assignment | Subject::Attendance)
+    }
+}
+
+/// A page of changes.
+pub struct ChangeConnection {
+    question: ChangesQuestion,
+    page: Arc<Stretch>,
+}
+
+/// A page of changes.
+#[Object]
+impl ChangeConnection {
+    /// The page, with cursors.
+    async fn edges(&self) -> Nodes<ChangeEdge> {
+        Nodes(self.changes().map(ChangeEdge).collect())
+    }
+
+    /// The page, without cursors.
+    async fn nodes(&self) -> Nodes<Change> {
+        Nodes(self.changes().collect())
+    }
+
+    /// Where the page stands. Keep `endCursor` to continue later or to hand to `Subscription.changes`.
+    async fn page_info(&self, ctx: &Context<'_>) -> PageInfo {
+        PageInfo(Box::new(ChangesStanding {
+            batch: batch(ctx).clone(),
+            question: self.question.clone(),
+            page: self.page.clone(),
+        }))
+    }
+
+    /// Position of the newest event, whatever page and filter, read before the page; valid also when there are none. Take it, then read your data, then subscribe with it as `after`: nothing is missed.
+    async fn latest_cursor(&self) -> String {
+        to_cursor(self.page.newest)
+    }
+}
+
+impl ChangeConnection {
+    fn changes(&self) -> impl Iterator<Item = Change> {
+        self.page.changes.iter().cloned().map(Change)
+    }
+}
+
+/// One change in a page.
+pub struct ChangeEdge(Change);
+
+/// One change in a page.
+#[Object]
+impl ChangeEdge {
+    /// Opaque position, the same as `node.cursor`.
+    async fn cursor(&self) -> String {
+        to_cursor(self.0.0.seq)
+    }
+
+    /// The change.
+    async fn node(&self) -> AnObject<Change> {
+        AnObject(self.0.clone())
+    }
+}
+
+/// Which changes. Everything given must hold.
+#[derive(InputObject, Clone, Debug, Default, PartialEq)]
+pub struct ChangeFilter {
+    /// One of these kinds of thing. An empty list matches nothing, here and below.
+    types: Given<Vec<ChangeSubject>>,
+    /// One of these kinds of change.
+    kinds: Given<Vec<ChangeKind>>,
+    /// Touches one of these ids: the thing itself, or either end of a link or assignment.
+    touching: Given<Vec<ID>>,
+}
+
+/// A [`ChangeFilter`] that has been read.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Wanted {
+    subjects: Option<Vec<Subject>>,
+    kinds: Option<Vec<Kind>>,
+    touching: Option<Touching>,
+}
+
+/// Keys of each kind.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Touching {
+    employees: HashSet<i64>,
+    meetings: HashSet<i64>,
+    projects: HashSet<i64>,
+    assignments: HashSet<i64>,
+}
+
+impl From<Option<ChangeFilter>> for Wanted {
+    fn from(filter: Option<ChangeFilter>) -> Self {
+        let ChangeFilter {
+            types,
+            kinds,
+            touching,
+        } = filter.unwrap_or_default();
+        let keys = |ids: &[ID], prefix| ids.iter().filter_map(|id| key_of(prefix, id)).collect();
+        Self {
+            subjects: types
+                .0
+                .map(|types| types.into_iter().map(Into::into).collect()),
+            kinds: kinds
+                .0
+                .map(|kinds| kinds.into_iter().map(Into::into).collect()),
+            touching: touching.0.map(|ids| Touching {
+                employees: keys(&ids, employee::Entity::PREFIX),
+                meetings: keys(&ids, meeting::Entity::PREFIX),
+                projects: keys(&ids, project::Entity::PREFIX),
+                assignments: keys(&ids, assignment::Entity::PREFIX),
+            }),
+        }
+    }
+}
+
+impl Wanted {
+    /// Whether this change is one of them.
+    pub fn holds(&self, change: &change::Model) -> bool {
+        let one_of =
+            |keys: &HashSet<i64>, key: Option<i64>| key.is_some_and(|key| keys.contains(&key));
+        change.subject != Subject::Feed
+            && self
+                .subjects
+                .as_ref()
+                .is_none_or(|subjects| subjects.contains(&change.subject))
+            && self
+                .kinds
+                .as_ref()
+                .is_none_or(|kinds| kinds.contains(&change.kind))
+            && self.touching.as_ref().is_none_or(|touching| {
+                one_of(&touching.employees, change.employee_id)
+                    || one_of(&touching.meetings, change.meeting_id)
+                    || one_of(&touching.projects, change.project_id)
+                    || one_of(&touching.assignments, change.assignment_id)
+            })
+    }
+
+    /// The same in SQL.
+    fn condition(&self, backend: DbBackend) -> Condition {
+        let mut all = Condition::all().add(column(Column::Subject).ne(Subject::Feed));
+        if let Some(subjects) = &self.subjects {
+            all = all.add(column(Column::Subject).is_in(subjects.iter().copied()));
+        }
+        if let Some(kinds) = &self.kinds {
+            all = all.add(column(Column::Kind).is_in(kinds.iter().copied()));
+        }
+        if let Some(touching) = &self.touching {
+            let reading = Reading::new(backend, "");
+            let one_of = |id: Column, keys: &HashSet<i64>| {
+                let keys: Vec<i64> = keys.iter().copied().collect();
+                reading.among_numbers(column(id), &keys)
+            };
+            all = all.add(
+                Condition::any()
+                    .add(one_of(Column::EmployeeId, &touching.employees))
+                    .add(one_of(Column::MeetingId, &touching.meetings))
+                    .add(one_of(Column::ProjectId, &touching.projects))
+                    .add(one_of(Column::AssignmentId, &touching.assignments)),
+            );
+        }
+        all
+    }
+}
+
+/// A stretch of the feed.
+pub struct Stretch {
+    /// The changes, oldest first.
+    pub changes: Vec<Arc<change::Model>>,
+    /// Whether there are more behind them.
+    pub more: bool,
+    /// The number of the newest row when it was read.
+    pub newest: i64,
+}
+
+/// The oldest and the newest number; a change, or nothing when there is none.
+#[derive(Deserialize, FromQueryResult)]
+struct StretchRow {
+    oldest: i64,
+    newest: i64,
+    seq: Option<i64>,
+    occurred_at: Option<chrono::DateTime<Utc>>,
+    subject: Option<Subject>,
+    kind: Option<Kind>,
+    employee_id: Option<i64>,
+    meeting_id: Option<i64>,
+    project_id: Option<i64>,
+    assignment_id: Option<i64>,
+}
+
+impl StretchRow {
+    fn change(self) -> Option<change::Model> {
+        Some(change::Model {
+            seq: self.seq?,
+            occurred_at: self.occurred_at?,
+            subject: self.subject?,
+            kind: self.kind?,
+            employee_id: self.employee_id,
+            meeting_id: self.meeting_id,
+            project_id: self.project_id,
+            assignment_id: self.assignment_id,
+        })
+    }
+}
+
+/// Reads what comes after a number, from the beginning when there is none. One statement, so that
+/// nothing can be pruned between the look at the oldest row and the rows.
+pub async fn read(
+    db: &DatabaseConnection,
+    after: Option<i64>,
+    wanted: &Wanted,
+    limit: usize,
+) -> Result<Stretch> {
+    let end = |direction| -> Expr {
+        Query::select()
+            .column(Column::Seq)
+            .from(change::Entity)
+            .order_by(Column::Seq, direction)
+            .limit(1)
+            .take()
+            .into()
+    };
+    let mut ends = Query::select();
+    ends.expr_as(end(Direction::Asc), "oldest")
+        .expr_as(end(Direction::Desc), "newest");
+    let mut page = matching(db.get_database_backend(), wanted);
+    page.columns(Column::iter())
+        .order_by(Column::Seq, Direction::Asc)
+        .limit(limit as u64 + 1);
+    if let Some(after) = after {
+        page.and_where(column(Column::Seq).gt(after));
+    }
+    let mut columns = vec!["oldest", "newest"];
+    columns.extend(crate::order::columns::<change::Entity>());
+    let select = Query::select()
+        .columns(columns.iter().copied())
+        .from_subquery(ends, "ends")
+        .join_subquery(JoinType::LeftJoin, page, "page", Expr::cust("TRUE"))
+        .order_by("seq", Direction::Asc)
+        .take();
+    let query = Rows {
+        select,
+        columns,
+        extras: 0,
+    };
+    let found: Vec<StretchRow> = rows(db, query).await?;
+    let (oldest, newest) = found
+        .first()
+        .map(|row| (row.oldest, row.newest))
+        .ok_or(Error::Internal)?;
+    if after.is_some_and(|after| after < oldest || after > newest) {
+        return Err(Error::CursorExpired);
+    }
+    let mut changes: Vec<_> = found
+        .into_iter()
+        .filter_map(StretchRow::change)
+        .map(Arc::new)
+        .collect();
+    let more = changes.len() > limit;
+    changes.truncate(limit);
+    Ok(Stretch {
+        changes,
+        more,
+        newest,
+    })
+}
+
+fn matching(backend: DbBackend, wanted: &Wanted) -> SelectStatement {
+    Query::select()
+        .from(change::Entity)
+        .cond_where(wanted.condition(backend))
+        .take()
+}
+
+/// `Query.changes`.
+pub async fn changes(
+    ctx: &Context<'_>,
+    first: i32,
+    after: Option<String>,
+    filter: Option<ChangeFilter>,
+) -> Result<ChangeConnection> {
+    let question = ChangesQuestion {
+        after: after.map(|after| from_cursor(&after)).transpose()?,
+        limit: usize::try_from(short_list(first)?).unwrap_or_default(),
+        wanted: filter.into(),
+    };
+    let page = batch(ctx).load(&question, 0).await?;
+    Ok(ChangeConnection { question, page })
+}
+
+#[derive(Clone, PartialEq)]
+struct ChangesQuestion {
+    after: Option<i64>,
+    limit: usize,
+    wanted: Wanted,
+}
+
+impl Question for ChangesQuestion {
+    /// The feed is one.
+    type Key = i64;
+    type Answer = Stretch;
+
+    /// So that whatever else is read is not older than `latestCursor`.
+    const COMES_FIRST: bool = true;
+
+    async fn ask(&self, db: &DatabaseConnection, _: &[i64]) -> Result<Vec<Stretch>> {
+        Ok(vec![read(db, self.after, &self.wanted, self.limit).await?])
+    }
+}
+
+/// Are there changes up to the cursor that the page began after?
+#[derive(Clone, PartialEq)]
+struct BeforeQuestion(ChangesQuestion);
+
+#[derive(Deserialize, FromQueryResult)]
+struct SeqRow {
+    #[expect(
+        dead_code,
+        reason = "the column is read to be there, the row is what counts"
+    )]
+    seq: i64,
+}
+
+impl Question for BeforeQuestion {
+    type Key = i64;
+    type Answer = bool;
+
+    async fn ask(&self, db: &DatabaseConnection, _: &[i64]) -> Result<Vec<bool>> {
+        let ChangesQuestion { after, wanted, .. } = &self.0;
+        let mut select = matching(db.get_database_backend(), wanted);
+        select
+            .column(Column::Seq)
+            .and_where(column(Column::Seq).lte(after.unwrap_or_default()))
+            .limit(1);
+        let query = Rows {
+            select,
+            columns: vec!["seq"],
+            extras: 0,
+        };
+        let found: Vec<SeqRow> = rows(db, query).await?;
+        Ok(vec![!found.is_empty()])
+    }
+}
+
+struct ChangesStanding {
+    batch: Arc<crate::batch::Batch>,
+    question: ChangesQuestion,
+    page: Arc<Stretch>,
+}
+
+impl Standing for ChangesStanding {
+    fn more(&self, backward: bool) -> BoxFuture<'_, Result<bool>> {
+        async move {
+            if !backward {
+                return Ok(self.page.more);
+            }
+            if self.question.after.is_none() {
+                return Ok(false);
+            }
+            let question = BeforeQuestion(self.question.clone());
+            Ok(*self.batch.load(&question, 0).await?)
+        }
+        .boxed()
+    }
+
+    fn end_cursor(&self, last: bool) -> BoxFuture<'_, Result<Option<String>>> {
+        let changes = &self.page.changes;
+        let change = if last {
+            changes.last()
+        } else {
+            changes.first()
+        };
+        let cursor = change.map(|change| to_cursor(change.seq));
+        async move { Ok(cursor) }.boxed()
+    }
+}
+
+/// What all cursors of the feed begin with, before they are made opaque.
+const CURSOR: &str = "changes:";
+
+fn to_cursor(seq: i64) -> String {
+    BASE64_URL_SAFE_NO_PAD.encode(format!("{CURSOR}{seq}"))
+}
+
+/// The number behind a cursor.
+pub fn from_cursor(cursor: &str) -> Result<i64> {
+    let read = || {
+        let bytes = BASE64_URL_SAFE_NO_PAD.decode(cursor).ok()?;
+        key_of(CURSOR, std::str::from_utf8(&bytes).ok()?)
+    };
+    read().ok_or_else(|| {
+        Error::bad_input(
+            "after",
+            "`after` is not a cursor of the change feed. Pass one back unchanged, or leave it out.",
+        )
+    })
+}

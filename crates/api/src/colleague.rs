@@ -1,0 +1,423 @@
+//! Colleagues: employees two hops away, with what is shared on the edge.
+
+use std::marker::PhantomData;
+
+use async_graphql::{Context, Enum, InputObject, Object};
+use entity::{employee, meeting, project};
+use sea_orm::{
+    DatabaseConnection, FromQueryResult, Related,
+    sea_query::{Condition, Expr, ExprTrait, Query, SelectStatement},
+};
+use serde::Deserialize;
+
+use crate::{
+    assignment::{AssignmentFilter, short_list},
+    batch::Question,
+    connection::connection,
+    context::{Found, Record, batch},
+    employee::{Employee, EmployeeFilter},
+    error::{Error, Result},
+    filter::column,
+    link::Link,
+    meeting::Meeting,
+    nodes::{Nodes, Object as AnObject},
+    order::{By, Order, OrderDirection, SortKey, columns},
+    page::{Page, PageArguments, Positioned, Source, links},
+    project::Project,
+    rows::{Rows, key_part, rows_per_key},
+};
+
+connection! {
+    /// A page of one employee's colleagues.
+    ColleagueConnection of ColleagueEdge, Employee, EmployeeFilter {}
+}
+
+impl ColleagueConnection {
+    /// The colleagues of the employee with this key.
+    pub fn new(
+        ctx: &Context<'_>,
+        employee: i64,
+        via: ColleagueVia,
+        arguments: PageArguments,
+        filter: Option<EmployeeFilter>,
+        through: Option<AssignmentFilter>,
+        order: Vec<ColleagueOrder>,
+    ) -> Result<Self> {
+        if via == ColleagueVia::Meetings && through.is_some() {
+            return Err(Error::bad_input(
+                "through",
+                "`through` asks about assignments, which `via: MEETINGS` does not look at. Leave one of them out.",
+            ));
+        }
+        let order = order.iter().map(|key| key.over(via)).collect::<Vec<_>>();
+        let source = via.source();
+        Page::new(
+            ctx,
+            source,
+            employee,
+            arguments,
+            filter,
+            through,
+            Some(order),
+        )
+        .map(Self)
+    }
+}
+
+/// The two-hop link between two employees.
+pub struct ColleagueEdge(Positioned<EmployeeFilter>);
+
+impl From<Positioned<EmployeeFilter>> for ColleagueEdge {
+    fn from(positioned: Positioned<EmployeeFilter>) -> Self {
+        Self(positioned)
+    }
+}
+
+/// The two-hop link between two employees.
+#[Object]
+impl ColleagueEdge {
+    /// Opaque position, for `after` and `before`.
+    async fn cursor(&self) -> String {
+        self.0.cursor()
+    }
+
+    /// The colleague.
+    async fn node(&self) -> AnObject<Employee> {
+        AnObject(self.0.found().into())
+    }
+
+    /// Projects both work on, by title. Empty when `via` is MEETINGS.
+    async fn shared_projects(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "At most this many; largest value 100.", default = 20)] first: i32,
+    ) -> Result<Nodes<Project>> {
+        let shared = self.shared_unless(ColleagueVia::Meetings, self.through());
+        self.rows::<project::Entity>(ctx, shared, first).await
+    }
+
+    /// How many projects are shared.
+    async fn shared_project_count(&self, ctx: &Context<'_>) -> Result<i32> {
+        let shared = self.shared_unless(ColleagueVia::Meetings, self.through());
+        self.count::<project::Entity>(ctx, shared).await
+    }
+
+    /// Meetings both attend, earliest first. Empty when `via` is PROJECTS.
+    async fn shared_meetings(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "At most this many; largest value 100.", default = 20)] first: i32,
+    ) -> Result<Nodes<Meeting>> {
+        let shared = self.shared_unless(ColleagueVia::Projects, None);
+        self.rows::<meeting::Entity>(ctx, shared, first).await
+    }
+
+    /// How many meetings are shared.
+    async fn shared_meeting_count(&self, ctx: &Context<'_>) -> Result<i32> {
+        let shared = self.shared_unless(ColleagueVia::Projects, None);
+        self.count::<meeting::Entity>(ctx, shared).await
+    }
+}
+
+impl ColleagueEdge {
+    fn through(&self) -> Option<AssignmentFilter> {
+        self.0.page.scope().through().cloned()
+    }
+
+    /// What to ask for; `None` when this kind of thing made nobody a colleague.
+    fn shared_unless<R: Record>(
+        &self,
+        via: ColleagueVia,
+        through: Option<AssignmentFilter>,
+    ) -> Option<Shared<R>> {
+        let counts = !self.0.page.scope().is_from(&via.source());
+        counts.then_some(Shared {
+            through,
+            what: PhantomData,
+        })
+    }
+
+    /// The employee and the colleague.
+    fn pair(&self) -> (i64, i64) {
+        (self.0.page.parent, self.0.found().key())
+    }
+
+    async fn rows<R: Record>(
+        &self,
+        ctx: &Context<'_>,
+        shared: Option<Shared<R>>,
+        first: i32,
+    ) -> Result<Nodes<R::Object>>
+    where
+        employee::Entity: Related<R>,
+    {
+        let limit = short_list(first)?;
+        let Some(shared) = shared else {
+            return Ok(Nodes(Vec::new()));
+        };
+        let rows = batch(ctx)
+            .load(&SharedRows { shared, limit }, self.pair())
+            .await?;
+        let row = |index| Found::<R>::new(rows.clone(), index).into();
+        Ok(Nodes((0..rows.len()).map(row).collect()))
+    }
+
+    async fn count<R: Record>(&self, ctx: &Context<'_>, shared: Option<Shared<R>>) -> Result<i32>
+    where
+        employee::Entity: Related<R>,
+    {
+        let Some(shared) = shared else {
+            return Ok(0);
+        };
+        let count = batch(ctx).load(&SharedCount(shared), self.pair()).await?;
+        Ok(i32::try_from(*count).unwrap_or(i32::MAX))
+    }
+}
+
+/// What makes two employees colleagues.
+#[derive(Enum, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ColleagueVia {
+    /// They share a project.
+    #[default]
+    Projects,
+    /// They share a meeting.
+    Meetings,
+    /// They share either.
+    Any,
+}
+
+impl ColleagueVia {
+    fn source(self) -> Source<employee::Entity> {
+        match self {
+            Self::Projects => Source::of(
+                "Employee.colleagues(PROJECTS)",
+                &const { ColleagueVia::Projects.default_order() },
+                |through| Some(others(by_projects(through))),
+            ),
+            Self::Meetings => Source::of(
+                "Employee.colleagues(MEETINGS)",
+                &const { ColleagueVia::Meetings.default_order() },
+                |_| Some(others(by_meetings())),
+            ),
+            Self::Any => Source::of(
+                "Employee.colleagues(ANY)",
+                &const { ColleagueVia::Any.default_order() },
+                |through| Some(others(by_projects(through).or(by_meetings()))),
+            ),
+        }
+    }
+
+    const fn default_order(self) -> [SortKey<employee::Entity>; 2] {
+        let mut most_shared_first = ColleagueOrderField::SharedCount.over(self);
+        most_shared_first.descending = true;
+        [most_shared_first, ColleagueOrderField::Name.over(self)]
+    }
+}
+
+/// One sort key for colleagues.
+#[derive(InputObject, Clone, Copy, Debug, PartialEq)]
+pub struct ColleagueOrder {
+    /// What to sort by.
+    field: ColleagueOrderField,
+    /// Which way.
+    #[graphql(default)]
+    direction: OrderDirection,
+}
+
+/// What colleagues can be sorted by.
+#[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ColleagueOrderField {
+    /// Name.
+    Name,
+    /// Shared projects plus shared meetings.
+    SharedCount,
+}
+
+impl ColleagueOrder {
+    fn over(&self, via: ColleagueVia) -> SortKey<employee::Entity> {
+        let mut key = self.field.over(via);
+        key.descending = self.direction == OrderDirection::Desc;
+        key
+    }
+}
+
+impl ColleagueOrderField {
+    /// The key, where what is shared depends on what makes a colleague.
+    const fn over(self, via: ColleagueVia) -> SortKey<employee::Entity> {
+        match (self, via) {
+            (Self::Name, _) => SortKey::ascending("Name", |_| By::Column(employee::Column::Name)),
+            (Self::SharedCount, ColleagueVia::Projects) => {
+                SortKey::ascending("SharedCount", |through| {
+                    By::Number(shared_count::<project::Entity>(through))
+                })
+            }
+            (Self::SharedCount, ColleagueVia::Meetings) => {
+                SortKey::ascending("SharedCount", |_| {
+                    By::Number(shared_count::<meeting::Entity>(&Condition::all()))
+                })
+            }
+            (Self::SharedCount, ColleagueVia::Any) => {
+                SortKey::ascending("SharedCount", |through| {
+                    let meetings = shared_count::<meeting::Entity>(&Condition::all());
+                    By::Number(shared_count::<project::Entity>(through).add(meetings))
+                })
+            }
+        }
+    }
+}
+
+/// Those for whom it holds, but for the employee themself.
+fn others(colleague: Expr) -> Condition {
+    let themself = column(employee::Column::Id).eq(key_part(0));
+    Condition::all().add(colleague).add(themself.not())
+}
+
+fn by_projects(through: Condition) -> Expr {
+    let link = Link::between::<employee::Entity, project::Entity>();
+    column(employee::Column::Id).in_subquery(link.parents_sharing_with(key_part(0), through))
+}
+
+fn by_meetings() -> Expr {
+    let link = Link::between::<employee::Entity, meeting::Entity>();
+    column(employee::Column::Id)
+        .in_subquery(link.parents_sharing_with(key_part(0), Condition::all()))
+}
+
+fn shared_count<R: Record>(through: &Condition) -> Expr
+where
+    employee::Entity: Related<R>,
+{
+    let colleague = column(employee::Column::Id);
+    Link::between::<employee::Entity, R>().count_shared(key_part(0), colleague, through.clone())
+}
+
+/// The things of one kind that two employees share.
+struct Shared<R> {
+    through: Option<AssignmentFilter>,
+    what: PhantomData<fn() -> R>,
+}
+
+/// The first of them.
+struct SharedRows<R> {
+    shared: Shared<R>,
+    limit: u64,
+}
+
+/// How many there are.
+struct SharedCount<R>(Shared<R>);
+
+// Derived, these would ask the entity to be comparable.
+impl<R> Clone for Shared<R> {
+    fn clone(&self) -> Self {
+        Self {
+            through: self.through.clone(),
+            what: PhantomData,
+        }
+    }
+}
+
+impl<R> PartialEq for Shared<R> {
+    fn eq(&self, other: &Self) -> bool {
+        self.through == other.through
+    }
+}
+
+impl<R> Clone for SharedRows<R> {
+    fn clone(&self) -> Self {
+        Self {
+            shared: self.shared.clone(),
+            limit: self.limit,
+        }
+    }
+}
+
+impl<R> PartialEq for SharedRows<R> {
+    fn eq(&self, other: &Self) -> bool {
+        self.shared == other.shared && self.limit == other.limit
+    }
+}
+
+impl<R> Clone for SharedCount<R> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<R> PartialEq for SharedCount<R> {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
+
+impl<R: Record> Shared<R>
+where
+    employee::Entity: Related<R>,
+{
+    fn select(&self, db: &DatabaseConnection) -> Result<SelectStatement> {
+        let through = links(self.through.as_ref(), db.get_database_backend())?;
+        let link = Link::between::<employee::Entity, R>();
+        Ok(Query::select()
+            .from(R::default())
+            .cond_where(link.others_of(key_part(0), through.clone()))
+            .cond_where(link.others_of(key_part(1), through))
+            .take())
+    }
+}
+
+impl<R: Record> Question for SharedRows<R>
+where
+    employee::Entity: Related<R>,
+{
+    type Key = (i64, i64);
+    type Answer = Vec<R::Model>;
+
+    async fn ask(
+        &self,
+        db: &DatabaseConnection,
+        pairs: &[(i64, i64)],
+    ) -> Result<Vec<Vec<R::Model>>> {
+        let columns = columns::<R>();
+        let mut select = self.shared.select(db)?;
+        select.columns(columns.iter().map(|column| (R::default(), *column)));
+        Order(R::ORDER.to_vec()).apply(&mut select, &Condition::all(), false);
+        select.limit(self.limit);
+        rows_per_key(
+            db,
+            Rows {
+                select,
+                columns,
+                extras: 0,
+            },
+            pairs,
+        )
+        .await
+    }
+}
+
+#[derive(Deserialize, FromQueryResult)]
+struct SharedCountRow {
+    count: i64,
+}
+
+impl<R: Record> Question for SharedCount<R>
+where
+    employee::Entity: Related<R>,
+{
+    type Key = (i64, i64);
+    type Answer = i64;
+
+    async fn ask(&self, db: &DatabaseConnection, pairs: &[(i64, i64)]) -> Result<Vec<i64>> {
+        let mut select = self.0.select(db)?;
+        select.expr_as(Expr::cust("COUNT(*)"), "count");
+        let query = Rows {
+            select,
+            columns: vec!["count"],
+            extras: 0,
+        };
+        let counts: Vec<Vec<SharedCountRow>> = rows_per_key(db, query, pairs).await?;
+        Ok(counts
+            .iter()
+            .map(|rows| rows.first().map_or(0, |row| row.count))
+            .collect())
+    }
+}

@@ -1,0 +1,461 @@
+//! What can be done to employees: inputs, payloads, mutations.
+
+use std::collections::HashSet;
+
+use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, OneofObject};
+use entity::{assignment, change::Kind, employee, employee_meeting, meeting, project};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+};
+
+use super::Employee;
+use crate::{
+    assignment::{Assignment, DeletePolicy, Stint, bare_assignments, still_referenced},
+    changes::NewChange,
+    context::Record,
+    error::Result,
+    meeting::{change_attendance, grow_versions},
+    mutation::{Mutation, Stop, Versioned, Wanted, Write, all_written, mutate, payload, written},
+    nodes::{Nodes, Object as AnObject},
+    project::NewProjectInput,
+    scalar::{Date, DateTime, public_id},
+    user_error::{DuplicateAssignmentError, Place},
+};
+
+impl Versioned for employee::Entity {
+    const NAME: &'static str = "employee";
+
+    fn version(model: &mut employee::Model) -> &mut i32 {
+        &mut model.version
+    }
+
+    fn change(kind: Kind, model: &employee::Model) -> NewChange {
+        NewChange::employee(kind, model.id)
+    }
+}
+
+/// An employee to add.
+#[derive(InputObject)]
+pub struct CreateEmployeeInput {
+    /// Full name, 1 to 200 characters.
+    name: String,
+    /// First day of employment; today (UTC) when omitted.
+    hire_date: MaybeUndefined<Date>,
+    /// Meetings to attend. At most 100.
+    meeting_ids: MaybeUndefined<Vec<ID>>,
+    /// Assignments to create. At most 100.
+    assignments: MaybeUndefined<Vec<EmployeeAssignmentInput>>,
+}
+
+/// An assignment of the employee being created.
+#[derive(InputObject)]
+pub struct EmployeeAssignmentInput {
+    /// The project: one that exists, or a new one.
+    project: ProjectRefInput,
+    /// Role, 1 to 100 characters; omit when not decided.
+    role: Option<String>,
+    /// Start; omit when not decided.
+    start_date: Option<DateTime>,
+    /// End, not included; omit while open-ended.
+    end_date: Option<DateTime>,
+}
+
+/// A project that exists, or a new one. Give exactly one.
+#[derive(OneofObject)]
+pub enum ProjectRefInput {
+    /// One that exists.
+    Id(ID),
+    /// A new one.
+    Create(NewProjectInput),
+}
+
+/// An employee created on the way.
+#[derive(InputObject)]
+pub struct NewEmployeeInput {
+    /// Full name, 1 to 200 characters.
+    name: String,
+    /// First day of employment; today (UTC) when omitted.
+    hire_date: MaybeUndefined<Date>,
+}
+
+/// What to change in an employee. Fields left out stay as they are.
+#[derive(InputObject)]
+pub struct UpdateEmployeeInput {
+    /// Which employee.
+    id: ID,
+    /// Refuse with a `VersionConflictError` unless the record still has this version.
+    expected_version: MaybeUndefined<i32>,
+    /// New name.
+    name: MaybeUndefined<String>,
+    /// New first day of employment.
+    hire_date: MaybeUndefined<Date>,
+}
+
+/// Which employee to delete.
+#[derive(InputObject)]
+pub struct DeleteEmployeeInput {
+    /// Which employee.
+    id: ID,
+    /// Refuse with a `VersionConflictError` unless the record still has this version.
+    expected_version: MaybeUndefined<i32>,
+    /// What to do with the employee's assignments.
+    #[graphql(default)]
+    assignments: DeletePolicy,
+}
+
+/// The exact projects of one employee.
+#[derive(InputObject)]
+pub struct SetEmployeeProjectsInput {
+    /// Which employee.
+    employee_id: ID,
+    /// The projects, 0 to 1000.
+    project_ids: Vec<ID>,
+}
+
+payload! {
+    /// The outcome of `createEmployee`.
+    CreateEmployeePayload of i64 {
+        /// The new employee; null when refused.
+        async fn employee(&self, ctx: &Context<'_>) -> Option<Result<AnObject<Employee>>> {
+            written::<employee::Entity>(ctx, self.0.as_ref().ok().copied()).await
+        }
+    }
+}
+
+payload! {
+    /// The outcome of `updateEmployee`.
+    UpdateEmployeePayload of i64 {
+        /// The employee as it now is; null when refused.
+        async fn employee(&self, ctx: &Context<'_>) -> Option<Result<AnObject<Employee>>> {
+            written::<employee::Entity>(ctx, self.0.as_ref().ok().copied()).await
+        }
+    }
+}
+
+payload! {
+    /// The outcome of `deleteEmployee`.
+    DeleteEmployeePayload of Deleted {
+        /// Id of what was deleted; null when refused.
+        async fn deleted_id(&self) -> Option<&ID> {
+            self.0.as_ref().ok().map(|deleted| &deleted.id)
+        }
+
+        /// Ids of the assignments deleted with it.
+        async fn deleted_assignment_ids(&self) -> &[ID] {
+            self.0.as_ref().map_or(&[], |deleted| &deleted.assignments)
+        }
+    }
+}
+
+payload! {
+    /// The outcome of `setEmployeeProjects`.
+    SetEmployeeProjectsPayload of Relinked {
+        /// The employee as they now are; null when refused.
+        async fn employee(&self, ctx: &Context<'_>) -> Option<Result<AnObject<Employee>>> {
+            written::<employee::Entity>(ctx, self.0.as_ref().ok().map(|done| done.of)).await
+        }
+
+        /// The bare assignments that were made.
+        async fn added(&self, ctx: &Context<'_>) -> Result<Nodes<Assignment>> {
+            let added = self.0.as_ref().map_or(&[][..], |done| &done.added);
+            all_written::<assignment::Entity>(ctx, added).await
+        }
+
+        /// Ids of the assignments that were deleted.
+        async fn deleted_assignment_ids(&self) -> &[ID] {
+            self.0.as_ref().map_or(&[], |done| &done.deleted)
+        }
+    }
+}
+
+/// What was deleted, and the assignments with it.
+pub struct Deleted {
+    /// The thing itself.
+    pub id: ID,
+    /// The assignments.
+    pub assignments: Vec<ID>,
+}
+
+/// What became of the links between a thing and those on the other side.
+pub struct Relinked {
+    /// The thing.
+    pub of: i64,
+    /// The assignments that were made.
+    pub added: Vec<i64>,
+    /// The assignments that were deleted.
+    pub deleted: Vec<ID>,
+}
+
+/// What can be done to employees.
+pub struct EmployeeMutations;
+
+/// What can be done to employees.
+#[Object]
+impl EmployeeMutations {
+    /// Add an employee, optionally with meetings and assignments, all or nothing.
+    async fn create_employee(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to create.")] input: CreateEmployeeInput,
+    ) -> Result<CreateEmployeePayload> {
+        Ok(mutate(ctx, input).await?.into())
+    }
+
+    /// Change an employee. Only the fields you give change.
+    async fn update_employee(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to change.")] input: UpdateEmployeeInput,
+    ) -> Result<UpdateEmployeePayload> {
+        Ok(mutate(ctx, input).await?.into())
+    }
+
+    /// Delete an employee, the links to meetings and, with CASCADE, their assignments.
+    async fn delete_employee(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to delete.")] input: DeleteEmployeeInput,
+    ) -> Result<DeleteEmployeePayload> {
+        Ok(mutate(ctx, input).await?.into())
+    }
+
+    /// Make an employee's projects exactly this list: a project that is new gets a bare assignment, one that stays keeps its assignments, one that is left out loses them.
+    async fn set_employee_projects(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Who and what.")] input: SetEmployeeProjectsInput,
+    ) -> Result<SetEmployeeProjectsPayload> {
+        Ok(mutate(ctx, input).await?.into())
+    }
+}
+
+/// An employee that is to be made.
+pub struct NewEmployee {
+    name: String,
+    hire_date: chrono::NaiveDate,
+}
+
+impl NewEmployee {
+    fn read(
+        write: &mut Write,
+        place: &Place,
+        name: &str,
+        hire_date: &MaybeUndefined<Date>,
+    ) -> Self {
+        let today = write.now.0.date_naive();
+        Self {
+            name: write.text(place.at("name"), name, 200),
+            hire_date: write
+                .given(place.at("hireDate"), hire_date)
+                .map_or(today, |date| date.0),
+        }
+    }
+
+    /// Makes it.
+    pub async fn insert(self, write: &mut Write) -> Result<i64, DbErr> {
+        let row = employee::ActiveModel {
+            name: Set(self.name),
+            hire_date: Set(self.hire_date),
+            ..Default::default()
+        };
+        Ok(write.insert::<employee::Entity>(row).await?.id)
+    }
+}
+
+impl NewEmployeeInput {
+    /// Looks at it.
+    pub fn read(&self, write: &mut Write, place: &Place) -> NewEmployee {
+        NewEmployee::read(write, place, &self.name, &self.hire_date)
+    }
+}
+
+impl Mutation for CreateEmployeeInput {
+    type Done = i64;
+
+    async fn run(&self, write: &mut Write) -> Result<i64, Stop> {
+        let input = Place::input();
+        let employee = NewEmployee::read(write, &input, &self.name, &self.hire_date);
+        let place = input.at("meetingIds");
+        let ids = write
+            .given(place.clone(), &self.meeting_ids)
+            .unwrap_or_default();
+        let meetings = write.ids::<meeting::Entity>(place, &ids, 0..=100);
+
+        let place = input.at("assignments");
+        let assignments = write.list(place.clone(), &self.assignments, 100);
+        let mut stints = Vec::with_capacity(assignments.len());
+        let mut projects = Vec::new();
+        let mut new_projects = Vec::new();
+        let mut seen = HashSet::new();
+        for (index, assignment) in assignments.iter().enumerate() {
+            let EmployeeAssignmentInput {
+                project,
+                role,
+                start_date,
+                end_date,
+            } = assignment;
+            let place = place.at(index);
+            let stint = Stint::read(write, &place, role.as_ref(), *start_date, *end_date);
+            let known = match project {
+                ProjectRefInput::Create(project) => {
+                    new_projects.push(project.read(write, &place.at("project").at("create")));
+                    None
+                }
+                ProjectRefInput::Id(id) => {
+                    let place = place.at("project").at("id");
+                    let wanted = Wanted::new::<project::Entity>(place, id);
+                    let key = wanted.key;
+                    projects.push(wanted);
+                    // One that leads nowhere is reported, and never used.
+                    Some(key.unwrap_or_default())
+                }
+            };
+            if let Some(key) = known
+                && key != 0
+                && !seen.insert((key, stint.role.clone(), stint.start))
+            {
+                write.report(DuplicateAssignmentError::twice(place));
+            }
+            stints.push((known, stint));
+        }
+        write.lock_all::<project::Entity>(&projects).await?;
+        write.lock_all::<meeting::Entity>(&meetings).await?;
+        write.all_is_well()?;
+
+        let employee = employee.insert(write).await?;
+        let mut made = Vec::with_capacity(new_projects.len());
+        for project in new_projects {
+            made.push(project.insert(write).await?);
+        }
+        let links: Vec<_> = meetings
+            .iter()
+            .filter_map(|meeting| Some((employee, meeting.key?)))
+            .collect();
+        change_attendance(write, &[], &links).await?;
+        let mut made = made.into_iter();
+        for (known, stint) in stints {
+            let project = known.or_else(|| made.next()).unwrap_or_default();
+            stint.insert(write, employee, project).await?;
+        }
+        Ok(employee)
+    }
+}
+
+impl Mutation for UpdateEmployeeInput {
+    type Done = i64;
+
+    async fn run(&self, write: &mut Write) -> Result<i64, Stop> {
+        let input = Place::input();
+        let before = write
+            .lock_subject::<employee::Entity>(&self.id, &self.expected_version)
+            .await?;
+        let name = write.given_text(input.at("name"), &self.name, 200);
+        let hire_date = write.given(input.at("hireDate"), &self.hire_date);
+        write.all_is_well()?;
+
+        let before = before.ok_or(Stop::Refused)?;
+        let mut after = before.clone();
+        if let Some(name) = name {
+            after.name = name;
+        }
+        if let Some(date) = hire_date {
+            after.hire_date = date.0;
+        }
+        write.update::<employee::Entity>(&before, after).await?;
+        Ok(before.id)
+    }
+}
+
+impl Mutation for DeleteEmployeeInput {
+    type Done = Deleted;
+
+    async fn run(&self, write: &mut Write) -> Result<Deleted, Stop> {
+        let employee = write
+            .lock_subject::<employee::Entity>(&self.id, &self.expected_version)
+            .await?;
+        let employee = employee.ok_or(Stop::Refused)?;
+        // Until a meeting is locked, someone else may remove the link; nobody can make one.
+        let linked = meetings_of(write, employee.id).await?;
+        write.lock::<meeting::Entity>(&linked).await?;
+        let linked = meetings_of(write, employee.id).await?;
+        let assignments = assignment::Entity::find()
+            .filter(assignment::Column::EmployeeId.eq(employee.id))
+            .order_by_asc(assignment::Column::Id)
+            .lock_exclusive()
+            .all(write.transaction())
+            .await?;
+        still_referenced(write, self.assignments, &assignments);
+        write.all_is_well()?;
+
+        write.delete::<assignment::Entity>(&assignments).await?;
+        for meeting in &linked {
+            write.record(NewChange::attendance(Kind::Deleted, employee.id, *meeting));
+        }
+        grow_versions(write, &linked).await?;
+        // Takes the links with it.
+        write
+            .delete::<employee::Entity>(std::slice::from_ref(&employee))
+            .await?;
+        Ok(Deleted {
+            id: public_id(employee::Entity::PREFIX, employee.id),
+            assignments: assignment_ids(&assignments),
+        })
+    }
+}
+
+impl Mutation for SetEmployeeProjectsInput {
+    type Done = Relinked;
+
+    async fn run(&self, write: &mut Write) -> Result<Relinked, Stop> {
+        let input = Place::input();
+        let employee = write
+            .lock_one::<employee::Entity>(input.at("employeeId"), &self.employee_id)
+            .await?;
+        let projects =
+            write.ids::<project::Entity>(input.at("projectIds"), &self.project_ids, 0..=1000);
+        write.lock_all::<project::Entity>(&projects).await?;
+        write.all_is_well()?;
+
+        let employee = employee.ok_or(Stop::Refused)?.id;
+        let projects: Vec<i64> = projects.iter().filter_map(|project| project.key).collect();
+        let assignments = assignment::Entity::find()
+            .filter(assignment::Column::EmployeeId.eq(employee))
+            .order_by_asc(assignment::Column::Id)
+            .lock_exclusive()
+            .all(write.transaction())
+            .await?;
+        let listed: HashSet<i64> = projects.iter().copied().collect();
+        let linked: HashSet<i64> = assignments.iter().map(|row| row.project_id).collect();
+        let orphans: Vec<_> = assignments
+            .into_iter()
+            .filter(|row| !listed.contains(&row.project_id))
+            .collect();
+        write.delete::<assignment::Entity>(&orphans).await?;
+        let new = projects
+            .into_iter()
+            .filter(|project| !linked.contains(project));
+        let new: Vec<_> = new.map(|project| (employee, project)).collect();
+        Ok(Relinked {
+            of: employee,
+            added: bare_assignments(write, &new).await?,
+            deleted: assignment_ids(&orphans),
+        })
+    }
+}
+
+async fn meetings_of(write: &Write, employee: i64) -> Result<Vec<i64>, DbErr> {
+    employee_meeting::Entity::find()
+        .select_only()
+        .column(employee_meeting::Column::MeetingId)
+        .filter(employee_meeting::Column::EmployeeId.eq(employee))
+        .order_by_asc(employee_meeting::Column::MeetingId)
+        .into_tuple()
+        .all(write.transaction())
+        .await
+}
+
+/// The public ids of these assignments.
+pub fn assignment_ids(assignments: &[assignment::Model]) -> Vec<ID> {
+    let id = |row: &assignment::Model| public_id(assignment::Entity::PREFIX, row.id);
+    assignments.iter().map(id).collect()
+}

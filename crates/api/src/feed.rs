@@ -1,0 +1,371 @@
+//! The change feed as it happens: one reader for all who listen on this server, and what each of
+//! them does to miss nothing.
+//!
+//! A wake-up says only «look»: from a commit of this process, or on PostgreSQL by LISTEN/NOTIFY
+//! from any. The reader then reads the table from where it stands and hands the rows to all. Who
+//! is behind, because it resumes at a cursor or was too slow, reads the table by itself until it
+//! has caught up. Nobody asks the database while nothing happens.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use async_graphql::{Context, Subscription as GraphqlSubscription};
+use entity::change;
+use futures_util::{Stream, stream};
+use sea_orm::{
+    ConnectionTrait, DbBackend, DbErr, SqlxError, Statement,
+    sqlx::{self, postgres::PgListener},
+};
+use tokio::{
+    sync::{Notify, broadcast},
+    time::{sleep, timeout},
+};
+
+use crate::{
+    batch::Batch,
+    changes::{CHANNEL, Change, ChangeFilter, Wanted, from_cursor, read},
+    context::{Database, batch},
+    error::{Error, Result},
+};
+
+/// How many rows are read at a time.
+const STRETCH: usize = 200;
+
+/// How many changes are kept for those who listen. Who falls further behind reads the table.
+const KEPT: usize = 1024;
+
+/// How many old rows are deleted at a time, so that no writer waits for long.
+const PRUNED_AT_ONCE: i64 = 1_000;
+
+/// How often the connection that listens is tried: a peer that vanishes says nothing.
+const HEARTBEAT: Duration = Duration::from_secs(60);
+
+/// The change feed of this server. All clones are one.
+#[derive(Clone)]
+pub struct Feed(Arc<Shared>);
+
+struct Shared {
+    database: Database,
+    /// There may be new rows.
+    woken: Notify,
+    /// `None` tells everybody to look for themselves.
+    live: broadcast::Sender<Option<Arc<change::Model>>>,
+    /// The last number handed out; `None` while nobody listens.
+    position: Mutex<Option<i64>>,
+}
+
+impl Feed {
+    /// The feed of this database, which is read there by [`Feed::follow`].
+    pub fn new(database: Database) -> Self {
+        Self(Arc::new(Shared {
+            database,
+            woken: Notify::new(),
+            live: broadcast::Sender::new(KEPT),
+            position: Mutex::default(),
+        }))
+    }
+
+    /// Something has been committed.
+    pub fn wake(&self) {
+        self.0.woken.notify_one();
+    }
+
+    /// Hands what is committed to those who listen, for ever; drop it to end it.
+    pub async fn follow(&self) {
+        if self.0.database.reader.get_database_backend() == DbBackend::Postgres {
+            tokio::join!(self.read_when_woken(), self.listen());
+        } else {
+            self.read_when_woken().await;
+        }
+    }
+
+    async fn read_when_woken(&self) {
+        let mut pause = Pause::default();
+        loop {
+            self.0.woken.notified().await;
+            while let Some(position) = self.position() {
+                match read(
+                    &self.0.database.reader,
+                    Some(position),
+                    &Wanted::default(),
+                    STRETCH,
+                )
+                .await
+                {
+                    Ok(stretch) => {
+                        pause = Pause::default();
+                        if let Some(last) = stretch.changes.last() {
+                            self.set_position(Some(last.seq));
+                        }
+                        for change in stretch.changes {
+                            // Nobody may be there any more.
+                            let _ = self.0.live.send(Some(change));
+                        }
+                        if !stretch.more {
+                            break;
+                        }
+                    }
+                    Err(Error::CursorExpired) => {
+                        // The table was emptied under our feet. Each finds out what it has missed.
+                        self.set_position(None);
+                        let _ = self.0.live.send(None);
+                    }
+                    Err(_) => pause.wait().await,
+                }
+            }
+        }
+    }
+
+    /// Where the reader stands; it has nothing to do while nobody listens.
+    fn position(&self) -> Option<i64> {
+        let mut position = self.lock_position();
+        if self.0.live.receiver_count() == 0 {
+            *position = None;
+        }
+        *position
+    }
+
+    fn set_position(&self, to: Option<i64>) {
+        *self.lock_position() = to;
+    }
+
+    /// Sees to it that everything beyond this number is handed out. Call it with a receiver.
+    fn hand_out_after(&self, seq: i64) {
+        let mut position = self.lock_position();
+        if position.is_none() {
+            *position = Some(seq);
+            // What was committed between the look at `seq` and now has woken nobody.
+            self.0.woken.notify_one();
+        }
+    }
+
+    fn lock_position(&self) -> std::sync::MutexGuard<'_, Option<i64>> {
+        self.0
+            .position
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Is woken by every server on this PostgreSQL.
+    async fn listen(&self) {
+        let mut pause = Pause::default();
+        loop {
+            let error = match self.listen_once(&mut pause).await {
+                Ok(never) => match never {},
+                Err(error) => error,
+            };
+            tracing::warn!(%error, "not told of changes; connecting again");
+            pause.wait().await;
+        }
+    }
+
+    async fn listen_once(&self, pause: &mut Pause) -> Result<std::convert::Infallible, SqlxError> {
+        let mut listener =
+            PgListener::connect_with(self.0.database.reader.get_postgres_connection_pool()).await?;
+        listener.listen(CHANNEL).await?;
+        *pause = Pause::default();
+        // Whatever was committed while nobody listened.
+        self.wake();
+        loop {
+            match timeout(HEARTBEAT, listener.try_recv()).await {
+                Ok(Ok(Some(_))) => self.wake(),
+                // Connected again: something may have been missed.
+                Ok(Ok(None)) => self.wake(),
+                Ok(Err(error)) => return Err(error),
+                Err(_) => {
+                    let alive = sqlx::Executor::execute(&mut listener, "SELECT 1");
+                    timeout(HEARTBEAT, alive)
+                        .await
+                        .map_err(|_| SqlxError::PoolTimedOut)??;
+                }
+            }
+        }
+    }
+
+    /// The changes that match, from a number on, or from now on.
+    async fn subscribe(
+        &self,
+        batch: Arc<Batch>,
+        after: Option<i64>,
+        wanted: Wanted,
+    ) -> Result<impl Stream<Item = Result<Change>> + use<>> {
+        // First the receiver, then the look at the table: what is not seen there comes here.
+        let live = self.0.live.subscribe();
+        let newest = read(&self.0.database.reader, after, &Wanted::default(), 0)
+            .await?
+            .newest;
+        self.hand_out_after(newest);
+        let subscriber = Subscriber {
+            feed: self.clone(),
+            batch,
+            wanted,
+            live,
+            position: after.unwrap_or(newest),
+            behind: after.is_some_and(|after| after < newest),
+            read: VecDeque::new(),
+            pause: Pause::default(),
+        };
+        Ok(stream::unfold(Some(subscriber), |subscriber| async move {
+            let mut subscriber = subscriber?;
+            match subscriber.next().await? {
+                Ok(change) => Some((Ok(change), Some(subscriber))),
+                Err(error) => Some((Err(error), None)),
+            }
+        }))
+    }
+
+    /// Deletes what is older than this, in small steps, and always leaves the newest row: what is
+    /// deleted is a beginning of the feed, whatever the clocks say. Returns how many rows went.
+    pub async fn prune(&self, age: Duration) -> Result<u64, DbErr> {
+        let writer = &self.0.database.writer;
+        let age = chrono::TimeDelta::from_std(age).unwrap_or(chrono::TimeDelta::MAX);
+        let Some(before) = chrono::Utc::now().checked_sub_signed(age) else {
+            return Ok(0);
+        };
+        let before = chrono::SubsecRound::trunc_subsecs(before, 6);
+        let (a, b) = match writer.get_database_backend() {
+            DbBackend::Sqlite => ("?1", "?2"),
+            _ => ("$1", "$2"),
+        };
+        let sql = format!(
+            "WITH oldest AS (SELECT seq, occurred_at FROM changes ORDER BY seq LIMIT {b}) \
+             DELETE FROM changes WHERE seq IN (SELECT seq FROM oldest) \
+             AND seq < coalesce((SELECT min(seq) FROM oldest WHERE occurred_at >= {a}), \
+             (SELECT max(seq) + 1 FROM oldest)) AND seq < (SELECT max(seq) FROM changes)"
+        );
+        let mut deleted = 0;
+        loop {
+            let statement = Statement::from_sql_and_values(
+                writer.get_database_backend(),
+                &sql,
+                [before.into(), PRUNED_AT_ONCE.into()],
+            );
+            let rows = writer.execute_raw(statement).await?.rows_affected();
+            deleted += rows;
+            if rows < PRUNED_AT_ONCE.unsigned_abs() {
+                return Ok(deleted);
+            }
+            // Others want to write too.
+            sleep(Duration::from_millis(50)).await;
+        }
+    }
+}
+
+/// One who listens.
+struct Subscriber {
+    feed: Feed,
+    batch: Arc<Batch>,
+    wanted: Wanted,
+    live: broadcast::Receiver<Option<Arc<change::Model>>>,
+    /// Everything up to this number has been seen.
+    position: i64,
+    /// Reads the table until it has caught up.
+    behind: bool,
+    /// What it has read there.
+    read: VecDeque<Arc<change::Model>>,
+    pause: Pause,
+}
+
+impl Subscriber {
+    /// The next change that matches; `None` when the server ends.
+    async fn next(&mut self) -> Option<Result<Change>> {
+        loop {
+            if let Some(change) = self.read.pop_front() {
+                self.position = change.seq;
+                return Some(Ok(self.deliver(change)));
+            }
+            if self.behind {
+                if let Err(error) = self.catch_up().await {
+                    return Some(Err(error));
+                }
+                continue;
+            }
+            match self.live.recv().await {
+                Ok(Some(change)) => {
+                    if change.seq > self.position {
+                        self.position = change.seq;
+                        if self.wanted.holds(&change) {
+                            return Some(Ok(self.deliver(change)));
+                        }
+                    }
+                }
+                Ok(None) | Err(broadcast::error::RecvError::Lagged(_)) => self.behind = true,
+                Err(broadcast::error::RecvError::Closed) => return None,
+            }
+        }
+    }
+
+    async fn catch_up(&mut self) -> Result<()> {
+        match read(
+            &self.feed.0.database.reader,
+            Some(self.position),
+            &self.wanted,
+            STRETCH,
+        )
+        .await
+        {
+            Ok(stretch) => {
+                self.pause = Pause::default();
+                self.behind = stretch.more;
+                self.read = stretch.changes.into();
+                if self.read.is_empty() {
+                    self.position = stretch.newest;
+                }
+                // After the table was emptied nobody hands out anything.
+                self.feed.hand_out_after(stretch.newest);
+                Ok(())
+            }
+            Err(Error::Unavailable) => {
+                self.pause.wait().await;
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Each event is resolved like an operation of its own.
+    fn deliver(&self, change: Arc<change::Model>) -> Change {
+        self.batch.begin_anew();
+        Change(change)
+    }
+}
+
+/// The pause after a failure: longer each time, up to two seconds.
+#[derive(Default)]
+struct Pause(u32);
+
+impl Pause {
+    async fn wait(&mut self) {
+        let pause = Duration::from_millis(100 << self.0.min(5)).min(Duration::from_secs(2));
+        self.0 += 1;
+        sleep(pause).await;
+    }
+}
+
+/// The root of what can be subscribed to.
+pub struct Subscription;
+
+/// What happens, as it happens. Over WebSocket (`graphql-transport-ws`).
+#[GraphqlSubscription]
+impl Subscription {
+    /// Every change that matches. Give `after` to first receive what was missed while disconnected, so that nothing is lost and nothing comes twice.
+    async fn changes(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(
+            desc = "Start after this event's `cursor`; only new events when omitted. A cursor older than the oldest kept event is an error (`CURSOR_EXPIRED`), never a silent gap."
+        )]
+        after: Option<String>,
+        #[graphql(name = "where", desc = "Keep only events that match.")] filter: Option<
+            ChangeFilter,
+        >,
+    ) -> Result<impl Stream<Item = Result<Change>>> {
+        let after = after.map(|after| from_cursor(&after)).transpose()?;
+        let feed = ctx.data_unchecked::<Feed>();
+        feed.subscribe(batch(ctx).clone(), after, filter.into())
+            .await
+    }
+}

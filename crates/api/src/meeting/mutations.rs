@@ -1,0 +1,564 @@
+//! What can be done to meetings and to who attends them: inputs, payloads, mutations.
+
+use std::collections::{BTreeSet, HashSet};
+
+use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
+use entity::{change::Kind, employee, employee_meeting, meeting};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::ExprTrait,
+};
+
+use super::Meeting;
+use crate::{
+    changes::NewChange,
+    context::Record,
+    employee::Employee,
+    error::Result,
+    filter::column,
+    mutation::{
+        Mutation, Outcome, Stop, Versioned, Wanted, Write, all_written, mutate, payload, written,
+    },
+    nodes::{Nodes, Object as AnObject},
+    scalar::{DateTime, public_id},
+    user_error::Place,
+};
+
+/// How many links go into one statement.
+const LINKS_AT_ONCE: usize = 5_000;
+
+impl Versioned for meeting::Entity {
+    const NAME: &'static str = "meeting";
+
+    fn version(model: &mut meeting::Model) -> &mut i32 {
+        &mut model.version
+    }
+
+    fn change(kind: Kind, model: &meeting::Model) -> NewChange {
+        NewChange::meeting(kind, model.id)
+    }
+}
+
+/// A meeting to add.
+#[derive(InputObject)]
+pub struct CreateMeetingInput {
+    /// Topic, 1 to 200 characters.
+    topic: String,
+    /// Start.
+    scheduled_time: DateTime,
+    /// Location, 1 to 200 characters.
+    location: Option<String>,
+    /// Employees who attend. At most 100.
+    employee_ids: MaybeUndefined<Vec<ID>>,
+}
+
+/// What to change in a meeting. Fields left out stay as they are.
+#[derive(InputObject)]
+pub struct UpdateMeetingInput {
+    /// Which meeting.
+    id: ID,
+    /// Refuse with a `VersionConflictError` unless the record still has this version.
+    expected_version: MaybeUndefined<i32>,
+    /// New topic.
+    topic: MaybeUndefined<String>,
+    /// New start.
+    scheduled_time: MaybeUndefined<DateTime>,
+    /// New location; null clears it.
+    location: MaybeUndefined<String>,
+}
+
+/// Which meeting to delete.
+#[derive(InputObject)]
+pub struct DeleteMeetingInput {
+    /// Which meeting.
+    id: ID,
+    /// Refuse with a `VersionConflictError` unless the record still has this version.
+    expected_version: MaybeUndefined<i32>,
+}
+
+/// Links to add: every employee with every meeting.
+#[derive(InputObject)]
+pub struct AddAttendeesInput {
+    /// Meetings, 1 to 100.
+    meeting_ids: Vec<ID>,
+    /// Employees, 1 to 100.
+    employee_ids: Vec<ID>,
+}
+
+/// Links to remove: every employee with every meeting.
+#[derive(InputObject)]
+pub struct RemoveAttendeesInput {
+    /// Meetings, 1 to 100.
+    meeting_ids: Vec<ID>,
+    /// Employees, 1 to 100.
+    employee_ids: Vec<ID>,
+}
+
+/// The exact attendance of one meeting.
+#[derive(InputObject)]
+pub struct SetAttendeesInput {
+    /// Which meeting.
+    meeting_id: ID,
+    /// Who attends, 0 to 1000; an empty list removes everyone.
+    employee_ids: Vec<ID>,
+    /// Refuse with a `VersionConflictError` unless the meeting still has this version.
+    expected_version: MaybeUndefined<i32>,
+}
+
+payload! {
+    /// The outcome of `createMeeting`.
+    CreateMeetingPayload of i64 {
+        /// The new meeting; null when refused.
+        async fn meeting(&self, ctx: &Context<'_>) -> Option<Result<AnObject<Meeting>>> {
+            written::<meeting::Entity>(ctx, self.0.as_ref().ok().copied()).await
+        }
+    }
+}
+
+payload! {
+    /// The outcome of `updateMeeting`.
+    UpdateMeetingPayload of i64 {
+        /// The meeting as it now is; null when refused.
+        async fn meeting(&self, ctx: &Context<'_>) -> Option<Result<AnObject<Meeting>>> {
+            written::<meeting::Entity>(ctx, self.0.as_ref().ok().copied()).await
+        }
+    }
+}
+
+payload! {
+    /// The outcome of `deleteMeeting`.
+    DeleteMeetingPayload of ID {
+        /// Id of what was deleted; null when refused.
+        async fn deleted_id(&self) -> Option<&ID> {
+            self.0.as_ref().ok()
+        }
+    }
+}
+
+payload! {
+    /// The outcome of `addAttendees`.
+    AddAttendeesPayload of Crossed {
+        /// The meetings, in the order given; null when refused.
+        async fn meetings(&self, ctx: &Context<'_>) -> Option<Result<Nodes<Meeting>>> {
+            Crossed::meetings(&self.0, ctx).await
+        }
+
+        /// The employees, in the order given; null when refused.
+        async fn employees(&self, ctx: &Context<'_>) -> Option<Result<Nodes<Employee>>> {
+            Crossed::employees(&self.0, ctx).await
+        }
+
+        /// Links that were made.
+        async fn added_count(&self) -> i32 {
+            self.0.as_ref().map_or(0, |crossed| crossed.changed)
+        }
+
+        /// Links that existed already.
+        async fn unchanged_count(&self) -> i32 {
+            self.0.as_ref().map_or(0, |crossed| crossed.unchanged)
+        }
+    }
+}
+
+payload! {
+    /// The outcome of `removeAttendees`.
+    RemoveAttendeesPayload of Crossed {
+        /// The meetings, in the order given; null when refused.
+        async fn meetings(&self, ctx: &Context<'_>) -> Option<Result<Nodes<Meeting>>> {
+            Crossed::meetings(&self.0, ctx).await
+        }
+
+        /// The employees, in the order given; null when refused.
+        async fn employees(&self, ctx: &Context<'_>) -> Option<Result<Nodes<Employee>>> {
+            Crossed::employees(&self.0, ctx).await
+        }
+
+        /// Links that were removed.
+        async fn removed_count(&self) -> i32 {
+            self.0.as_ref().map_or(0, |crossed| crossed.changed)
+        }
+
+        /// Links that did not exist.
+        async fn unchanged_count(&self) -> i32 {
+            self.0.as_ref().map_or(0, |crossed| crossed.unchanged)
+        }
+    }
+}
+
+payload! {
+    /// The outcome of `setAttendees`.
+    SetAttendeesPayload of Attended {
+        /// The meeting as it now is; null when refused.
+        async fn meeting(&self, ctx: &Context<'_>) -> Option<Result<AnObject<Meeting>>> {
+            written::<meeting::Entity>(ctx, self.0.as_ref().ok().map(|done| done.meeting)).await
+        }
+
+        /// Who was added.
+        async fn added(&self, ctx: &Context<'_>) -> Result<Nodes<Employee>> {
+            let added = self.0.as_ref().map_or(&[][..], |done| &done.added);
+            all_written::<employee::Entity>(ctx, added).await
+        }
+
+        /// Who was removed.
+        async fn removed(&self, ctx: &Context<'_>) -> Result<Nodes<Employee>> {
+            let removed = self.0.as_ref().map_or(&[][..], |done| &done.removed);
+            all_written::<employee::Entity>(ctx, removed).await
+        }
+    }
+}
+
+/// What became of the links between every one of these meetings and every one of these employees.
+pub struct Crossed {
+    meetings: Vec<i64>,
+    employees: Vec<i64>,
+    changed: i32,
+    unchanged: i32,
+}
+
+impl Crossed {
+    async fn meetings(
+        outcome: &Outcome<Self>,
+        ctx: &Context<'_>,
+    ) -> Option<Result<Nodes<Meeting>>> {
+        let meetings = &outcome.as_ref().ok()?.meetings;
+        Some(all_written::<meeting::Entity>(ctx, meetings).await)
+    }
+
+    async fn employees(
+        outcome: &Outcome<Self>,
+        ctx: &Context<'_>,
+    ) -> Option<Result<Nodes<Employee>>> {
+        let employees = &outcome.as_ref().ok()?.employees;
+        Some(all_written::<employee::Entity>(ctx, employees).await)
+    }
+}
+
+/// Who came to a meeting, and who left it.
+pub struct Attended {
+    meeting: i64,
+    added: Vec<i64>,
+    removed: Vec<i64>,
+}
+
+/// What can be done to meetings and to who attends them.
+pub struct MeetingMutations;
+
+/// What can be done to meetings and to who attends them.
+#[Object]
+impl MeetingMutations {
+    /// Add a meeting, optionally with the employees who attend, all or nothing.
+    async fn create_meeting(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to create.")] input: CreateMeetingInput,
+    ) -> Result<CreateMeetingPayload> {
+        Ok(mutate(ctx, input).await?.into())
+    }
+
+    /// Change a meeting. Only the fields you give change.
+    async fn update_meeting(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to change.")] input: UpdateMeetingInput,
+    ) -> Result<UpdateMeetingPayload> {
+        Ok(mutate(ctx, input).await?.into())
+    }
+
+    /// Delete a meeting and its links to employees.
+    async fn delete_meeting(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to delete.")] input: DeleteMeetingInput,
+    ) -> Result<DeleteMeetingPayload> {
+        Ok(mutate(ctx, input).await?.into())
+    }
+
+    /// Link every given employee to every given meeting. Links that exist already are left alone, so it is safe to repeat.
+    async fn add_attendees(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Whom and where.")] input: AddAttendeesInput,
+    ) -> Result<AddAttendeesPayload> {
+        Ok(mutate(ctx, input).await?.into())
+    }
+
+    /// Unlink every given employee from every given meeting. Links that do not exist are left alone, so it is safe to repeat.
+    async fn remove_attendees(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Whom and where.")] input: RemoveAttendeesInput,
+    ) -> Result<RemoveAttendeesPayload> {
+        Ok(mutate(ctx, input).await?.into())
+    }
+
+    /// Make a meeting's attendance exactly this list: adds who is missing, removes who is not listed.
+    async fn set_attendees(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Whom and where.")] input: SetAttendeesInput,
+    ) -> Result<SetAttendeesPayload> {
+        Ok(mutate(ctx, input).await?.into())
+    }
+}
+
+impl Mutation for CreateMeetingInput {
+    type Done = i64;
+
+    async fn run(&self, write: &mut Write) -> Result<i64, Stop> {
+        let input = Place::input();
+        let topic = write.text(input.at("topic"), &self.topic, 200);
+        let location = write.optional_text(input.at("location"), self.location.as_ref(), 200);
+        let place = input.at("employeeIds");
+        let ids = write
+            .given(place.clone(), &self.employee_ids)
+            .unwrap_or_default();
+        let employees = write.ids::<employee::Entity>(place, &ids, 0..=100);
+        write.lock_all::<employee::Entity>(&employees).await?;
+        write.all_is_well()?;
+
+        let row = meeting::ActiveModel {
+            topic: Set(topic),
+            scheduled_time: Set(self.scheduled_time.0),
+            location: Set(location),
+            ..Default::default()
+        };
+        let meeting = write.insert::<meeting::Entity>(row).await?.id;
+        let links: Vec<_> = keys(&employees)
+            .into_iter()
+            .map(|employee| (employee, meeting))
+            .collect();
+        // It is new with those who attend: its version is 1.
+        insert_links(write, &links).await?;
+        Ok(meeting)
+    }
+}
+
+impl Mutation for UpdateMeetingInput {
+    type Done = i64;
+
+    async fn run(&self, write: &mut Write) -> Result<i64, Stop> {
+        let input = Place::input();
+        let before = write
+            .lock_subject::<meeting::Entity>(&self.id, &self.expected_version)
+            .await?;
+        let topic = write.given_text(input.at("topic"), &self.topic, 200);
+        let time = write.given(input.at("scheduledTime"), &self.scheduled_time);
+        let location = self.location.as_opt_ref();
+        let location =
+            location.map(|location| write.optional_text(input.at("location"), location, 200));
+        write.all_is_well()?;
+
+        let before = before.ok_or(Stop::Refused)?;
+        let mut after = before.clone();
+        if let Some(topic) = topic {
+            after.topic = topic;
+        }
+        if let Some(time) = time {
+            after.scheduled_time = time.0;
+        }
+        if let Some(location) = location {
+            after.location = location;
+        }
+        write.update::<meeting::Entity>(&before, after).await?;
+        Ok(before.id)
+    }
+}
+
+impl Mutation for DeleteMeetingInput {
+    type Done = ID;
+
+    async fn run(&self, write: &mut Write) -> Result<ID, Stop> {
+        let meeting = write
+            .lock_subject::<meeting::Entity>(&self.id, &self.expected_version)
+            .await?;
+        write.all_is_well()?;
+
+        let meeting = meeting.ok_or(Stop::Refused)?;
+        for employee in attendees(write, meeting.id).await? {
+            write.record(NewChange::attendance(Kind::Deleted, employee, meeting.id));
+        }
+        // Takes the links with it.
+        write
+            .delete::<meeting::Entity>(std::slice::from_ref(&meeting))
+            .await?;
+        Ok(public_id(meeting::Entity::PREFIX, meeting.id))
+    }
+}
+
+impl Mutation for AddAttendeesInput {
+    type Done = Crossed;
+
+    async fn run(&self, write: &mut Write) -> Result<Crossed, Stop> {
+        cross(write, &self.meeting_ids, &self.employee_ids, Kind::Created).await
+    }
+}
+
+impl Mutation for RemoveAttendeesInput {
+    type Done = Crossed;
+
+    async fn run(&self, write: &mut Write) -> Result<Crossed, Stop> {
+        cross(write, &self.meeting_ids, &self.employee_ids, Kind::Deleted).await
+    }
+}
+
+/// Makes or removes the links between every one of these and every one of those.
+async fn cross(
+    write: &mut Write,
+    meetings: &[ID],
+    employees: &[ID],
+    kind: Kind,
+) -> Result<Crossed, Stop> {
+    let input = Place::input();
+    let meetings = write.ids::<meeting::Entity>(input.at("meetingIds"), meetings, 1..=100);
+    let employees = write.ids::<employee::Entity>(input.at("employeeIds"), employees, 1..=100);
+    write.lock_all::<employee::Entity>(&employees).await?;
+    write.lock_all::<meeting::Entity>(&meetings).await?;
+    write.all_is_well()?;
+
+    let (meetings, employees) = (keys(&meetings), keys(&employees));
+    let there = employee_meeting::Entity::find()
+        .filter(write.among(column(employee_meeting::Column::MeetingId), &meetings))
+        .filter(write.among(column(employee_meeting::Column::EmployeeId), &employees))
+        .all(write.transaction())
+        .await?;
+    let there: HashSet<_> = there
+        .iter()
+        .map(|link| (link.employee_id, link.meeting_id))
+        .collect();
+    let all = meetings
+        .iter()
+        .flat_map(|meeting| employees.iter().map(|employee| (*employee, *meeting)));
+    // What is there is removed, what is not is made.
+    let (changed, unchanged): (Vec<_>, Vec<_>) =
+        all.partition(|link| there.contains(link) == (kind == Kind::Deleted));
+    if kind == Kind::Deleted {
+        change_attendance(write, &changed, &[]).await?;
+    } else {
+        change_attendance(write, &[], &changed).await?;
+    }
+    // At most a hundred times a hundred.
+    let count = |links: &[(i64, i64)]| i32::try_from(links.len()).unwrap_or(i32::MAX);
+    Ok(Crossed {
+        changed: count(&changed),
+        unchanged: count(&unchanged),
+        meetings,
+        employees,
+    })
+}
+
+impl Mutation for SetAttendeesInput {
+    type Done = Attended;
+
+    async fn run(&self, write: &mut Write) -> Result<Attended, Stop> {
+        let input = Place::input();
+        let employees =
+            write.ids::<employee::Entity>(input.at("employeeIds"), &self.employee_ids, 0..=1000);
+        write.lock_all::<employee::Entity>(&employees).await?;
+        let meeting = write
+            .lock_one::<meeting::Entity>(input.at("meetingId"), &self.meeting_id)
+            .await?;
+        write.expect_version::<meeting::Entity>(meeting.as_ref(), &self.expected_version);
+        write.all_is_well()?;
+
+        let meeting = meeting.ok_or(Stop::Refused)?.id;
+        let listed = keys(&employees);
+        let there = attendees(write, meeting).await?;
+        let (listed_set, there_set): (HashSet<_>, HashSet<_>) =
+            (listed.iter().collect(), there.iter().collect());
+        let without = |from: &[i64], others: &HashSet<&i64>| -> Vec<i64> {
+            let left = from.iter().filter(|employee| !others.contains(employee));
+            left.copied().collect()
+        };
+        let removed = without(&there, &listed_set);
+        let added = without(&listed, &there_set);
+        let links = |employees: &[i64]| -> Vec<_> {
+            employees
+                .iter()
+                .map(|employee| (*employee, meeting))
+                .collect()
+        };
+        change_attendance(write, &links(&removed), &links(&added)).await?;
+        Ok(Attended {
+            meeting,
+            added,
+            removed,
+        })
+    }
+}
+
+fn keys(wanted: &[Wanted]) -> Vec<i64> {
+    wanted.iter().filter_map(|wanted| wanted.key).collect()
+}
+
+/// Who attends a meeting, by id.
+async fn attendees(write: &Write, meeting: i64) -> Result<Vec<i64>, DbErr> {
+    employee_meeting::Entity::find()
+        .select_only()
+        .column(employee_meeting::Column::EmployeeId)
+        .filter(employee_meeting::Column::MeetingId.eq(meeting))
+        .order_by_asc(employee_meeting::Column::EmployeeId)
+        .into_tuple()
+        .all(write.transaction())
+        .await
+}
+
+/// Removes links that exist and makes links that do not, each an (employee, meeting). The meetings
+/// are locked.
+pub async fn change_attendance(
+    write: &mut Write,
+    removed: &[(i64, i64)],
+    added: &[(i64, i64)],
+) -> Result<(), DbErr> {
+    use employee_meeting::Column::{EmployeeId, MeetingId};
+    let touched = removed.iter().chain(added).map(|(_, meeting)| *meeting);
+    let touched: BTreeSet<i64> = touched.collect();
+    for meeting in &touched {
+        let of_meeting = removed.iter().filter(|(_, of)| of == meeting);
+        let employees: Vec<i64> = of_meeting.map(|(employee, _)| *employee).collect();
+        if !employees.is_empty() {
+            employee_meeting::Entity::delete_many()
+                .filter(MeetingId.eq(*meeting))
+                .filter(write.among(column(EmployeeId), &employees))
+                .exec(write.transaction())
+                .await?;
+        }
+    }
+    for (employee, meeting) in removed {
+        write.record(NewChange::attendance(Kind::Deleted, *employee, *meeting));
+    }
+    insert_links(write, added).await?;
+    let touched: Vec<i64> = touched.into_iter().collect();
+    grow_versions(write, &touched).await
+}
+
+async fn insert_links(write: &mut Write, links: &[(i64, i64)]) -> Result<(), DbErr> {
+    for chunk in links.chunks(LINKS_AT_ONCE) {
+        let rows = chunk
+            .iter()
+            .map(|(employee, meeting)| employee_meeting::ActiveModel {
+                employee_id: Set(*employee),
+                meeting_id: Set(*meeting),
+            });
+        employee_meeting::Entity::insert_many(rows)
+            .exec_without_returning(write.transaction())
+            .await?;
+    }
+    for (employee, meeting) in links {
+        write.record(NewChange::attendance(Kind::Created, *employee, *meeting));
+    }
+    Ok(())
+}
+
+/// The meetings have other attendees now.
+pub async fn grow_versions(write: &Write, meetings: &[i64]) -> Result<(), DbErr> {
+    if meetings.is_empty() {
+        return Ok(());
+    }
+    let version = meeting::Column::Version;
+    meeting::Entity::update_many()
+        .col_expr(version, column(version).add(1))
+        .filter(write.among(column(meeting::Column::Id), meetings))
+        .exec(write.transaction())
+        .await?;
+    Ok(())
+}

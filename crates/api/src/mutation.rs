@@ -1,0 +1,553 @@
+//! How a mutation runs: one root field, one transaction, which writes all of it or nothing.
+//!
+//! Input objects say in [`Mutation::run`] what they do: look at the input, load and lock what they
+//! touch, write, and [record](Write::record) what has changed. Begin, retry, the change feed,
+//! commit and the wake-up of the subscribers are here, and nowhere else.
+//!
+//! Locks, on PostgreSQL, are taken in one order, so that mutations wait for each other and do not
+//! meet head-on: employees, projects, meetings, assignments, each by ascending id. Whoever writes
+//! an assignment holds its employee; whoever makes or removes a link to a meeting holds the
+//! meeting. SQLite has one writer, and `BEGIN IMMEDIATE` makes it wait at the beginning.
+
+use std::{
+    collections::{HashMap, HashSet},
+    future::Future,
+    hash::{BuildHasher, Hasher, RandomState},
+    ops::RangeInclusive,
+    sync::Arc,
+    time::Duration,
+};
+
+use async_graphql::{Context, ID, MaybeUndefined};
+use entity::change::Kind;
+use sea_orm::{
+    ActiveModelBehavior, ActiveModelTrait, DatabaseTransaction, DbBackend, DbErr, IntoActiveModel,
+    QueryFilter, QueryOrder, QuerySelect, RuntimeErr, SqliteTransactionMode, SqlxError,
+    TransactionOptions, TransactionTrait, sea_query::Expr,
+};
+
+use crate::{
+    changes::NewChange,
+    context::{Database, Found, Record, batch, find},
+    error::{Error, Result},
+    feed::Feed,
+    filter::Reading,
+    nodes::Object,
+    scalar::{DateTime, Long, key_of},
+    schema::Node,
+    user_error::{InvalidInputError, NotFoundError, Place, UserError, VersionConflictError},
+};
+
+/// How often a transaction is tried that others get in the way of.
+const TRIES: u32 = 3;
+
+/// The largest budget.
+const MAX_BUDGET: i64 = 1_000_000_000_000;
+
+/// An input object that knows how to carry itself out.
+pub trait Mutation: Send + Sync + 'static {
+    /// What the payload is made of.
+    type Done: Send + 'static;
+
+    /// Does it, or says why not. May be run again from the start, in another transaction.
+    fn run(&self, write: &mut Write) -> impl Future<Output = Result<Self::Done, Stop>> + Send;
+}
+
+/// What came of a mutation: it was done, or here is why it was refused.
+pub type Outcome<T> = Result<T, Vec<UserError>>;
+
+/// Why a transaction ends without a commit.
+pub enum Stop {
+    /// The user can put it right: see the errors of the [`Write`].
+    Refused,
+    /// The database failed.
+    Failed(DbErr),
+}
+
+impl From<DbErr> for Stop {
+    fn from(error: DbErr) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// An entity that mutations change.
+pub trait Versioned: Record<Object: Into<Node>, Model: IntoActiveModel<Self::ActiveModel>> {
+    /// What a person calls it.
+    const NAME: &'static str;
+
+    /// The version of a row.
+    fn version(model: &mut Self::Model) -> &mut i32;
+
+    /// What the feed says of it.
+    fn change(kind: Kind, model: &Self::Model) -> NewChange;
+}
+
+/// Carries out a mutation; what it returns has been committed, or refused.
+///
+/// The transaction is a task of its own: a client that goes away, or a timeout, does not cut it
+/// between its writes and the word that they are safe.
+pub async fn mutate<M: Mutation>(ctx: &Context<'_>, input: M) -> Result<Outcome<M::Done>> {
+    let writer = Writer {
+        database: ctx.data_unchecked::<Database>().clone(),
+        feed: ctx.data_unchecked::<Feed>().clone(),
+        now: batch(ctx).now(),
+    };
+    let task = tokio::spawn(async move { writer.carry_out(&input).await });
+    match task.await {
+        Ok(outcome) => Ok(outcome?),
+        Err(error) => {
+            tracing::error!(%error, "a mutation did not come to its end");
+            Err(Error::Internal)
+        }
+    }
+}
+
+struct Writer {
+    database: Database,
+    feed: Feed,
+    now: DateTime,
+}
+
+impl Writer {
+    async fn carry_out<M: Mutation>(&self, input: &M) -> Result<Outcome<M::Done>, DbErr> {
+        let mut tries = 1;
+        loop {
+            match self.attempt(input).await {
+                Err(error) if tries < TRIES && was_in_the_way(&error) => {
+                    // Of two that met, one shall be quicker this time.
+                    let jitter = RandomState::new().build_hasher().finish() % 20;
+                    let pause = Duration::from_millis(u64::from(tries) * 10 + jitter);
+                    tokio::time::sleep(pause).await;
+                    tries += 1;
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    async fn attempt<M: Mutation>(&self, input: &M) -> Result<Outcome<M::Done>, DbErr> {
+        let options = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        };
+        let mut write = Write {
+            transaction: self.database.writer.begin_with_options(options).await?,
+            now: self.now,
+            errors: Vec::new(),
+            changes: Vec::new(),
+        };
+        let done = match input.run(&mut write).await {
+            Ok(done) => done,
+            Err(stop) => {
+                // A connection that is gone has rolled back too.
+                let _ = write.transaction.rollback().await;
+                return match stop {
+                    Stop::Refused => Ok(Err(write.errors)),
+                    Stop::Failed(error) => Err(error),
+                };
+            }
+        };
+        if write.changes.is_empty() {
+            write.transaction.rollback().await?;
+        } else {
+            NewChange::append(&write.changes, &write.transaction).await?;
+            write.transaction.commit().await?;
+            self.feed.wake();
+        }
+        Ok(Ok(done))
+    }
+}
+
+/// Whether the same transaction may succeed when it is run again: it met another one, or another
+/// one wrote between its look and its write.
+fn was_in_the_way(error: &DbErr) -> bool {
+    let (DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))) =
+        error
+    else {
+        return false;
+    };
+    let SqlxError::Database(error) = &**error else {
+        return false;
+    };
+    // Serialisation failure and deadlock; unique and foreign key violation. SQLite's codes have
+    // other forms, and nobody is ever in the way there.
+    error
+        .code()
+        .is_some_and(|code| matches!(&*code, "40001" | "40P01" | "23505" | "23503"))
+}
+
+/// A transaction that is being written: what is wrong with its input, and what it has changed.
+pub struct Write {
+    transaction: DatabaseTransaction,
+    /// «Now» is one instant for the whole operation.
+    pub now: DateTime,
+    errors: Vec<UserError>,
+    changes: Vec<NewChange>,
+}
+
+/// An id of the input that must lead somewhere.
+pub struct Wanted {
+    /// Where it was given.
+    pub place: Place,
+    /// As it was given.
+    pub id: ID,
+    /// The key behind it; `None` when it is malformed or of another type.
+    pub key: Option<i64>,
+}
+
+impl Wanted {
+    /// An id that stands alone.
+    pub fn new<E: Record>(place: Place, id: &ID) -> Self {
+        Self {
+            place,
+            key: key_of(E::PREFIX, id),
+            id: id.clone(),
+        }
+    }
+}
+
+/// Looking at the input: each finds all that is wrong, and goes on.
+impl Write {
+    /// Reports something that the user can put right.
+    pub fn report(&mut self, error: UserError) {
+        self.errors.push(error);
+    }
+
+    /// Reports an input that cannot be accepted.
+    pub fn invalid(&mut self, place: Place, message: impl Into<String>) {
+        self.report(InvalidInputError::report(place, message));
+    }
+
+    /// Goes no further when something is wrong. From here on things are written.
+    pub fn all_is_well(&self) -> Result<(), Stop> {
+        if self.errors.is_empty() {
+            Ok(())
+        } else {
+            Err(Stop::Refused)
+        }
+    }
+
+    /// The value of a field that may be left out, but not be null.
+    pub fn given<T: Clone>(&mut self, place: Place, value: &MaybeUndefined<T>) -> Option<T> {
+        if value.is_null() {
+            self.null(place);
+        }
+        value.as_opt_ref().flatten().cloned()
+    }
+
+    /// Text of 1 to `most` code points, trimmed.
+    pub fn text(&mut self, place: Place, text: &str, most: usize) -> String {
+        let text = text.trim();
+        if text.is_empty() {
+            self.invalid(place, "This cannot be empty.");
+        } else if text.contains('\0') {
+            self.invalid(place, "Text cannot contain the NUL character.");
+        } else if text.chars().nth(most).is_some() {
+            self.invalid(place, format!("This can have at most {most} characters."));
+        }
+        text.to_owned()
+    }
+
+    /// Text that may be left out, but not be null.
+    pub fn given_text(
+        &mut self,
+        place: Place,
+        text: &MaybeUndefined<String>,
+        most: usize,
+    ) -> Option<String> {
+        let text = self.given(place.clone(), text)?;
+        Some(self.text(place, &text, most))
+    }
+
+    /// Text that need not be there.
+    pub fn optional_text(
+        &mut self,
+        place: Place,
+        text: Option<&String>,
+        most: usize,
+    ) -> Option<String> {
+        text.map(|text| self.text(place, text, most))
+    }
+
+    /// A budget, which need not be there.
+    pub fn budget(&mut self, place: Place, budget: Option<&Long>) -> Option<i64> {
+        let budget = budget.map(|budget| budget.0);
+        if budget.is_some_and(|budget| !(0..=MAX_BUDGET).contains(&budget)) {
+            self.invalid(place, "A budget must be 0 to 1,000,000,000,000.");
+        }
+        budget
+    }
+
+    /// Ids in the order given, each once.
+    pub fn ids<E: Versioned>(
+        &mut self,
+        place: Place,
+        ids: &[ID],
+        count: RangeInclusive<usize>,
+    ) -> Vec<Wanted> {
+        let mut seen = HashSet::new();
+        let wanted: Vec<_> = ids
+            .iter()
+            .enumerate()
+            .filter(|(_, id)| seen.insert(id.as_str()))
+            .map(|(index, id)| Wanted::new::<E>(place.at(index), id))
+            .collect();
+        if count.contains(&wanted.len()) {
+            return wanted;
+        }
+        self.wrong_count(place, count);
+        // Too many are not worth looking for.
+        Vec::new()
+    }
+
+    /// A list that may be left out, but not be null.
+    pub fn list<'a, T>(
+        &mut self,
+        place: Place,
+        list: &'a MaybeUndefined<Vec<T>>,
+        most: usize,
+    ) -> &'a [T] {
+        match list {
+            MaybeUndefined::Undefined => &[],
+            MaybeUndefined::Null => {
+                self.null(place);
+                &[]
+            }
+            MaybeUndefined::Value(list) if list.len() <= most => list,
+            MaybeUndefined::Value(_) => {
+                self.wrong_count(place, 0..=most);
+                &[]
+            }
+        }
+    }
+
+    fn wrong_count(&mut self, place: Place, count: RangeInclusive<usize>) {
+        let (least, most) = count.into_inner();
+        self.invalid(place, format!("Give {least} to {most} of them."));
+    }
+
+    fn null(&mut self, place: Place) {
+        self.invalid(place, "This cannot be null. Leave it out, or give a value.");
+    }
+}
+
+/// Loading and locking.
+impl Write {
+    /// The transaction, to read and write rows in.
+    pub fn transaction(&self) -> &DatabaseTransaction {
+        &self.transaction
+    }
+
+    /// `column` is one of these numbers, which travel as one parameter.
+    pub fn among(&self, column: Expr, keys: &[i64]) -> Expr {
+        Reading::new(self.backend(), "").among_numbers(column, keys)
+    }
+
+    fn backend(&self) -> DbBackend {
+        sea_orm::ConnectionTrait::get_database_backend(&self.transaction)
+    }
+
+    /// The rows with these keys, as far as there are any; nobody else changes or deletes them, or
+    /// makes rows that refer to them, until this transaction ends.
+    pub async fn lock<E: Record>(&self, keys: &[i64]) -> Result<Vec<E::Model>, DbErr> {
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        let id = Expr::col((E::default(), E::ID));
+        // SQLite leaves the lock out: whoever writes is alone.
+        E::find()
+            .filter(self.among(id, keys))
+            .order_by_asc(E::ID)
+            .lock_exclusive()
+            .all(&self.transaction)
+            .await
+    }
+
+    /// The rows behind these ids, locked; ids that lead nowhere are reported.
+    pub async fn lock_all<E: Versioned>(
+        &mut self,
+        wanted: &[Wanted],
+    ) -> Result<HashMap<i64, E::Model>, DbErr> {
+        let keys: Vec<i64> = wanted.iter().filter_map(|wanted| wanted.key).collect();
+        let rows = self.lock::<E>(&keys).await?;
+        let rows: HashMap<_, _> = rows.into_iter().map(|row| (E::key(&row), row)).collect();
+        for Wanted { place, id, key } in wanted {
+            if key.is_none_or(|key| !rows.contains_key(&key)) {
+                self.missing::<E>(place.clone(), id);
+            }
+        }
+        Ok(rows)
+    }
+
+    /// The row behind an id, locked; reported when there is none.
+    pub async fn lock_one<E: Versioned>(
+        &mut self,
+        place: Place,
+        id: &ID,
+    ) -> Result<Option<E::Model>, DbErr> {
+        let rows = match key_of(E::PREFIX, id) {
+            Some(key) => self.lock::<E>(&[key]).await?,
+            None => Vec::new(),
+        };
+        let row = rows.into_iter().next();
+        if row.is_none() {
+            self.missing::<E>(place, id);
+        }
+        Ok(row)
+    }
+
+    /// The row that `input.id` names, locked; reported when there is none, or another version.
+    pub async fn lock_subject<E: Versioned>(
+        &mut self,
+        id: &ID,
+        expected: &MaybeUndefined<i32>,
+    ) -> Result<Option<E::Model>, DbErr> {
+        let row = self.lock_one::<E>(Place::input().at("id"), id).await?;
+        self.expect_version::<E>(row.as_ref(), expected);
+        Ok(row)
+    }
+
+    /// Reports a row that is not at the version that the client has seen.
+    pub fn expect_version<E: Versioned>(
+        &mut self,
+        row: Option<&E::Model>,
+        expected: &MaybeUndefined<i32>,
+    ) {
+        let place = Place::input().at("expectedVersion");
+        let expected = self.given(place.clone(), expected);
+        let (Some(expected), Some(mut row)) = (expected, row.cloned()) else {
+            return;
+        };
+        let current = *E::version(&mut row);
+        if current != expected {
+            let message = format!(
+                "The {} was changed by someone else: it has version {current}, not {expected}.",
+                E::NAME
+            );
+            let row = E::Object::from(Found::new(Arc::new(vec![row]), 0));
+            self.report(VersionConflictError::report(
+                place,
+                message,
+                current,
+                row.into(),
+            ));
+        }
+    }
+
+    /// Reports an id that leads nowhere.
+    pub fn missing<E: Versioned>(&mut self, place: Place, id: &ID) {
+        let message = format!("There is no {} with this id.", E::NAME);
+        self.report(NotFoundError::report(place, message, id.clone()));
+    }
+}
+
+/// Writing.
+impl Write {
+    /// Tells the feed. In the order in which things take effect.
+    pub fn record(&mut self, change: NewChange) {
+        self.changes.push(change);
+    }
+
+    /// Makes a row.
+    pub async fn insert<E: Versioned>(&mut self, row: E::ActiveModel) -> Result<E::Model, DbErr>
+    where
+        E::ActiveModel: ActiveModelBehavior + Send,
+    {
+        let row = row.insert(&self.transaction).await?;
+        self.record(E::change(Kind::Created, &row));
+        Ok(row)
+    }
+
+    /// Changes a row, unless that changes nothing.
+    pub async fn update<E: Versioned>(
+        &mut self,
+        before: &E::Model,
+        mut after: E::Model,
+    ) -> Result<(), DbErr>
+    where
+        E::Model: PartialEq,
+        E::ActiveModel: ActiveModelBehavior + Send,
+    {
+        if after == *before {
+            return Ok(());
+        }
+        *E::version(&mut after) += 1;
+        let change = E::change(Kind::Updated, &after);
+        after
+            .into_active_model()
+            .reset_all()
+            .update(&self.transaction)
+            .await?;
+        self.record(change);
+        Ok(())
+    }
+
+    /// Deletes rows and tells of each.
+    pub async fn delete<E: Versioned>(&mut self, rows: &[E::Model]) -> Result<(), DbErr> {
+        let keys: Vec<i64> = rows.iter().map(E::key).collect();
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let id = Expr::col((E::default(), E::ID));
+        E::delete_many()
+            .filter(self.among(id, &keys))
+            .exec(&self.transaction)
+            .await?;
+        for row in rows {
+            self.record(E::change(Kind::Deleted, row));
+        }
+        Ok(())
+    }
+}
+
+/// What a mutation wrote, read anew after the commit; null when someone has deleted it since.
+pub async fn written<E: Record>(
+    ctx: &Context<'_>,
+    key: Option<i64>,
+) -> Option<Result<Object<E::Object>>> {
+    let found = find::<E>(ctx, key?).await.transpose()?;
+    Some(found.map(|found| Object(found.into())))
+}
+
+/// The same for many, without those that someone has deleted since.
+pub async fn all_written<E: Record>(
+    ctx: &Context<'_>,
+    keys: &[i64],
+) -> Result<crate::nodes::Nodes<E::Object>> {
+    let found = keys.iter().map(|key| find::<E>(ctx, *key));
+    let found = futures_util::future::try_join_all(found).await?;
+    Ok(crate::nodes::Nodes(
+        found.into_iter().flatten().map(Into::into).collect(),
+    ))
+}
+
+/// The payload of a mutation: `userErrors`, and what it has of its own.
+macro_rules! payload {
+    (
+        $(#[$doc:meta])*
+        $name:ident of $done:ty {
+            $($own:tt)*
+        }
+    ) => {
+        $(#[$doc])*
+        pub struct $name($crate::mutation::Outcome<$done>);
+
+        impl From<$crate::mutation::Outcome<$done>> for $name {
+            fn from(outcome: $crate::mutation::Outcome<$done>) -> Self {
+                Self(outcome)
+            }
+        }
+
+        #[async_graphql::Object]
+        $(#[$doc])*
+        impl $name {
+            $($own)*
+
+            /// Why it was refused; empty when it was done.
+            async fn user_errors(&self) -> &[$crate::user_error::UserError] {
+                self.0.as_ref().err().map_or(&[], Vec::as_slice)
+            }
+        }
+    };
+}
+pub(crate) use payload;

@@ -1,0 +1,398 @@
+//! What can be done to projects: inputs, payloads, mutations.
+
+use std::collections::HashSet;
+
+use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, OneofObject};
+use entity::{assignment, change::Kind, employee, project};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+};
+
+use super::Project;
+use crate::{
+    assignment::{Assignment, DeletePolicy, Stint, bare_assignments, still_referenced},
+    changes::NewChange,
+    context::Record,
+    employee::{Deleted, NewEmployeeInput, Relinked, assignment_ids},
+    error::Result,
+    mutation::{Mutation, Stop, Versioned, Wanted, Write, all_written, mutate, payload, written},
+    nodes::{Nodes, Object as AnObject},
+    scalar::{DateTime, Long, public_id},
+    user_error::{DuplicateAssignmentError, Place},
+};
+
+impl Versioned for project::Entity {
+    const NAME: &'static str = "project";
+
+    fn version(model: &mut project::Model) -> &mut i32 {
+        &mut model.version
+    }
+
+    fn change(kind: Kind, model: &project::Model) -> NewChange {
+        NewChange::project(kind, model.id)
+    }
+}
+
+/// A project to add.
+#[derive(InputObject)]
+pub struct CreateProjectInput {
+    /// Title, 1 to 200 characters.
+    title: String,
+    /// Budget in whole currency units, 0 to 1,000,000,000,000.
+    budget: Option<Long>,
+    /// Assignments to create. At most 100.
+    assignments: MaybeUndefined<Vec<ProjectAssignmentInput>>,
+}
+
+/// An assignment on the project being created.
+#[derive(InputObject)]
+pub struct ProjectAssignmentInput {
+    /// The employee: one who exists, or a new one.
+    employee: EmployeeRefInput,
+    /// Role, 1 to 100 characters; omit when not decided.
+    role: Option<String>,
+    /// Start; omit when not decided.
+    start_date: Option<DateTime>,
+    /// End, not included; omit while open-ended.
+    end_date: Option<DateTime>,
+}
+
+/// An employee who exists, or a new one. Give exactly one.
+#[derive(OneofObject)]
+pub enum EmployeeRefInput {
+    /// One who exists.
+    Id(ID),
+    /// A new one.
+    Create(NewEmployeeInput),
+}
+
+/// A project created on the way.
+#[derive(InputObject)]
+pub struct NewProjectInput {
+    /// Title, 1 to 200 characters.
+    title: String,
+    /// Budget in whole currency units, 0 to 1,000,000,000,000.
+    budget: Option<Long>,
+}
+
+/// What to change in a project. Fields left out stay as they are.
+#[derive(InputObject)]
+pub struct UpdateProjectInput {
+    /// Which project.
+    id: ID,
+    /// Refuse with a `VersionConflictError` unless the record still has this version.
+    expected_version: MaybeUndefined<i32>,
+    /// New title.
+    title: MaybeUndefined<String>,
+    /// New budget; null clears it.
+    budget: MaybeUndefined<Long>,
+}
+
+/// Which project to delete.
+#[derive(InputObject)]
+pub struct DeleteProjectInput {
+    /// Which project.
+    id: ID,
+    /// Refuse with a `VersionConflictError` unless the record still has this version.
+    expected_version: MaybeUndefined<i32>,
+    /// What to do with the project's assignments.
+    #[graphql(default)]
+    assignments: DeletePolicy,
+}
+
+/// The exact employees of one project.
+#[derive(InputObject)]
+pub struct SetProjectEmployeesInput {
+    /// Which project.
+    project_id: ID,
+    /// Who works on it, 0 to 1000.
+    employee_ids: Vec<ID>,
+}
+
+payload! {
+    /// The outcome of `createProject`.
+    CreateProjectPayload of i64 {
+        /// The new project; null when refused.
+        async fn project(&self, ctx: &Context<'_>) -> Option<Result<AnObject<Project>>> {
+            written::<project::Entity>(ctx, self.0.as_ref().ok().copied()).await
+        }
+    }
+}
+
+payload! {
+    /// The outcome of `updateProject`.
+    UpdateProjectPayload of i64 {
+        /// The project as it now is; null when refused.
+        async fn project(&self, ctx: &Context<'_>) -> Option<Result<AnObject<Project>>> {
+            written::<project::Entity>(ctx, self.0.as_ref().ok().copied()).await
+        }
+    }
+}
+
+payload! {
+    /// The outcome of `deleteProject`.
+    DeleteProjectPayload of Deleted {
+        /// Id of what was deleted; null when refused.
+        async fn deleted_id(&self) -> Option<&ID> {
+            self.0.as_ref().ok().map(|deleted| &deleted.id)
+        }
+
+        /// Ids of the assignments deleted with it.
+        async fn deleted_assignment_ids(&self) -> &[ID] {
+            self.0.as_ref().map_or(&[], |deleted| &deleted.assignments)
+        }
+    }
+}
+
+payload! {
+    /// The outcome of `setProjectEmployees`.
+    SetProjectEmployeesPayload of Relinked {
+        /// The project as it now is; null when refused.
+        async fn project(&self, ctx: &Context<'_>) -> Option<Result<AnObject<Project>>> {
+            written::<project::Entity>(ctx, self.0.as_ref().ok().map(|done| done.of)).await
+        }
+
+        /// The bare assignments that were made.
+        async fn added(&self, ctx: &Context<'_>) -> Result<Nodes<Assignment>> {
+            let added = self.0.as_ref().map_or(&[][..], |done| &done.added);
+            all_written::<assignment::Entity>(ctx, added).await
+        }
+
+        /// Ids of the assignments that were deleted.
+        async fn deleted_assignment_ids(&self) -> &[ID] {
+            self.0.as_ref().map_or(&[], |done| &done.deleted)
+        }
+    }
+}
+
+/// What can be done to projects.
+pub struct ProjectMutations;
+
+/// What can be done to projects.
+#[Object]
+impl ProjectMutations {
+    /// Add a project, optionally with assignments, all or nothing.
+    async fn create_project(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to create.")] input: CreateProjectInput,
+    ) -> Result<CreateProjectPayload> {
+        Ok(mutate(ctx, input).await?.into())
+    }
+
+    /// Change a project. Only the fields you give change.
+    async fn update_project(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to change.")] input: UpdateProjectInput,
+    ) -> Result<UpdateProjectPayload> {
+        Ok(mutate(ctx, input).await?.into())
+    }
+
+    /// Delete a project and, with CASCADE, its assignments.
+    async fn delete_project(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to delete.")] input: DeleteProjectInput,
+    ) -> Result<DeleteProjectPayload> {
+        Ok(mutate(ctx, input).await?.into())
+    }
+
+    /// Make a project's employees exactly this list: an employee who is new gets a bare assignment, one who stays keeps their assignments, one who is left out loses them.
+    async fn set_project_employees(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What and who.")] input: SetProjectEmployeesInput,
+    ) -> Result<SetProjectEmployeesPayload> {
+        Ok(mutate(ctx, input).await?.into())
+    }
+}
+
+/// A project that is to be made.
+pub struct NewProject {
+    title: String,
+    budget: Option<i64>,
+}
+
+impl NewProject {
+    fn read(write: &mut Write, place: &Place, title: &str, budget: Option<&Long>) -> Self {
+        Self {
+            title: write.text(place.at("title"), title, 200),
+            budget: write.budget(place.at("budget"), budget),
+        }
+    }
+
+    /// Makes it.
+    pub async fn insert(self, write: &mut Write) -> Result<i64, DbErr> {
+        let row = project::ActiveModel {
+            title: Set(self.title),
+            budget: Set(self.budget),
+            ..Default::default()
+        };
+        Ok(write.insert::<project::Entity>(row).await?.id)
+    }
+}
+
+impl NewProjectInput {
+    /// Looks at it.
+    pub fn read(&self, write: &mut Write, place: &Place) -> NewProject {
+        NewProject::read(write, place, &self.title, self.budget.as_ref())
+    }
+}
+
+impl Mutation for CreateProjectInput {
+    type Done = i64;
+
+    async fn run(&self, write: &mut Write) -> Result<i64, Stop> {
+        let input = Place::input();
+        let project = NewProject::read(write, &input, &self.title, self.budget.as_ref());
+        let place = input.at("assignments");
+        let assignments = write.list(place.clone(), &self.assignments, 100);
+        let mut stints = Vec::with_capacity(assignments.len());
+        let mut employees = Vec::new();
+        let mut new_employees = Vec::new();
+        let mut seen = HashSet::new();
+        for (index, assignment) in assignments.iter().enumerate() {
+            let ProjectAssignmentInput {
+                employee,
+                role,
+                start_date,
+                end_date,
+            } = assignment;
+            let place = place.at(index);
+            let stint = Stint::read(write, &place, role.as_ref(), *start_date, *end_date);
+            let known = match employee {
+                EmployeeRefInput::Create(employee) => {
+                    new_employees.push(employee.read(write, &place.at("employee").at("create")));
+                    None
+                }
+                EmployeeRefInput::Id(id) => {
+                    let place = place.at("employee").at("id");
+                    let wanted = Wanted::new::<employee::Entity>(place, id);
+                    let key = wanted.key;
+                    employees.push(wanted);
+                    // One that leads nowhere is reported, and never used.
+                    Some(key.unwrap_or_default())
+                }
+            };
+            if let Some(key) = known
+                && key != 0
+                && !seen.insert((key, stint.role.clone(), stint.start))
+            {
+                write.report(DuplicateAssignmentError::twice(place));
+            }
+            stints.push((known, stint));
+        }
+        write.lock_all::<employee::Entity>(&employees).await?;
+        write.all_is_well()?;
+
+        let project = project.insert(write).await?;
+        let mut made = Vec::with_capacity(new_employees.len());
+        for employee in new_employees {
+            made.push(employee.insert(write).await?);
+        }
+        let mut made = made.into_iter();
+        for (known, stint) in stints {
+            let employee = known.or_else(|| made.next()).unwrap_or_default();
+            stint.insert(write, employee, project).await?;
+        }
+        Ok(project)
+    }
+}
+
+impl Mutation for UpdateProjectInput {
+    type Done = i64;
+
+    async fn run(&self, write: &mut Write) -> Result<i64, Stop> {
+        let input = Place::input();
+        let before = write
+            .lock_subject::<project::Entity>(&self.id, &self.expected_version)
+            .await?;
+        let title = write.given_text(input.at("title"), &self.title, 200);
+        let budget = self.budget.as_opt_ref();
+        let budget = budget.map(|budget| write.budget(input.at("budget"), budget));
+        write.all_is_well()?;
+
+        let before = before.ok_or(Stop::Refused)?;
+        let mut after = before.clone();
+        if let Some(title) = title {
+            after.title = title;
+        }
+        if let Some(budget) = budget {
+            after.budget = budget;
+        }
+        write.update::<project::Entity>(&before, after).await?;
+        Ok(before.id)
+    }
+}
+
+impl Mutation for DeleteProjectInput {
+    type Done = Deleted;
+
+    async fn run(&self, write: &mut Write) -> Result<Deleted, Stop> {
+        let project = write
+            .lock_subject::<project::Entity>(&self.id, &self.expected_version)
+            .await?;
+        let project = project.ok_or(Stop::Refused)?;
+        let assignments = assignments_of(write, project.id).await?;
+        still_referenced(write, self.assignments, &assignments);
+        write.all_is_well()?;
+
+        write.delete::<assignment::Entity>(&assignments).await?;
+        write
+            .delete::<project::Entity>(std::slice::from_ref(&project))
+            .await?;
+        Ok(Deleted {
+            id: public_id(project::Entity::PREFIX, project.id),
+            assignments: assignment_ids(&assignments),
+        })
+    }
+}
+
+impl Mutation for SetProjectEmployeesInput {
+    type Done = Relinked;
+
+    async fn run(&self, write: &mut Write) -> Result<Relinked, Stop> {
+        let input = Place::input();
+        let employees =
+            write.ids::<employee::Entity>(input.at("employeeIds"), &self.employee_ids, 0..=1000);
+        write.lock_all::<employee::Entity>(&employees).await?;
+        let project = write
+            .lock_one::<project::Entity>(input.at("projectId"), &self.project_id)
+            .await?;
+        write.all_is_well()?;
+
+        let project = project.ok_or(Stop::Refused)?.id;
+        let employees: Vec<i64> = employees
+            .iter()
+            .filter_map(|employee| employee.key)
+            .collect();
+        let assignments = assignments_of(write, project).await?;
+        let listed: HashSet<i64> = employees.iter().copied().collect();
+        let linked: HashSet<i64> = assignments.iter().map(|row| row.employee_id).collect();
+        let orphans: Vec<_> = assignments
+            .into_iter()
+            .filter(|row| !listed.contains(&row.employee_id))
+            .collect();
+        write.delete::<assignment::Entity>(&orphans).await?;
+        let new = employees
+            .into_iter()
+            .filter(|employee| !linked.contains(employee));
+        let new: Vec<_> = new.map(|employee| (employee, project)).collect();
+        Ok(Relinked {
+            of: project,
+            added: bare_assignments(write, &new).await?,
+            deleted: assignment_ids(&orphans),
+        })
+    }
+}
+
+/// The assignments on a project, locked.
+async fn assignments_of(write: &Write, project: i64) -> Result<Vec<assignment::Model>, DbErr> {
+    assignment::Entity::find()
+        .filter(assignment::Column::ProjectId.eq(project))
+        .order_by_asc(assignment::Column::Id)
+        .lock_exclusive()
+        .all(write.transaction())
+        .await
+}

@@ -1,0 +1,38 @@
+//! What goes on beside the requests, until the shutdown begins: changes are handed to those who
+//! listen, and old ones are deleted.
+
+use std::time::Duration;
+
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::{app::App, error::Reason};
+
+/// How often old changes are deleted.
+const PRUNING: Duration = Duration::from_secs(60 * 60);
+
+/// Begins all of it.
+pub fn begin(app: &App) {
+    let app = app.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            () = app.roster.feed().follow() => {}
+            () = prune(&app) => {}
+            () = app.shutdown.begun() => {}
+        }
+    });
+}
+
+async fn prune(app: &App) {
+    let age = Duration::from_secs(app.keep_changes * 24 * 60 * 60);
+    let mut hours = interval(PRUNING);
+    hours.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        hours.tick().await;
+        match app.roster.feed().prune(age).await {
+            Ok(0) => {}
+            Ok(rows) => tracing::info!("deleted {rows} old changes from the feed"),
+            // The next hour will do.
+            Err(error) => tracing::warn!("old changes stay for now: {}", Reason::from(error)),
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! How rows travel into the tables: thousands as one JSON parameter, on both databases. The statement
+//! stays the same, and a million rows take seconds.
+
+use std::time::Duration;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use entity::{assignment, employee, employee_meeting, meeting, project};
+use indicatif::{ProgressBar, ProgressStyle};
+use sea_orm::{ConnectionTrait, DatabaseBackend, DatabaseTransaction, DbErr, Statement};
+use serde_json::{Value, json};
+
+use super::{Company, Counts};
+
+/// How many rows travel in one statement: enough to forget its price, little enough to hold.
+const BATCH: usize = 10_000;
+
+/// A table as it is filled: its columns, and what PostgreSQL calls their types.
+pub(super) struct Table {
+    name: &'static str,
+    columns: &'static [(&'static str, &'static str)],
+}
+
+impl Table {
+    /// One statement for any number of rows, which come as a JSON array of arrays.
+    fn insert(&self, backend: DatabaseBackend) -> String {
+        let names = self.columns.iter().map(|(name, _)| *name);
+        let names = names.collect::<Vec<_>>().join(", ");
+        let columns = self.columns.iter().enumerate();
+        let (values, rows): (Vec<_>, _) = match backend {
+            DatabaseBackend::Sqlite => (
+                columns.map(|(at, _)| format!("value ->> {at}")).collect(),
+                "json_each(?)",
+            ),
+            _ => (
+                columns
+                    .map(|(at, (_, kind))| format!("(value ->> {at})::{kind}"))
+                    .collect(),
+                "json_array_elements($1::json) AS rows (value)",
+            ),
+        };
+        format!(
+            "INSERT INTO {} ({names}) SELECT {} FROM {rows}",
+            self.name,
+            values.join(", ")
+        )
+    }
+}
+
+/// A row of a company, in the form in which it travels.
+pub(super) trait Row {
+    const TABLE: Table;
+
+    /// In the order of the columns.
+    fn values(&self) -> Value;
+
+    fn count(counts: &mut Counts) -> &mut u64;
+}
+
+impl Row for employee::Model {
+    const TABLE: Table = Table {
+        name: "employees",
+        columns: &[("id", "bigint"), ("name", "text"), ("hire_date", "date")],
+    };
+
+    fn values(&self) -> Value {
+        json!([self.id, self.name, self.hire_date])
+    }
+
+    fn count(counts: &mut Counts) -> &mut u64 {
+        &mut counts.employees
+    }
+}
+
+impl Row for meeting::Model {
+    const TABLE: Table = Table {
+        name: "meetings",
+        columns: &[
+            ("id", "bigint"),
+            ("topic", "text"),
+            ("scheduled_time", "timestamptz"),
+            ("location", "text"),
+        ],
+    };
+
+    fn values(&self) -> Value {
+        json!([
+            self.id,
+            self.topic,
+            time(self.scheduled_time),
+            self.location
+        ])
+    }
+
+    fn count(counts: &mut Counts) -> &mut u64 {
+        &mut counts.meetings
+    }
+}
+
+impl Row for project::Model {
+    const TABLE: Table = Table {
+        name: "projects",
+        columns: &[("id", "bigint"), ("title", "text"), ("budget", "bigint")],
+    };
+
+    fn values(&self) -> Value {
+        json!([self.id, self.title, self.budget])
+    }
+
+    fn count(counts: &mut Counts) -> &mut u64 {
+        &mut counts.projects
+    }
+}
+
+impl Row for assignment::Model {
+    const TABLE: Table = Table {
+        name: "assignments",
+        columns: &[
+            ("id", "bigint"),
+            ("role", "text"),
+            ("start_date", "timestamptz"),
+            ("end_date", "timestamptz"),
+            ("employee_id", "bigint"),
+            ("project_id", "bigint"),
+        ],
+    };
+
+    fn values(&self) -> Value {
+        json!([
+            self.id,
+            self.role,
+            self.start_date.map(time),
+            self.end_date.map(time),
+            self.employee_id,
+            self.project_id
+        ])
+    }
+
+    fn count(counts: &mut Counts) -> &mut u64 {
+        &mut counts.assignments
+    }
+}
+
+impl Row for employee_meeting::Model {
+    const TABLE: Table = Table {
+        name: "employee_meetings",
+        columns: &[("employee_id", "bigint"), ("meeting_id", "bigint")],
+    };
+
+    fn values(&self) -> Value {
+        json!([self.employee_id, self.meeting_id])
+    }
+
+    fn count(counts: &mut Counts) -> &mut u64 {
+        &mut counts.attendances
+    }
+}
+
+/// Exactly what SQLx writes into SQLite, where times are text and compared as text.
+fn time(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::AutoSi, false)
+}
+
+/// Sends rows and shows how far it is: as a bar to a terminal, as lines to anything else.
+pub(super) struct Filler<'a> {
+    transaction: &'a DatabaseTransaction,
+    made: Counts,
+    bar: ProgressBar,
+    /// Whether it takes long enough to say how far it is.
+    lines: bool,
+}
+
+impl<'a> Filler<'a> {
+    pub(super) fn new(transaction: &'a DatabaseTransaction, company: Company) -> Self {
+        let bar = match company {
+            // Over before it could be read.
+            Company::Lesson => ProgressBar::hidden(),
+            Company::MadeUp(counts) => ProgressBar::new(counts.rows()),
+        };
+        if let Ok(style) =
+            ProgressStyle::with_template("{msg:17} {wide_bar} {human_pos}/{human_len} {eta}")
+        {
+            bar.set_style(style);
+        }
+        if !bar.is_hidden() {
+            bar.enable_steady_tick(Duration::from_millis(100));
+        }
+        Self {
+            transaction,
+            made: Counts::default(),
+            bar,
+            lines: matches!(company, Company::MadeUp(_)),
+        }
+    }
+
+    pub(super) async fn insert<R: Row>(
+        &mut self,
+        rows: impl Iterator<Item = R>,
+    ) -> Result<(), DbErr> {
+        let backend = self.transaction.get_database_backend();
+        let statement = R::TABLE.insert(backend);
+        self.bar.set_message(R::TABLE.name);
+        let mut rows = rows.map(|row| row.values());
+        loop {
+            let batch: Vec<_> = rows.by_ref().take(BATCH).collect();
+            if batch.is_empty() {
+                break;
+            }
+            let count = batch.len() as u64;
+            let values = [Value::Array(batch).to_string().into()];
+            self.transaction
+                .execute_raw(Statement::from_sql_and_values(backend, &statement, values))
+                .await?;
+            *R::count(&mut self.made) += count;
+            self.bar.inc(count);
+        }
+        // The bar hides itself where there is no terminal.
+        if self.lines && self.bar.is_hidden() {
+            tracing::info!("{} rows in {}", R::count(&mut self.made), R::TABLE.name);
+        }
+        Ok(())
+    }
+
+    pub(super) fn finish(self) -> Counts {
+        self.bar.finish_and_clear();
+        self.made
+    }
+}

@@ -1,0 +1,676 @@
+//! The naive model: plain vectors, and every question answered by looking at all of them.
+
+use std::cmp::Ordering;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde_json::{Map, Value, json};
+
+/// What there is, by the kind of thing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    Employee,
+    Meeting,
+    Project,
+    Assignment,
+}
+
+use Kind::{Assignment, Employee, Meeting, Project};
+
+impl Kind {
+    pub fn prefix(self) -> &'static str {
+        match self {
+            Employee => "emp_",
+            Meeting => "mtg_",
+            Project => "prj_",
+            Assignment => "asg_",
+        }
+    }
+
+    pub fn type_name(self) -> &'static str {
+        match self {
+            Employee => "Employee",
+            Meeting => "Meeting",
+            Project => "Project",
+            Assignment => "Assignment",
+        }
+    }
+
+    /// The field of the root that finds one.
+    pub fn one(self) -> &'static str {
+        match self {
+            Employee => "employee",
+            Meeting => "meeting",
+            Project => "project",
+            Assignment => "assignment",
+        }
+    }
+
+    /// The name of a list of them.
+    pub fn many(self) -> &'static str {
+        match self {
+            Employee => "employees",
+            Meeting => "meetings",
+            Project => "projects",
+            Assignment => "assignments",
+        }
+    }
+
+    pub fn of_list(name: &str) -> Self {
+        *[Employee, Meeting, Project, Assignment]
+            .iter()
+            .find(|kind| kind.many() == name)
+            .unwrap_or_else(|| panic!("no list is named {name}"))
+    }
+
+    pub fn of_one(name: &str) -> Self {
+        *[Employee, Meeting, Project, Assignment]
+            .iter()
+            .find(|kind| kind.one() == name)
+            .unwrap_or_else(|| panic!("nothing is named {name}"))
+    }
+
+    /// The lists below one of them.
+    pub fn lists(self) -> &'static [&'static str] {
+        match self {
+            Employee => &["meetings", "assignments", "projects"],
+            Meeting => &["employees"],
+            Project => &["assignments", "employees"],
+            Assignment => &[],
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct EmployeeRow {
+    pub id: i64,
+    pub name: String,
+    pub hired: String,
+}
+
+#[derive(Clone, Debug)]
+pub struct MeetingRow {
+    pub id: i64,
+    pub topic: String,
+    /// Microseconds since 1970, here and below.
+    pub at: i64,
+    pub location: Option<String>,
+}
+
+#[derive(Clone, Debug)]
+pub struct ProjectRow {
+    pub id: i64,
+    pub title: String,
+    pub budget: Option<i64>,
+}
+
+#[derive(Clone, Debug)]
+pub struct AssignmentRow {
+    pub id: i64,
+    pub role: Option<String>,
+    pub start: Option<i64>,
+    pub end: Option<i64>,
+    pub employee: i64,
+    pub project: i64,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct Model {
+    pub employees: Vec<EmployeeRow>,
+    pub meetings: Vec<MeetingRow>,
+    pub projects: Vec<ProjectRow>,
+    pub assignments: Vec<AssignmentRow>,
+    /// Employee and meeting.
+    pub attendances: Vec<(i64, i64)>,
+}
+
+/// A value to sort by; only values of one kind are compared.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Key {
+    Number(i64),
+    Text(String),
+}
+
+/// One key of an order.
+struct SortKey {
+    field: String,
+    descending: bool,
+    nulls_first: bool,
+}
+
+pub fn micros(text: &str) -> i64 {
+    DateTime::parse_from_rfc3339(text)
+        .unwrap()
+        .timestamp_micros()
+}
+
+pub fn time_text(micros: i64) -> String {
+    DateTime::<Utc>::from_timestamp_micros(micros)
+        .unwrap()
+        .to_rfc3339_opts(SecondsFormat::AutoSi, true)
+}
+
+impl Model {
+    pub fn ids(&self, kind: Kind) -> Vec<i64> {
+        match kind {
+            Employee => self.employees.iter().map(|row| row.id).collect(),
+            Meeting => self.meetings.iter().map(|row| row.id).collect(),
+            Project => self.projects.iter().map(|row| row.id).collect(),
+            Assignment => self.assignments.iter().map(|row| row.id).collect(),
+        }
+    }
+
+    fn employee(&self, id: i64) -> &EmployeeRow {
+        self.employees.iter().find(|row| row.id == id).unwrap()
+    }
+
+    fn meeting(&self, id: i64) -> &MeetingRow {
+        self.meetings.iter().find(|row| row.id == id).unwrap()
+    }
+
+    fn project(&self, id: i64) -> &ProjectRow {
+        self.projects.iter().find(|row| row.id == id).unwrap()
+    }
+
+    fn assignment(&self, id: i64) -> &AssignmentRow {
+        self.assignments.iter().find(|row| row.id == id).unwrap()
+    }
+
+    /// The distinct things of one kind that are linked to one thing.
+    pub fn linked(&self, of: (Kind, i64), to: Kind) -> Vec<i64> {
+        let (kind, id) = of;
+        let assignments = self.assignments.iter();
+        let attendances = self.attendances.iter();
+        let mut found: Vec<i64> = match (kind, to) {
+            (Employee, Meeting) => attendances.filter(|a| a.0 == id).map(|a| a.1).collect(),
+            (Meeting, Employee) => attendances.filter(|a| a.1 == id).map(|a| a.0).collect(),
+            (Employee, Project) => assignments
+                .filter(|a| a.employee == id)
+                .map(|a| a.project)
+                .collect(),
+            (Project, Employee) => assignments
+                .filter(|a| a.project == id)
+                .map(|a| a.employee)
+                .collect(),
+            (Employee, Assignment) => assignments
+                .filter(|a| a.employee == id)
+                .map(|a| a.id)
+                .collect(),
+            (Project, Assignment) => assignments
+                .filter(|a| a.project == id)
+                .map(|a| a.id)
+                .collect(),
+            _ => panic!("{kind:?} is not linked to {to:?}"),
+        };
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+
+    // ------------------------------------------------------------ filters ----
+
+    pub fn holds(&self, kind: Kind, id: i64, filter: &Value) -> bool {
+        fields(filter).all(|(name, value)| match name.as_str() {
+            "and" => list(value).all(|filter| self.holds(kind, id, filter)),
+            "or" => list(value).any(|filter| self.holds(kind, id, filter)),
+            "not" => !self.holds(kind, id, value),
+            "ids" => list(value).any(|given| given == &json!(format!("{}{id}", kind.prefix()))),
+            name => self.field_holds(kind, id, name, value),
+        })
+    }
+
+    fn field_holds(&self, kind: Kind, id: i64, name: &str, value: &Value) -> bool {
+        match (kind, name) {
+            (Employee, "name") => text_holds(Some(&self.employee(id).name), value),
+            (Employee, "hireDate") => {
+                ordered(Some(self.employee(id).hired.clone()), value, |date| {
+                    date.as_str().unwrap().to_owned()
+                })
+            }
+            (Meeting, "topic") => text_holds(Some(&self.meeting(id).topic), value),
+            (Meeting, "location") => text_holds(self.meeting(id).location.as_deref(), value),
+            (Meeting, "scheduledTime") => time_holds(Some(self.meeting(id).at), value),
+            (Project, "title") => text_holds(Some(&self.project(id).title), value),
+            (Project, "budget") => ordered(self.project(id).budget, value, |n| n.as_i64().unwrap()),
+            (Assignment, "role") => text_holds(self.assignment(id).role.as_deref(), value),
+            (Assignment, "startDate") => time_holds(self.assignment(id).start, value),
+            (Assignment, "endDate") => time_holds(self.assignment(id).end, value),
+            (Assignment, "active") => self.active_holds(id, value),
+            (Assignment, "employee") => self.holds(Employee, self.assignment(id).employee, value),
+            (Assignment, "project") => self.holds(Project, self.assignment(id).project, value),
+            (kind, list) => self.list_holds((kind, id), Kind::of_list(list), value),
+        }
+    }
+
+    fn list_holds(&self, of: (Kind, i64), to: Kind, filter: &Value) -> bool {
+        let linked = self.linked(of, to);
+        fields(filter).all(|(name, value)| match name.as_str() {
+            "some" => linked.iter().any(|id| self.holds(to, *id, value)),
+            "none" => !linked.iter().any(|id| self.holds(to, *id, value)),
+            "every" => linked.iter().all(|id| self.holds(to, *id, value)),
+            "count" => ordered(Some(linked.len() as i64), value, |n| n.as_i64().unwrap()),
+            _ => panic!("{name}"),
+        })
+    }
+
+    fn active_holds(&self, id: i64, filter: &Value) -> bool {
+        let row = self.assignment(id);
+        let from = row.start.unwrap_or(i64::MIN);
+        let until = row.end.unwrap_or(i64::MAX);
+        let bound = |range: &Value, name: &str, open: i64| {
+            range
+                .get(name)
+                .map_or(open, |time| micros(time.as_str().unwrap()))
+        };
+        fields(filter).all(|(name, value)| match name.as_str() {
+            "at" => {
+                let at = micros(value.as_str().unwrap());
+                from <= at && at < until
+            }
+            "during" => {
+                from < bound(value, "until", i64::MAX) && bound(value, "from", i64::MIN) < until
+            }
+            "throughout" => {
+                from <= bound(value, "from", i64::MIN) && bound(value, "until", i64::MAX) <= until
+            }
+            _ => panic!("{name}"),
+        })
+    }
+
+    fn active(&self, id: i64, at: &str) -> bool {
+        self.active_holds(id, &json!({ "at": at }))
+    }
+
+    // ------------------------------------------------------------- orders ----
+
+    fn key(&self, kind: Kind, id: i64, field: &str) -> Option<Key> {
+        let count = |to| Some(Key::Number(self.linked((kind, id), to).len() as i64));
+        let text = |text: &str| Some(Key::Text(text.to_owned()));
+        match (kind, field) {
+            (_, "ID") => Some(Key::Number(id)),
+            (Employee, "NAME") => text(&self.employee(id).name),
+            (Employee, "HIRE_DATE") => text(&self.employee(id).hired),
+            (Meeting, "TOPIC") => text(&self.meeting(id).topic),
+            (Meeting, "SCHEDULED_TIME") => Some(Key::Number(self.meeting(id).at)),
+            (Meeting, "LOCATION") => self.meeting(id).location.clone().map(Key::Text),
+            (Project, "TITLE") => text(&self.project(id).title),
+            (Project, "BUDGET") => self.project(id).budget.map(Key::Number),
+            (Assignment, "ROLE") => self.assignment(id).role.clone().map(Key::Text),
+            (Assignment, "START_DATE") => self.assignment(id).start.map(Key::Number),
+            (Assignment, "END_DATE") => self.assignment(id).end.map(Key::Number),
+            (Assignment, "EMPLOYEE_NAME") => {
+                text(&self.employee(self.assignment(id).employee).name)
+            }
+            (Assignment, "PROJECT_TITLE") => text(&self.project(self.assignment(id).project).title),
+            (_, "MEETING_COUNT") => count(Meeting),
+            (_, "PROJECT_COUNT") => count(Project),
+            (_, "ASSIGNMENT_COUNT") => count(Assignment),
+            (_, "EMPLOYEE_COUNT") => count(Employee),
+            _ => panic!("{kind:?} by {field}"),
+        }
+    }
+
+    fn compare(&self, kind: Kind, order: &[SortKey], a: i64, b: i64) -> Ordering {
+        let by_key = |key: &SortKey| {
+            let ends = if key.nulls_first {
+                (Ordering::Less, Ordering::Greater)
+            } else {
+                (Ordering::Greater, Ordering::Less)
+            };
+            match (self.key(kind, a, &key.field), self.key(kind, b, &key.field)) {
+                (None, None) => Ordering::Equal,
+                (None, Some(_)) => ends.0,
+                (Some(_), None) => ends.1,
+                (Some(a), Some(b)) if key.descending => b.cmp(&a),
+                (Some(a), Some(b)) => a.cmp(&b),
+            }
+        };
+        order
+            .iter()
+            .map(by_key)
+            .find(|ordering| ordering.is_ne())
+            .unwrap_or_else(|| a.cmp(&b))
+    }
+
+    // -------------------------------------------------------- connections ----
+
+    /// The list that a field speaks of, in order, whatever the page.
+    pub fn whole(&self, parent: Option<(Kind, i64)>, field: &Value) -> Vec<i64> {
+        let kind = Kind::of_list(field["field"].as_str().unwrap());
+        let mut all = match parent {
+            None => self.ids(kind),
+            Some(parent) => self.linked(parent, kind),
+        };
+        if let Some(filter) = argument(field, "where") {
+            all.retain(|id| self.holds(kind, *id, filter));
+        }
+        if argument(field, "through").is_some() {
+            all.retain(|id| !self.between(parent.unwrap(), *id, field).is_empty());
+        }
+        let order = order(parent.is_none(), kind, field);
+        all.sort_by(|a, b| self.compare(kind, &order, *a, *b));
+        all
+    }
+
+    /// The assignments behind a link, earliest first, those that match `through` only.
+    fn between(&self, parent: (Kind, i64), node: i64, field: &Value) -> Vec<&AssignmentRow> {
+        let mut between: Vec<_> = self
+            .assignments
+            .iter()
+            .filter(|row| match parent.0 {
+                Employee => row.employee == parent.1 && row.project == node,
+                _ => row.project == parent.1 && row.employee == node,
+            })
+            .filter(|row| {
+                argument(field, "through").is_none_or(|f| self.holds(Assignment, row.id, f))
+            })
+            .collect();
+        between.sort_by_key(|row| (row.start, row.id));
+        between
+    }
+
+    /// What the fields of the case must answer; cursors are left out.
+    pub fn answer(&self, case: &Value) -> Value {
+        let at = case["at"].as_str().unwrap();
+        self.children(None, case, at).into()
+    }
+
+    fn children(&self, parent: Option<(Kind, i64)>, field: &Value, at: &str) -> Map<String, Value> {
+        list(&field["children"])
+            .enumerate()
+            .map(|(index, child)| {
+                let answer = match child.get("id") {
+                    Some(id) => self.lookup(child, id.as_str().unwrap(), at),
+                    None => self.connection(parent, child, at),
+                };
+                (format!("f{index}"), answer)
+            })
+            .collect()
+    }
+
+    fn lookup(&self, field: &Value, id: &str, at: &str) -> Value {
+        let kind = Kind::of_one(field["field"].as_str().unwrap());
+        let known = self.ids(kind);
+        match known
+            .iter()
+            .find(|key| id == format!("{}{key}", kind.prefix()))
+        {
+            Some(key) => self.node((kind, *key), field, at),
+            None => Value::Null,
+        }
+    }
+
+    fn node(&self, node: (Kind, i64), field: &Value, at: &str) -> Value {
+        let id = node.1;
+        let mut answer = match node.0 {
+            Employee => {
+                let row = self.employee(id);
+                json!({ "name": row.name, "hireDate": row.hired })
+            }
+            Meeting => {
+                let row = self.meeting(id);
+                json!({ "topic": row.topic, "scheduledTime": time_text(row.at), "location": row.location })
+            }
+            Project => {
+                let row = self.project(id);
+                let active = self.assignments.iter().filter(|row| row.project == id);
+                let mut heads: Vec<_> = active
+                    .filter(|row| self.active(row.id, at))
+                    .map(|row| row.employee)
+                    .collect();
+                heads.sort_unstable();
+                heads.dedup();
+                json!({ "title": row.title, "budget": row.budget, "headcount": heads.len() })
+            }
+            Assignment => {
+                let row = self.assignment(id);
+                json!({
+                    "role": row.role,
+                    "startDate": row.start.map(time_text),
+                    "endDate": row.end.map(time_text),
+                    "isActive": self.active(id, at),
+                    "employee": { "name": self.employee(row.employee).name },
+                    "project": { "title": self.project(row.project).title },
+                })
+            }
+        };
+        let object = answer.as_object_mut().unwrap();
+        object.insert("id".into(), format!("{}{id}", node.0.prefix()).into());
+        object.extend(self.children(Some(node), field, at));
+        answer
+    }
+
+    fn connection(&self, parent: Option<(Kind, i64)>, field: &Value, at: &str) -> Value {
+        let kind = Kind::of_list(field["field"].as_str().unwrap());
+        let all = self.whole(parent, field);
+        let order = order(parent.is_none(), kind, field);
+        let cursor = |name| argument(field, name).map(|item| key_of(kind, item.as_str().unwrap()));
+        let (after, before) = (cursor("after"), cursor("before"));
+        let behind = |id: i64, cursor: i64| self.compare(kind, &order, id, cursor).is_gt();
+        let ahead = |id: i64, cursor: i64| self.compare(kind, &order, id, cursor).is_lt();
+
+        let mut page = all.clone();
+        page.retain(|id| after.is_none_or(|after| behind(*id, after)));
+        page.retain(|id| before.is_none_or(|before| ahead(*id, before)));
+        let size = |name| argument(field, name).map(|n| n.as_u64().unwrap() as usize);
+        let backward = size("last").is_some();
+        if let Some(last) = size("last") {
+            page.drain(..page.len().saturating_sub(last));
+        } else {
+            page.truncate(size("first").unwrap_or(20));
+        }
+
+        // What lies before and after the page; an empty one stands at a cursor or at an end.
+        let (previous, next) = match (page.first(), page.last()) {
+            (Some(first), Some(last)) => (
+                all.iter().any(|id| ahead(*id, *first)),
+                all.iter().any(|id| behind(*id, *last)),
+            ),
+            _ if backward => match before {
+                Some(before) => (
+                    all.iter().any(|id| ahead(*id, before)),
+                    all.iter().any(|id| !ahead(*id, before)),
+                ),
+                None => (!all.is_empty(), false),
+            },
+            _ => match after {
+                Some(after) => (
+                    all.iter().any(|id| !behind(*id, after)),
+                    all.iter().any(|id| behind(*id, after)),
+                ),
+                None => (false, !all.is_empty()),
+            },
+        };
+
+        let mut answer = Map::new();
+        for part in list(&field["parts"]) {
+            match part.as_str().unwrap() {
+                "edges" => {
+                    let edges = page
+                        .iter()
+                        .map(|id| self.edge(parent, kind, *id, field, at));
+                    answer.insert("edges".into(), edges.collect());
+                }
+                "nodes" => {
+                    let nodes = page.iter().map(|id| self.node((kind, *id), field, at));
+                    answer.insert("nodes".into(), nodes.collect());
+                }
+                "totalCount" => {
+                    answer.insert("totalCount".into(), all.len().into());
+                }
+                "pageInfo" => {
+                    let cursor = (!page.is_empty()).then_some("a cursor");
+                    let info = json!({
+                        "hasNextPage": next, "hasPreviousPage": previous,
+                        "startCursor": cursor, "endCursor": cursor,
+                    });
+                    answer.insert("pageInfo".into(), info);
+                }
+                "budget" => {
+                    answer.insert("budget".into(), self.budget(&all));
+                }
+                "byRole" => {
+                    answer.insert("byRole".into(), self.by_role(&all));
+                }
+                _ => {}
+            }
+        }
+        answer.into()
+    }
+
+    fn edge(
+        &self,
+        parent: Option<(Kind, i64)>,
+        kind: Kind,
+        id: i64,
+        field: &Value,
+        at: &str,
+    ) -> Value {
+        let mut edge = json!({ "cursor": "a cursor", "node": self.node((kind, id), field, at) });
+        if let Some(first) = field.get("link") {
+            let between = self.between(parent.unwrap(), id, field);
+            let mut roles: Vec<&str> = Vec::new();
+            for role in between.iter().filter_map(|row| row.role.as_deref()) {
+                if !roles.contains(&role) {
+                    roles.push(role);
+                }
+            }
+            let all = |times: Vec<Option<i64>>| times.into_iter().collect::<Option<Vec<_>>>();
+            let starts = all(between.iter().map(|row| row.start).collect());
+            let ends = all(between.iter().map(|row| row.end).collect());
+            let listed = between.iter().take(first.as_u64().unwrap() as usize);
+            let object = edge.as_object_mut().unwrap();
+            object.extend(fields(&json!({
+                "assignments": listed.map(|row| json!({ "id": format!("asg_{}", row.id) })).collect::<Value>(),
+                "assignmentCount": between.len(),
+                "roles": roles,
+                "since": starts.and_then(|starts| starts.into_iter().min()).map(time_text),
+                "until": ends.and_then(|ends| ends.into_iter().max()).map(time_text),
+            })).map(|(name, value)| (name.clone(), value.clone())));
+        }
+        edge
+    }
+
+    fn budget(&self, projects: &[i64]) -> Value {
+        let budgets: Vec<i64> = projects
+            .iter()
+            .filter_map(|id| self.project(*id).budget)
+            .collect();
+        let sum: i128 = budgets.iter().map(|budget| i128::from(*budget)).sum();
+        json!({
+            "count": budgets.len(),
+            "sum": (sum < 1 << 53).then_some(sum as i64),
+            "average": (!budgets.is_empty()).then(|| sum as f64 / budgets.len() as f64),
+            "min": budgets.iter().min(),
+            "max": budgets.iter().max(),
+        })
+    }
+
+    fn by_role(&self, assignments: &[i64]) -> Value {
+        let rows: Vec<_> = assignments.iter().map(|id| self.assignment(*id)).collect();
+        let mut roles: Vec<_> = rows.iter().map(|row| row.role.as_deref()).collect();
+        roles.sort_unstable();
+        roles.dedup();
+        let mut counted: Vec<_> = roles
+            .into_iter()
+            .map(|role| {
+                let of_role = rows.iter().filter(|row| row.role.as_deref() == role);
+                let mut employees: Vec<_> = of_role.clone().map(|row| row.employee).collect();
+                employees.sort_unstable();
+                employees.dedup();
+                (role, of_role.count(), employees.len())
+            })
+            .collect();
+        counted.sort_by_key(|(role, count, _)| (usize::MAX - count, role.is_none(), *role));
+        counted
+            .into_iter()
+            .take(100)
+            .map(|(role, count, employees)| {
+                json!({ "role": role, "assignmentCount": count, "employeeCount": employees })
+            })
+            .collect()
+    }
+}
+
+/// The value of an argument that is given.
+pub fn argument<'a>(field: &'a Value, name: &str) -> Option<&'a Value> {
+    field["args"].get(name)
+}
+
+pub fn key_of(kind: Kind, id: &str) -> i64 {
+    id.strip_prefix(kind.prefix()).unwrap().parse().unwrap()
+}
+
+fn order(at_the_root: bool, kind: Kind, field: &Value) -> Vec<SortKey> {
+    let given: Vec<_> = argument(field, "orderBy")
+        .into_iter()
+        .flat_map(list)
+        .collect();
+    if given.is_empty() {
+        let (field, nulls_first) = match kind {
+            _ if at_the_root => return Vec::new(),
+            Employee => ("NAME", false),
+            Meeting => ("SCHEDULED_TIME", false),
+            Project => ("TITLE", false),
+            Assignment => ("START_DATE", true),
+        };
+        return vec![SortKey {
+            field: field.to_owned(),
+            descending: false,
+            nulls_first,
+        }];
+    }
+    let key = |key: &Value| SortKey {
+        field: key["field"].as_str().unwrap().to_owned(),
+        descending: key["direction"] == "DESC",
+        nulls_first: key["nulls"] == "FIRST",
+    };
+    given.into_iter().map(key).collect()
+}
+
+fn text_holds(text: Option<&str>, filter: &Value) -> bool {
+    let text = text.map(str::to_ascii_lowercase);
+    let needle = |value: &Value| value.as_str().unwrap().to_ascii_lowercase();
+    fields(filter).all(|(name, value)| match (name.as_str(), &text) {
+        ("isNull", text) => text.is_none() == value.as_bool().unwrap(),
+        ("ne", None) => true,
+        (_, None) => false,
+        ("eq", Some(text)) => *text == needle(value),
+        ("ne", Some(text)) => *text != needle(value),
+        ("in", Some(text)) => list(value).any(|value| *text == needle(value)),
+        ("contains", Some(text)) => text.contains(&needle(value)),
+        ("startsWith", Some(text)) => text.starts_with(&needle(value)),
+        ("endsWith", Some(text)) => text.ends_with(&needle(value)),
+        _ => panic!("{name}"),
+    })
+}
+
+fn time_holds(time: Option<i64>, filter: &Value) -> bool {
+    ordered(time, filter, |value| micros(value.as_str().unwrap()))
+}
+
+fn ordered<T: Ord>(held: Option<T>, filter: &Value, read: impl Fn(&Value) -> T) -> bool {
+    fields(filter).all(|(name, value)| {
+        if name == "isNull" {
+            return held.is_none() == value.as_bool().unwrap();
+        }
+        let Some(held) = &held else { return false };
+        let ordering = held.cmp(&read(value));
+        match name.as_str() {
+            "eq" => ordering.is_eq(),
+            "ne" => ordering.is_ne(),
+            "lt" => ordering.is_lt(),
+            "lte" => ordering.is_le(),
+            "gt" => ordering.is_gt(),
+            "gte" => ordering.is_ge(),
+            _ => panic!("{name}"),
+        }
+    })
+}
+
+fn fields(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    value.as_object().into_iter().flatten()
+}
+
+pub fn list(value: &Value) -> impl Iterator<Item = &Value> + Clone {
+    value.as_array().into_iter().flatten()
+}

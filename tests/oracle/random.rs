@@ -1,0 +1,690 @@
+//! Random companies, and random questions about them.
+
+use rand::{Rng, rngs::StdRng, seq::IndexedRandom};
+use serde_json::{Map, Value, json};
+
+use super::model::{
+    AssignmentRow, EmployeeRow,
+    Kind::{self, Assignment, Employee, Meeting, Project},
+    MeetingRow, Model, ProjectRow, key_of, time_text,
+};
+
+/// How many conditions one question may have; the API allows a hundred.
+const CONDITIONS: usize = 60;
+
+/// How many relations a filter may go through.
+const HOPS: usize = 3;
+
+const TEXTS: &[&str] = &[
+    "Ann",
+    "ann",
+    "ANNA",
+    "Anna Blum",
+    "Änne",
+    "änne",
+    "ÄNNE",
+    "a%b",
+    "a_b",
+    "aXb",
+    "%",
+    "_",
+    "O'Neil",
+    "say \"so\"",
+    "C:\\temp",
+    "\\",
+    "日本語",
+    "𝄞 clef",
+    "Zoë",
+    "Zoe\u{308}",
+    "K",
+    "\u{212a}",
+    "k",
+    "ß",
+    "İi",
+    "two\nlines",
+    " Ann",
+    "Ann ",
+    "10",
+    "9",
+    "null",
+    "{}",
+    "[1]",
+    "\u{1}",
+    "?",
+    "$1",
+    "a;b--",
+    "\u{ff5e}",
+];
+
+const DATES: &[&str] = &[
+    "0001-01-01",
+    "1969-12-31",
+    "1970-01-01",
+    "2020-02-29",
+    "2021-01-01",
+    "2021-01-02",
+    "2022-05-17",
+    "9999-12-31",
+];
+
+const BUDGETS: &[i64] = &[
+    0,
+    1,
+    7,
+    50_000,
+    999_999,
+    1_000_000,
+    1_000_001,
+    2_147_483_648,
+    999_999_999_999,
+    1_000_000_000_000,
+];
+
+/// Around 2023-03-01, with ties and parts of a second.
+const TIMES: &[i64] = &[
+    -62_135_596_800_000_000,
+    -1_500_000,
+    0,
+    1_677_628_800_000_000,
+    1_677_628_800_000_001,
+    1_677_628_800_100_000,
+    1_677_628_800_123_000,
+    1_677_628_800_123_456,
+    1_677_628_801_000_000,
+    1_677_715_200_000_000,
+    1_680_307_200_000_000,
+    1_680_307_200_999_999,
+    1_685_577_600_000_000,
+    253_402_300_799_999_999,
+];
+
+fn pick<T: Copy>(rng: &mut StdRng, from: &[T]) -> T {
+    *from.choose(rng).unwrap()
+}
+
+fn maybe<T>(rng: &mut StdRng, value: impl FnOnce(&mut StdRng) -> T) -> Option<T> {
+    rng.random_bool(0.7).then(|| value(rng))
+}
+
+/// Distinct ids, in no order and with gaps.
+fn ids(rng: &mut StdRng, count: usize) -> Vec<i64> {
+    rand::seq::index::sample(rng, count * 3, count)
+        .into_iter()
+        .map(|id| id as i64 + 1)
+        .collect()
+}
+
+pub fn company(rng: &mut StdRng) -> Model {
+    let count = |rng: &mut StdRng| rng.random_range(4..14);
+    let mut model = Model::default();
+    let number = count(rng);
+    for id in ids(rng, number) {
+        let (name, hired) = (pick(rng, TEXTS).to_owned(), pick(rng, DATES).to_owned());
+        model.employees.push(EmployeeRow { id, name, hired });
+    }
+    let number = count(rng);
+    for id in ids(rng, number) {
+        model.meetings.push(MeetingRow {
+            id,
+            topic: pick(rng, TEXTS).to_owned(),
+            at: pick(rng, TIMES),
+            location: maybe(rng, |rng| pick(rng, TEXTS).to_owned()),
+        });
+    }
+    let number = count(rng);
+    for id in ids(rng, number) {
+        model.projects.push(ProjectRow {
+            id,
+            title: pick(rng, TEXTS).to_owned(),
+            budget: maybe(rng, |rng| pick(rng, BUDGETS)),
+        });
+    }
+    // Only some take part, so that there are empty lists and crowded ones.
+    let some = |rng: &mut StdRng, mut ids: Vec<i64>| {
+        ids.truncate(rng.random_range(2..=ids.len()));
+        ids
+    };
+    let employees = some(rng, model.ids(Employee));
+    let projects = some(rng, model.ids(Project));
+    let roles = ["Lead", "lead", "LEAD", "Dev", "Änne", "a_b"];
+    for id in ids(rng, 40) {
+        let start = maybe(rng, |rng| pick(rng, TIMES));
+        let end = maybe(rng, |rng| pick(rng, TIMES));
+        let row = AssignmentRow {
+            id,
+            role: maybe(rng, |rng| pick(rng, &roles).to_owned()),
+            start,
+            end: end.filter(|end| start.is_none_or(|start| start < *end)),
+            employee: pick(rng, &employees),
+            project: pick(rng, &projects),
+        };
+        let same = |other: &AssignmentRow| {
+            (other.employee, other.project, &other.role, other.start)
+                == (row.employee, row.project, &row.role, row.start)
+        };
+        if !model.assignments.iter().any(same) {
+            model.assignments.push(row);
+        }
+    }
+    let employees = some(rng, model.ids(Employee));
+    let meetings = some(rng, model.ids(Meeting));
+    for _ in 0..25 {
+        let pair = (pick(rng, &employees), pick(rng, &meetings));
+        if !model.attendances.contains(&pair) {
+            model.attendances.push(pair);
+        }
+    }
+    model
+}
+
+/// An operation: some lists and lookups, and lists below what they find.
+pub fn case(rng: &mut StdRng, model: &Model) -> Value {
+    let mut questions = Questions {
+        rng,
+        model,
+        conditions: CONDITIONS,
+    };
+    let roots = questions.rng.random_range(1..=2);
+    let children: Vec<Value> = (0..roots).map(|_| questions.root()).collect();
+    json!({ "at": questions.time(), "children": children })
+}
+
+/// One list, at the root or below one thing, without paging.
+pub fn list_to_page(rng: &mut StdRng, model: &Model) -> (Option<(Kind, i64)>, Value) {
+    let mut questions = Questions {
+        rng,
+        model,
+        conditions: CONDITIONS,
+    };
+    let kind = questions.kind();
+    if questions.rng.random_bool(0.4) {
+        return (None, questions.list(None, kind.many()));
+    }
+    loop {
+        let kind = questions.kind();
+        let id = pick(questions.rng, &model.ids(kind));
+        if let Some(list) = kind.lists().choose(questions.rng) {
+            return (Some((kind, id)), questions.list(Some(kind), list));
+        }
+    }
+}
+
+struct Questions<'a> {
+    rng: &'a mut StdRng,
+    model: &'a Model,
+    conditions: usize,
+}
+
+impl Questions<'_> {
+    fn chance(&mut self, probability: f64) -> bool {
+        self.rng.random_bool(probability)
+    }
+
+    fn kind(&mut self) -> Kind {
+        pick(self.rng, &[Employee, Meeting, Project, Assignment])
+    }
+
+    fn root(&mut self) -> Value {
+        let kind = self.kind();
+        if self.chance(0.25) && kind != Assignment {
+            let id = self.id(kind);
+            let children = self.children(kind, 2);
+            json!({ "field": kind.one(), "id": id, "children": children })
+        } else {
+            let mut list = self.list(None, kind.many());
+            self.page(&mut list, None, kind);
+            list["children"] = self.children(kind, 2).into();
+            list
+        }
+    }
+
+    fn children(&mut self, kind: Kind, depth: usize) -> Vec<Value> {
+        let mut children = Vec::new();
+        while depth > 0 && children.len() < 2 && self.chance(0.5) {
+            let Some(name) = kind.lists().choose(self.rng) else {
+                break;
+            };
+            let below = Kind::of_list(name);
+            let mut list = self.list(Some(kind), name);
+            self.page(&mut list, Some(kind), below);
+            list["children"] = self.children(below, depth - 1).into();
+            children.push(list);
+        }
+        children
+    }
+
+    /// A list with a filter and an order, and which parts of the connection to ask for.
+    fn list(&mut self, parent: Option<Kind>, name: &str) -> Value {
+        let kind = Kind::of_list(name);
+        let is_link = matches!(
+            (parent, kind),
+            (Some(Employee), Project) | (Some(Project), Employee)
+        );
+        let mut arguments = Map::new();
+        if self.chance(0.6) {
+            arguments.insert("where".into(), self.filter(kind, 3, HOPS));
+        }
+        if is_link && self.chance(0.6) {
+            arguments.insert("through".into(), self.filter(Assignment, 2, 2));
+        }
+        if self.chance(0.7) {
+            arguments.insert("orderBy".into(), self.order(kind));
+        }
+        let mut parts = vec!["edges", "nodes", "totalCount", "pageInfo"];
+        match (parent, kind) {
+            (None, Project) => parts.push("budget"),
+            (_, Assignment) => parts.push("byRole"),
+            _ => {}
+        }
+        parts.retain(|_| self.rng.random_bool(0.6));
+        let mut list =
+            json!({ "field": name, "args": arguments, "parts": parts, "inline": self.chance(0.5) });
+        if is_link && self.chance(0.7) {
+            list["link"] = self.rng.random_range(0..4).into();
+        }
+        list
+    }
+
+    fn page(&mut self, list: &mut Value, parent: Option<Kind>, kind: Kind) {
+        // What the cursor was of need not be in this list, but must be in one of this field.
+        let known: Vec<i64> = match parent {
+            None => self.model.ids(kind),
+            Some(parent) => {
+                let parents = self.model.ids(parent);
+                let linked = |id: &i64| self.model.linked((parent, *id), kind);
+                parents.iter().flat_map(linked).collect()
+            }
+        };
+        let arguments = &mut list["args"];
+        let size = if self.chance(0.1) {
+            0
+        } else {
+            self.rng.random_range(1..7)
+        };
+        match self.rng.random_range(0..5) {
+            0 => {}
+            1 | 2 => arguments["first"] = size.into(),
+            _ => arguments["last"] = size.into(),
+        }
+        for cursor in ["after", "before"] {
+            if self.chance(0.3)
+                && let Some(id) = known.choose(self.rng)
+            {
+                arguments[cursor] = format!("{}{id}", kind.prefix()).into();
+            }
+        }
+    }
+
+    fn order(&mut self, kind: Kind) -> Value {
+        let fields: &[&str] = match kind {
+            Employee => &[
+                "ID",
+                "NAME",
+                "HIRE_DATE",
+                "MEETING_COUNT",
+                "PROJECT_COUNT",
+                "ASSIGNMENT_COUNT",
+            ],
+            Meeting => &[
+                "ID",
+                "TOPIC",
+                "SCHEDULED_TIME",
+                "LOCATION",
+                "EMPLOYEE_COUNT",
+            ],
+            Project => &[
+                "ID",
+                "TITLE",
+                "BUDGET",
+                "EMPLOYEE_COUNT",
+                "ASSIGNMENT_COUNT",
+            ],
+            Assignment => &[
+                "ID",
+                "ROLE",
+                "START_DATE",
+                "END_DATE",
+                "EMPLOYEE_NAME",
+                "PROJECT_TITLE",
+            ],
+        };
+        let keys = pick(self.rng, &[0, 1, 1, 2, 2, 3, 4]);
+        (0..keys)
+            .map(|_| {
+                let mut key = json!({ "field": pick(self.rng, fields) });
+                if self.chance(0.6) {
+                    key["direction"] = pick(self.rng, &["ASC", "DESC"]).into();
+                }
+                if kind != Employee && self.chance(0.6) {
+                    key["nulls"] = pick(self.rng, &["FIRST", "LAST"]).into();
+                }
+                key
+            })
+            .collect()
+    }
+
+    fn filter(&mut self, kind: Kind, depth: usize, hops: usize) -> Value {
+        let mut filter = Map::new();
+        let entries = pick(self.rng, &[0, 1, 1, 1, 2, 2, 3]);
+        for _ in 0..entries {
+            if self.conditions == 0 {
+                break;
+            }
+            let (name, value) = match self.rng.random_range(0..10) {
+                0 if depth > 0 => ("and", self.filters(kind, depth, hops)),
+                1 | 2 if depth > 0 => ("or", self.filters(kind, depth, hops)),
+                3 if depth > 0 => ("not", self.filter(kind, depth - 1, hops)),
+                4 => ("ids", self.ids(kind)),
+                _ => self.condition(kind, depth, hops),
+            };
+            filter.insert(name.to_owned(), value);
+            self.conditions = self.conditions.saturating_sub(1);
+        }
+        filter.into()
+    }
+
+    fn filters(&mut self, kind: Kind, depth: usize, hops: usize) -> Value {
+        (0..self.rng.random_range(0..4))
+            .map(|_| self.filter(kind, depth - 1, hops))
+            .collect()
+    }
+
+    fn condition(&mut self, kind: Kind, depth: usize, hops: usize) -> (&'static str, Value) {
+        let list = |to| ("", Some(to));
+        let own = |name| (name, None);
+        let choices = match kind {
+            Employee => vec![
+                own("name"),
+                own("hireDate"),
+                list(Meeting),
+                list(Project),
+                list(Assignment),
+            ],
+            Meeting => vec![
+                own("topic"),
+                own("scheduledTime"),
+                own("location"),
+                list(Employee),
+            ],
+            Project => vec![
+                own("title"),
+                own("budget"),
+                list(Employee),
+                list(Assignment),
+            ],
+            Assignment => vec![
+                own("role"),
+                own("startDate"),
+                own("endDate"),
+                own("active"),
+                own("active"),
+                ("employee", Some(Employee)),
+                ("project", Some(Project)),
+            ],
+        };
+        let choices: Vec<_> = choices
+            .into_iter()
+            .filter(|choice| hops > 0 || choice.1.is_none())
+            .collect();
+        match pick(self.rng, &choices) {
+            ("", Some(to)) => {
+                let depth = depth.max(1) - 1;
+                let mut filter = Map::new();
+                for _ in 0..pick(self.rng, &[0, 1, 1, 1, 2]) {
+                    let (name, value) = match self.rng.random_range(0..4) {
+                        0 => ("some", self.filter(to, depth, hops - 1)),
+                        1 => ("none", self.filter(to, depth, hops - 1)),
+                        2 => ("every", self.filter(to, depth, hops - 1)),
+                        _ => (
+                            "count",
+                            self.comparisons(false, |rng| rng.random_range(-1..5).into()),
+                        ),
+                    };
+                    filter.insert(name.to_owned(), value);
+                }
+                (to.many(), filter.into())
+            }
+            (name, Some(to)) => (name, self.filter(to, depth.max(1) - 1, hops - 1)),
+            ("active", None) => {
+                let name = pick(self.rng, &["at", "during", "throughout"]);
+                let value = if name == "at" {
+                    self.time()
+                } else {
+                    self.range()
+                };
+                ("active", json!({ name: value }))
+            }
+            (name @ ("name" | "topic" | "title" | "location" | "role"), None) => {
+                (name, self.text_filter())
+            }
+            (name @ "hireDate", None) => {
+                (name, self.comparisons(true, |rng| pick(rng, DATES).into()))
+            }
+            (name @ "budget", None) => (
+                name,
+                self.comparisons(true, |rng| {
+                    (pick(rng, BUDGETS) + rng.random_range(-1..=1)).into()
+                }),
+            ),
+            (name, None) => {
+                let mut filter = self.comparisons(true, instant);
+                filter.as_object_mut().unwrap().remove("ne");
+                (name, filter)
+            }
+        }
+    }
+
+    fn text_filter(&mut self) -> Value {
+        let mut filter = Map::new();
+        for _ in 0..pick(self.rng, &[0, 1, 1, 1, 2]) {
+            let name = pick(
+                self.rng,
+                &[
+                    "eq",
+                    "ne",
+                    "in",
+                    "contains",
+                    "startsWith",
+                    "endsWith",
+                    "isNull",
+                ],
+            );
+            let value = match name {
+                "in" => (0..self.rng.random_range(0..4))
+                    .map(|_| self.needle())
+                    .collect(),
+                "isNull" => self.chance(0.5).into(),
+                _ => self.needle(),
+            };
+            filter.insert(name.to_owned(), value);
+        }
+        filter.into()
+    }
+
+    /// Some part of a text, now and then in the other case.
+    fn needle(&mut self) -> Value {
+        let text = if self.chance(0.2) {
+            "Lead"
+        } else {
+            pick(self.rng, TEXTS)
+        };
+        let letters: Vec<char> = text.chars().collect();
+        let (mut from, mut until) = (0, letters.len());
+        if self.chance(0.5) {
+            from = self.rng.random_range(0..=letters.len());
+            until = self.rng.random_range(from..=letters.len());
+        }
+        let part: String = letters[from..until].iter().collect();
+        match self.rng.random_range(0..3) {
+            0 => part.to_uppercase(),
+            1 => part.to_ascii_lowercase(),
+            _ => part,
+        }
+        .into()
+    }
+
+    fn comparisons(&mut self, nullable: bool, value: impl Fn(&mut StdRng) -> Value) -> Value {
+        let mut filter = Map::new();
+        for _ in 0..pick(self.rng, &[0, 1, 1, 1, 2]) {
+            let name = pick(self.rng, &["eq", "ne", "lt", "lte", "gt", "gte"]);
+            filter.insert(name.to_owned(), value(self.rng));
+        }
+        if nullable && self.chance(0.2) {
+            filter.insert("isNull".to_owned(), self.chance(0.5).into());
+        }
+        filter.into()
+    }
+
+    fn time(&mut self) -> Value {
+        instant(self.rng)
+    }
+
+    fn range(&mut self) -> Value {
+        let mut ends = [pick(self.rng, TIMES), pick(self.rng, TIMES)];
+        ends.sort_unstable();
+        let [from, until] = ends;
+        match self.rng.random_range(0..3) {
+            0 => json!({ "from": time_text(from) }),
+            1 => json!({ "until": time_text(until) }),
+            _ if from == until => json!({ "from": time_text(from) }),
+            _ => json!({ "from": time_text(from), "until": time_text(until) }),
+        }
+    }
+
+    fn ids(&mut self, kind: Kind) -> Value {
+        (0..self.rng.random_range(0..5))
+            .map(|_| self.id(kind))
+            .collect()
+    }
+
+    /// Most often of something that exists.
+    fn id(&mut self, kind: Kind) -> Value {
+        let known = self.model.ids(kind);
+        match self.rng.random_range(0..12) {
+            0 => "nonsense".into(),
+            1 => format!("{}9999", kind.prefix()).into(),
+            2 => format!("{}1", if kind == Meeting { "emp_" } else { "mtg_" }).into(),
+            3 => format!("{}0{}", kind.prefix(), pick(self.rng, &known)).into(),
+            _ => format!("{}{}", kind.prefix(), pick(self.rng, &known)).into(),
+        }
+    }
+}
+
+/// One of the times, at some offset, now and then with more digits than are kept.
+fn instant(rng: &mut StdRng) -> Value {
+    let micros = pick(rng, &TIMES[1..TIMES.len() - 1]) + pick(rng, &[0, 0, 0, 0, -1, 1]);
+    let time = chrono::DateTime::from_timestamp_micros(micros).unwrap();
+    let minutes = pick(rng, &[0, 0, 120, -690, 845]);
+    let local = time.with_timezone(&chrono::FixedOffset::east_opt(minutes * 60).unwrap());
+    let text = local.to_rfc3339_opts(chrono::SecondsFormat::Micros, true);
+    if rng.random_bool(0.2) {
+        let digits = text.find('.').unwrap() + 7;
+        return format!("{}789{}", &text[..digits], &text[digits..]).into();
+    }
+    text.into()
+}
+
+/// Everything that is a little less than this question: without one of its parts.
+pub fn smaller(case: &Value) -> Vec<Value> {
+    match case {
+        Value::Object(object) => {
+            let mut all = Vec::new();
+            for (key, value) in object {
+                // What is asked, and of what.
+                if ["field", "id", "at"].contains(&key.as_str()) {
+                    continue;
+                }
+                let mut without = object.clone();
+                without.remove(key);
+                all.push(without.into());
+                for value in smaller(value) {
+                    let mut with = object.clone();
+                    with.insert(key.clone(), value);
+                    all.push(with.into());
+                }
+            }
+            all
+        }
+        Value::Array(list) => {
+            let mut all: Vec<Value> = Vec::new();
+            for index in 0..list.len() {
+                let mut without = list.clone();
+                without.remove(index);
+                all.push(without.into());
+                for value in smaller(&list[index]) {
+                    let mut with = list.clone();
+                    with[index] = value;
+                    all.push(with.into());
+                }
+            }
+            all
+        }
+        // Ids and times cannot be shortened.
+        Value::String(text) if text.chars().count() > 1 && !text.contains(['_', '-', ':']) => {
+            let mut shorter = text.clone();
+            shorter.pop();
+            vec![shorter.into()]
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// The company without one of its rows, for each of them; rows that others need come last.
+pub fn poorer(model: &Model) -> Vec<Model> {
+    let mut all = Vec::new();
+    for index in 0..model.assignments.len() {
+        let mut less = model.clone();
+        less.assignments.remove(index);
+        all.push(less);
+    }
+    for index in 0..model.attendances.len() {
+        let mut less = model.clone();
+        less.attendances.remove(index);
+        all.push(less);
+    }
+    for kind in [Employee, Meeting, Project] {
+        for id in model.ids(kind) {
+            let mut less = model.clone();
+            less.employees
+                .retain(|row| kind != Employee || row.id != id);
+            less.meetings.retain(|row| kind != Meeting || row.id != id);
+            less.projects.retain(|row| kind != Project || row.id != id);
+            less.assignments.retain(|row| {
+                (kind != Employee || row.employee != id) && (kind != Project || row.project != id)
+            });
+            less.attendances.retain(|row| {
+                (kind != Employee || row.0 != id) && (kind != Meeting || row.1 != id)
+            });
+            all.push(less);
+        }
+    }
+    all
+}
+
+/// Whether everything that cursors of the question were of exists, in a list of their field.
+pub fn cursors(case: &Value) -> Vec<(Option<Kind>, Kind, i64, Value)> {
+    fn walk(
+        parent: Option<Kind>,
+        field: &Value,
+        found: &mut Vec<(Option<Kind>, Kind, i64, Value)>,
+    ) {
+        for child in field["children"].as_array().into_iter().flatten() {
+            let name = child["field"].as_str().unwrap();
+            if child.get("id").is_some() {
+                walk(Some(Kind::of_one(name)), child, found);
+                continue;
+            }
+            let kind = Kind::of_list(name);
+            for cursor in ["after", "before"] {
+                if let Some(item) = child["args"].get(cursor) {
+                    let id = key_of(kind, item.as_str().unwrap());
+                    found.push((parent, kind, id, child["args"]["orderBy"].clone()));
+                }
+            }
+            walk(Some(kind), child, found);
+        }
+    }
+    let mut found = Vec::new();
+    walk(None, case, &mut found);
+    found
+}

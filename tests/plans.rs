@@ -1,0 +1,162 @@
+//! The real statements on companies large enough to matter: what their plans read, and that the
+//! hardest questions are answered within the deadline of a statement.
+
+use std::fmt::Write as _;
+
+use futures_util::future::join_all;
+use sea_orm::{ConnectionTrait, DbBackend};
+use server::{
+    config::SeedCounts,
+    seed::{self, Company},
+};
+
+use crate::app::{TestApp, apps};
+
+/// The tables that no common question may read from end to end.
+const TABLES: [&str; 5] = [
+    "employees",
+    "meetings",
+    "projects",
+    "assignments",
+    "employee_meetings",
+];
+
+async fn companies(employees: u32, projects: u32, assignments: u32) -> Vec<TestApp> {
+    let counts = SeedCounts {
+        employees: Some(employees),
+        projects: Some(projects),
+        assignments: Some(assignments),
+        meetings: None,
+        attendances: None,
+    };
+    let company = Company::of(counts).unwrap();
+    let apps = apps().await;
+    let filling = apps
+        .iter()
+        .map(|app| seed::fill(app.database.api(), company, false));
+    for filled in join_all(filling).await {
+        filled.unwrap();
+    }
+    apps
+}
+
+/// The statements that a query takes and their plans.
+async fn plans(app: &TestApp, query: &str) -> Vec<String> {
+    app.database.forget_statements();
+    app.query(query).await;
+    let mut plans = Vec::new();
+    for mut statement in app.database.recorded() {
+        let (explain, column) = match statement.db_backend {
+            DbBackend::Sqlite => ("EXPLAIN QUERY PLAN", "detail"),
+            _ => ("EXPLAIN", "QUERY PLAN"),
+        };
+        let mut plan = format!("{}\n", statement.sql);
+        statement.sql = format!("{explain} {}", statement.sql);
+        for row in app
+            .database
+            .api()
+            .reader
+            .query_all_raw(statement)
+            .await
+            .unwrap()
+        {
+            let line: String = row.try_get("", column).unwrap();
+            writeln!(plan, "{line}").unwrap();
+        }
+        plans.push(plan);
+    }
+    plans
+}
+
+/// The tables that a plan reads from end to end.
+fn scanned(plan: &str) -> Vec<&'static str> {
+    let lines = plan
+        .lines()
+        .map(|line| line.trim_start_matches([' ', '-', '>']));
+    let scanned = lines.filter_map(|line| {
+        let rest = line
+            .strip_prefix("SCAN ")
+            .or(line.strip_prefix("Seq Scan on "))?;
+        rest.split(' ').next()
+    });
+    let scanned: Vec<&str> = scanned.collect();
+    TABLES
+        .into_iter()
+        .filter(|table| scanned.contains(table))
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn common_questions_are_answered_by_indexes() {
+    for app in companies(10_000, 2_000, 50_000).await {
+        for query in [
+            // By id, and the way from there.
+            r#"{ employee(id: "emp_7") { name } project(id: "prj_7") { title } meeting(id: "mtg_7") { topic } assignment(id: "asg_7") { role } }"#,
+            r#"{ employee(id: "emp_7") { name projects { nodes { title employees { nodes { name } } } } } }"#,
+            r#"{ employee(id: "emp_7") { meetings { nodes { topic employees { nodes { name } } } } assignments { nodes { project { title } } } } }"#,
+            r#"{ project(id: "prj_1") { headcount assignments(first: 3) { totalCount byRole { role } nodes { employee { name } } } } }"#,
+            r#"{ employee(id: "emp_7") { projects { totalCount edges { assignments { id } assignmentCount roles since until } } } }"#,
+            r#"{ project(id: "prj_1") { employees(through: {active: {at: "2023-01-01T00:00:00Z"}}) { totalCount edges { assignmentCount } } } }"#,
+            // By text.
+            r#"{ employees(where: {name: {eq: "keiko lindqvist"}}) { totalCount nodes { name } } }"#,
+            r#"{ employees(where: {name: {startsWith: "keiko li"}}) { totalCount nodes { name } } }"#,
+            r#"{ projects(where: {title: {eq: "apollo platform"}}) { totalCount } meetings(where: {topic: {startsWith: "budget re"}}) { totalCount } }"#,
+            r#"{ assignments(where: {role: {eq: "nobody has it"}}) { totalCount nodes { id } } }"#,
+            // By ids.
+            r#"{ employees(where: {ids: ["emp_1", "emp_2", "emp_9999"]}) { totalCount nodes { name } } }"#,
+            // By what is linked.
+            r#"{ employees(where: {assignments: {some: {role: {eq: "nobody has it"}}}}) { totalCount nodes { name } } }"#,
+            r#"{ employees(where: {projects: {some: {ids: ["prj_3"]}}}) { totalCount nodes { name } } }"#,
+            r#"{ employees(where: {meetings: {some: {topic: {eq: "budget review"}, ids: ["mtg_3"]}}}) { totalCount nodes { name } } }"#,
+            r#"{ projects(where: {employees: {some: {name: {eq: "keiko lindqvist"}}}}) { totalCount nodes { title } } }"#,
+            r#"{ meetings(where: {employees: {some: {name: {eq: "keiko lindqvist"}}}}) { totalCount nodes { topic } } }"#,
+            r#"{ assignments(where: {employee: {name: {eq: "keiko lindqvist"}}}) { totalCount nodes { id } } }"#,
+            r#"{ employee(id: "emp_7") { projects(where: {employees: {some: {name: {startsWith: "keiko li"}}}}) { nodes { title } } } }"#,
+        ] {
+            for plan in plans(&app, query).await {
+                let scanned = scanned(&plan);
+                assert!(
+                    scanned.is_empty(),
+                    "{}: {query} reads all of {scanned:?}:\n{plan}",
+                    app.name()
+                );
+            }
+        }
+        // First and last pages, where an index holds the order: read from its end, never sorted.
+        for order in [
+            "employees(first: 5)",
+            "meetings(last: 5)",
+            "projects",
+            "assignments",
+            "employees(orderBy: [{field: NAME}])",
+            "employees(last: 5, orderBy: [{field: HIRE_DATE}])",
+            "projects(last: 5, orderBy: [{field: TITLE}])",
+            "meetings(orderBy: [{field: TOPIC}])",
+            "meetings(orderBy: [{field: SCHEDULED_TIME}])",
+        ] {
+            for plan in plans(&app, &format!("{{ {order} {{ nodes {{ id }} }} }}")).await {
+                let sorts = plan.contains("TEMP B-TREE") || plan.contains("Sort");
+                assert!(!sorts, "{}: {order} sorts all rows:\n{plan}", app.name());
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_deepest_filters_are_answered_on_many_assignments() {
+    for app in companies(30_000, 6_000, 300_000).await {
+        for query in [
+            r#"{ employees(where: {projects: {some: {employees: {some: {projects: {some: {title: {contains: "a"}}}}}}}}) { totalCount } }"#,
+            r#"{ employees(where: {projects: {every: {employees: {every: {projects: {every: {title: {contains: "a"}}}}}}}}) { totalCount } }"#,
+            r#"{ employees(where: {projects: {none: {employees: {none: {projects: {none: {title: {contains: "a"}}}}}}}}) { totalCount } }"#,
+            r#"{ employees(where: {projects: {every: {employees: {some: {projects: {count: {gt: 3}}}}}}}) { totalCount } }"#,
+            r#"{ assignments(where: {employee: {projects: {every: {assignments: {none: {role: {contains: "a"}}}}}}}) { totalCount } }"#,
+            "{ assignments(where: {not: {employee: {assignments: {none: {}}}}}) { totalCount } }",
+            "{ employees(where: {assignments: {none: {}}}) { totalCount nodes { id } } }",
+            "{ projects(where: {or: [{assignments: {none: {project: {assignments: {none: {}}}}}}, {employees: {every: {or: []}}}]}) { totalCount } }",
+            "{ employees(first: 100) { nodes { projects(where: {assignments: {none: {employee: {assignments: {none: {}}}}}}) { totalCount nodes { id } } } } }",
+        ] {
+            app.query(query).await;
+        }
+    }
+}
