@@ -308,7 +308,7 @@ async fn difference(app: &TestApp, model: &Model, case: &Value) -> Option<Wrong>
     check_cursors(&mut found);
     // Told as text first: a number that is read may be off in its last bit.
     let expected: Value = model.answer(case).to_string().parse().unwrap();
-    (found != expected).then(|| Wrong::Different(found, expected))
+    (found != expected).then_some(Wrong::Different(found, expected))
 }
 
 fn errors(answer: &Value) -> Option<Wrong> {
