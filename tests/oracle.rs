@@ -526,17 +526,14 @@ impl Document {
                 _ => value.clone(),
             };
             if field["inline"] == true {
-                arguments.push(format!("{name}: {}", literal(&value, name == "orderBy")));
+                arguments.push(format!(
+                    "{name}: {}",
+                    literal(&value, name == "orderBy" || name == "via")
+                ));
                 continue;
             }
             let variable = format!("v{}", self.types.len());
-            let ty = match name.as_str() {
-                "first" | "last" => "Int".to_owned(),
-                "after" | "before" => "String".to_owned(),
-                "where" => format!("{}Filter", kind.type_name()),
-                "through" => "AssignmentFilter".to_owned(),
-                _ => format!("[{}Order!]", kind.type_name()),
-            };
+            let ty = type_of(field, name);
             self.types.push(format!("${variable}: {ty}"));
             arguments.push(format!("{name}: ${variable}"));
             self.variables.insert(variable, value);
@@ -550,7 +547,10 @@ impl Document {
             match *part {
                 "edges" => {
                     out.push_str("edges { cursor ");
-                    if let Some(first) = field.get("link") {
+                    if field["field"] == "colleagues" {
+                        let first = field["link"].as_u64().unwrap_or(0);
+                        write!(out, "sharedProjects(first: {first}) {{ id }} sharedProjectCount sharedMeetings(first: {first}) {{ id }} sharedMeetingCount ").unwrap();
+                    } else if let Some(first) = field.get("link") {
                         write!(out, "assignments(first: {first}) {{ id }} assignmentCount roles since until ").unwrap();
                     }
                     out.push_str("node { ");
@@ -588,7 +588,32 @@ impl Document {
             ),
         };
         out.push_str(&own);
+        if let (Kind::Employee, Some(asked)) = (kind, field.get("pairs")) {
+            let during = literal(&asked["during"], false);
+            write!(
+                out,
+                "assignmentOverlaps(during: {during}) {{ first {{ id }} second {{ id }} from until sameProject }} \
+                 meetingClashes(withinMinutes: {}) {{ first {{ id }} second {{ id }} minutesApart }} ",
+                asked["within"]
+            )
+            .unwrap();
+        }
         self.children(Some(kind), field, cursors, out);
+    }
+}
+
+/// The type of an argument of a list.
+fn type_of(field: &Value, argument: &str) -> String {
+    let list = field["field"].as_str().unwrap();
+    let kind = Kind::of_list(list).type_name();
+    match argument {
+        "first" | "last" => "Int".to_owned(),
+        "after" | "before" => "String".to_owned(),
+        "where" => format!("{kind}Filter"),
+        "through" => "AssignmentFilter".to_owned(),
+        "via" => "ColleagueVia!".to_owned(),
+        _ if list == "colleagues" => "[ColleagueOrder!]".to_owned(),
+        _ => format!("[{kind}Order!]"),
     }
 }
 
@@ -659,16 +684,12 @@ impl<'a> Pager<'a> {
         let mut types = vec![format!("$cursor: String")];
         let mut given = vec![format!("{size_name}: {size}, {cursor_name}: $cursor")];
         for name in arguments.keys() {
-            let ty = match name.as_str() {
-                "where" => format!("{}Filter", kind.type_name()),
-                "through" => "AssignmentFilter".to_owned(),
-                _ => format!("[{}Order!]", kind.type_name()),
-            };
+            let ty = type_of(self.field, name);
             types.push(format!("${name}: {ty}"));
             given.push(format!("{name}: ${name}"));
         }
         arguments.insert("cursor".to_owned(), self.cursor.clone());
-        let list_of = kind.many();
+        let list_of = self.field["field"].as_str().unwrap();
         let connection = format!(
             "list: {list_of}({}) {{ nodes {{ id }} totalCount pageInfo {{ hasNextPage hasPreviousPage startCursor endCursor }} }}",
             given.join(", ")

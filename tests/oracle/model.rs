@@ -56,6 +56,9 @@ impl Kind {
     }
 
     pub fn of_list(name: &str) -> Self {
+        if name == "colleagues" {
+            return Employee;
+        }
         *[Employee, Meeting, Project, Assignment]
             .iter()
             .find(|kind| kind.many() == name)
@@ -72,7 +75,7 @@ impl Kind {
     /// The lists below one of them.
     pub fn lists(self) -> &'static [&'static str] {
         match self {
-            Employee => &["meetings", "assignments", "projects"],
+            Employee => &["meetings", "assignments", "projects", "colleagues"],
             Meeting => &["employees"],
             Project => &["assignments", "employees"],
             Assignment => &[],
@@ -128,6 +131,13 @@ pub struct Model {
 enum Key {
     Number(i64),
     Text(String),
+}
+
+/// An order, and the list that it is of: what colleagues share depends on whose they are.
+struct Order<'a> {
+    keys: Vec<SortKey>,
+    parent: Option<(Kind, i64)>,
+    field: &'a Value,
 }
 
 /// One key of an order.
@@ -309,14 +319,22 @@ impl Model {
         }
     }
 
-    fn compare(&self, kind: Kind, order: &[SortKey], a: i64, b: i64) -> Ordering {
+    fn compare(&self, kind: Kind, order: &Order, a: i64, b: i64) -> Ordering {
         let by_key = |key: &SortKey| {
             let ends = if key.nulls_first {
                 (Ordering::Less, Ordering::Greater)
             } else {
                 (Ordering::Greater, Ordering::Less)
             };
-            match (self.key(kind, a, &key.field), self.key(kind, b, &key.field)) {
+            let value = |id| match (&*key.field, order.parent) {
+                ("SHARED_COUNT", Some((_, whose))) => {
+                    let shared = self.shared_projects(whose, id, order.field).len()
+                        + self.shared_meetings(whose, id, order.field).len();
+                    Some(Key::Number(shared as i64))
+                }
+                (field, _) => self.key(kind, id, field),
+            };
+            match (value(a), value(b)) {
                 (None, None) => Ordering::Equal,
                 (None, Some(_)) => ends.0,
                 (Some(_), None) => ends.1,
@@ -325,6 +343,7 @@ impl Model {
             }
         };
         order
+            .keys
             .iter()
             .map(by_key)
             .find(|ordering| ordering.is_ne())
@@ -338,17 +357,119 @@ impl Model {
         let kind = Kind::of_list(field["field"].as_str().unwrap());
         let mut all = match parent {
             None => self.ids(kind),
+            Some((_, whose)) if field["field"] == "colleagues" => self.colleagues(whose, field),
             Some(parent) => self.linked(parent, kind),
         };
         if let Some(filter) = argument(field, "where") {
             all.retain(|id| self.holds(kind, *id, filter));
         }
-        if argument(field, "through").is_some() {
+        if argument(field, "through").is_some() && field["field"] != "colleagues" {
             all.retain(|id| !self.between(parent.unwrap(), *id, field).is_empty());
         }
-        let order = order(parent.is_none(), kind, field);
+        let order = order(parent, kind, field);
         all.sort_by(|a, b| self.compare(kind, &order, *a, *b));
         all
+    }
+
+    fn colleagues(&self, whose: i64, field: &Value) -> Vec<i64> {
+        let mut all = self.ids(Employee);
+        all.retain(|id| {
+            *id != whose
+                && !(self.shared_projects(whose, *id, field).is_empty()
+                    && self.shared_meetings(whose, *id, field).is_empty())
+        });
+        all
+    }
+
+    /// The projects on which both have an assignment that matches, by title.
+    fn shared_projects(&self, one: i64, other: i64, field: &Value) -> Vec<i64> {
+        let mut shared = self.ids(Project);
+        let on = |project, employee| {
+            self.assignments.iter().any(|row| {
+                (row.employee, row.project) == (employee, project)
+                    && argument(field, "through").is_none_or(|f| self.holds(Assignment, row.id, f))
+            })
+        };
+        let counts = argument(field, "via").is_none_or(|via| via != "MEETINGS");
+        shared.retain(|project| counts && on(*project, one) && on(*project, other));
+        shared.sort_by_key(|id| (self.project(*id).title.clone(), *id));
+        shared
+    }
+
+    /// The meetings that both attend, earliest first.
+    fn shared_meetings(&self, one: i64, other: i64, field: &Value) -> Vec<i64> {
+        let mut shared = self.ids(Meeting);
+        let at = |meeting, employee| self.attendances.contains(&(employee, meeting));
+        let counts = argument(field, "via").is_some_and(|via| via != "PROJECTS");
+        shared.retain(|meeting| counts && at(*meeting, one) && at(*meeting, other));
+        shared.sort_by_key(|id| (self.meeting(*id).at, *id));
+        shared
+    }
+
+    /// Assignments of one employee that share time, two and two, and meetings that are close.
+    fn pairs(&self, employee: i64, asked: &Value) -> Value {
+        let mut rows: Vec<_> = self
+            .assignments
+            .iter()
+            .filter(|row| row.employee == employee)
+            .collect();
+        rows.sort_by_key(|row| (row.start, row.id));
+        let mut overlaps = Vec::new();
+        for (index, first) in rows.iter().enumerate() {
+            for second in &rows[index + 1..] {
+                let from = first.start.max(second.start);
+                let until = [first.end, second.end].into_iter().flatten().min();
+                let bound = |name: &str| {
+                    asked["during"]
+                        .get(name)
+                        .map(|time| micros(time.as_str().unwrap()))
+                };
+                let latest = [from, bound("from")].into_iter().flatten().max();
+                let earliest = [until, bound("until")].into_iter().flatten().min();
+                let share = |from: Option<i64>, until: Option<i64>| {
+                    from.unwrap_or(i64::MIN) < until.unwrap_or(i64::MAX)
+                };
+                if share(from, until) && share(latest, earliest) {
+                    overlaps.push((
+                        from,
+                        first.id,
+                        second.id,
+                        until,
+                        first.project == second.project,
+                    ));
+                }
+            }
+        }
+        overlaps.sort_unstable();
+        let mut meetings = self.linked((Employee, employee), Meeting);
+        meetings.sort_by_key(|id| (self.meeting(*id).at, *id));
+        let mut clashes = Vec::new();
+        for (index, first) in meetings.iter().enumerate() {
+            for second in &meetings[index + 1..] {
+                let apart = self.meeting(*second).at - self.meeting(*first).at;
+                if apart <= asked["within"].as_i64().unwrap() * 60_000_000 {
+                    clashes.push(json!({
+                        "first": { "id": format!("mtg_{first}") },
+                        "second": { "id": format!("mtg_{second}") },
+                        "minutesApart": apart / 60_000_000,
+                    }));
+                }
+            }
+        }
+        let overlap =
+            |(from, first, second, until, same): (Option<i64>, i64, i64, Option<i64>, bool)| {
+                json!({
+                    "first": { "id": format!("asg_{first}") },
+                    "second": { "id": format!("asg_{second}") },
+                    "from": from.map(time_text),
+                    "until": until.map(time_text),
+                    "sameProject": same,
+                })
+            };
+        json!({
+            "assignmentOverlaps": overlaps.into_iter().take(100).map(overlap).collect::<Value>(),
+            "meetingClashes": clashes.into_iter().take(100).collect::<Value>(),
+        })
     }
 
     /// The assignments behind a link, earliest first, those that match `through` only.
@@ -436,13 +557,17 @@ impl Model {
         let object = answer.as_object_mut().unwrap();
         object.insert("id".into(), format!("{}{id}", node.0.prefix()).into());
         object.extend(self.children(Some(node), field, at));
+        if let (Employee, Some(asked)) = (node.0, field.get("pairs")) {
+            let pairs = self.pairs(id, asked);
+            object.extend(fields(&pairs).map(|(name, value)| (name.clone(), value.clone())));
+        }
         answer
     }
 
     fn connection(&self, parent: Option<(Kind, i64)>, field: &Value, at: &str) -> Value {
         let kind = Kind::of_list(field["field"].as_str().unwrap());
         let all = self.whole(parent, field);
-        let order = order(parent.is_none(), kind, field);
+        let order = order(parent, kind, field);
         let cursor = |name| argument(field, name).map(|item| key_of(kind, item.as_str().unwrap()));
         let (after, before) = (cursor("after"), cursor("before"));
         let behind = |id: i64, cursor: i64| self.compare(kind, &order, id, cursor).is_gt();
@@ -526,7 +651,22 @@ impl Model {
         at: &str,
     ) -> Value {
         let mut edge = json!({ "cursor": "a cursor", "node": self.node((kind, id), field, at) });
-        if let Some(first) = field.get("link") {
+        if field["field"] == "colleagues" {
+            let (_, whose) = parent.unwrap();
+            let projects = self.shared_projects(whose, id, field);
+            let meetings = self.shared_meetings(whose, id, field);
+            let first = field["link"].as_u64().unwrap_or(0) as usize;
+            let listed = |kind: Kind, ids: &[i64]| -> Value {
+                let listed = ids.iter().take(first);
+                listed
+                    .map(|id| json!({ "id": format!("{}{id}", kind.prefix()) }))
+                    .collect()
+            };
+            edge["sharedProjects"] = listed(Project, &projects);
+            edge["sharedProjectCount"] = projects.len().into();
+            edge["sharedMeetings"] = listed(Meeting, &meetings);
+            edge["sharedMeetingCount"] = meetings.len().into();
+        } else if let Some(first) = field.get("link") {
             let between = self.between(parent.unwrap(), id, field);
             let mut roles: Vec<&str> = Vec::new();
             for role in between.iter().filter_map(|row| row.role.as_deref()) {
@@ -600,31 +740,35 @@ pub fn key_of(kind: Kind, id: &str) -> i64 {
     id.strip_prefix(kind.prefix()).unwrap().parse().unwrap()
 }
 
-fn order(at_the_root: bool, kind: Kind, field: &Value) -> Vec<SortKey> {
-    let given: Vec<_> = argument(field, "orderBy")
-        .into_iter()
-        .flat_map(list)
-        .collect();
-    if given.is_empty() {
-        let (field, nulls_first) = match kind {
-            _ if at_the_root => return Vec::new(),
-            Employee => ("NAME", false),
-            Meeting => ("SCHEDULED_TIME", false),
-            Project => ("TITLE", false),
-            Assignment => ("START_DATE", true),
-        };
-        return vec![SortKey {
-            field: field.to_owned(),
-            descending: false,
-            nulls_first,
-        }];
-    }
-    let key = |key: &Value| SortKey {
-        field: key["field"].as_str().unwrap().to_owned(),
-        descending: key["direction"] == "DESC",
-        nulls_first: key["nulls"] == "FIRST",
+fn order(parent: Option<(Kind, i64)>, kind: Kind, field: &Value) -> Order<'_> {
+    let key = |field: &str, descending, nulls_first| SortKey {
+        field: field.to_owned(),
+        descending,
+        nulls_first,
     };
-    given.into_iter().map(key).collect()
+    let given = argument(field, "orderBy").into_iter().flat_map(list);
+    let mut keys: Vec<_> = given
+        .map(|given| {
+            let by = given["field"].as_str().unwrap();
+            key(by, given["direction"] == "DESC", given["nulls"] == "FIRST")
+        })
+        .collect();
+    if keys.is_empty() && parent.is_some() {
+        keys = match kind {
+            Employee if field["field"] == "colleagues" => {
+                vec![key("SHARED_COUNT", true, false), key("NAME", false, false)]
+            }
+            Employee => vec![key("NAME", false, false)],
+            Meeting => vec![key("SCHEDULED_TIME", false, false)],
+            Project => vec![key("TITLE", false, false)],
+            Assignment => vec![key("START_DATE", false, true)],
+        };
+    }
+    Order {
+        keys,
+        parent,
+        field,
+    }
 }
 
 fn text_holds(text: Option<&str>, filter: &Value) -> bool {

@@ -229,7 +229,17 @@ impl Questions<'_> {
         if self.chance(0.25) && kind != Assignment {
             let id = self.id(kind);
             let children = self.children(kind, 2);
-            json!({ "field": kind.one(), "id": id, "children": children })
+            let mut lookup = json!({ "field": kind.one(), "id": id, "children": children });
+            if kind == Employee {
+                let during = if self.chance(0.5) {
+                    self.range()
+                } else {
+                    json!({ "from": time_text(TIMES[0]) })
+                };
+                let within = pick(self.rng, &[0, 1, 60, 1440]);
+                lookup["pairs"] = json!({ "during": during, "within": within });
+            }
+            lookup
         } else {
             let mut list = self.list(None, kind.many());
             self.page(&mut list, None, kind);
@@ -264,11 +274,22 @@ impl Questions<'_> {
         if self.chance(0.6) {
             arguments.insert("where".into(), self.filter(kind, 3, HOPS));
         }
-        if is_link && self.chance(0.6) {
+        let colleagues = name == "colleagues";
+        if colleagues && self.chance(0.7) {
+            let via = pick(self.rng, &["PROJECTS", "MEETINGS", "ANY"]);
+            arguments.insert("via".into(), via.into());
+        }
+        let looks_at_assignments = arguments.get("via").is_none_or(|via| via != "MEETINGS");
+        if (is_link || colleagues && looks_at_assignments) && self.chance(0.6) {
             arguments.insert("through".into(), self.filter(Assignment, 2, 2));
         }
         if self.chance(0.7) {
-            arguments.insert("orderBy".into(), self.order(kind));
+            let order = if colleagues {
+                self.order_of(&["NAME", "SHARED_COUNT"], false)
+            } else {
+                self.order(kind)
+            };
+            arguments.insert("orderBy".into(), order);
         }
         let mut parts = vec!["edges", "nodes", "totalCount", "pageInfo"];
         match (parent, kind) {
@@ -279,7 +300,7 @@ impl Questions<'_> {
         parts.retain(|_| self.rng.random_bool(0.6));
         let mut list =
             json!({ "field": name, "args": arguments, "parts": parts, "inline": self.chance(0.5) });
-        if is_link && self.chance(0.7) {
+        if colleagues || is_link && self.chance(0.7) {
             list["link"] = self.rng.random_range(0..4).into();
         }
         list
@@ -289,6 +310,8 @@ impl Questions<'_> {
         // What the cursor was of need not be in this list, but must be in one of this field.
         let known: Vec<i64> = match parent {
             None => self.model.ids(kind),
+            // What is shared, and so the position, depends on whose colleagues they are.
+            Some(_) if list["field"] == "colleagues" => Vec::new(),
             Some(parent) => {
                 let parents = self.model.ids(parent);
                 let linked = |id: &i64| self.model.linked((parent, *id), kind);
@@ -348,6 +371,10 @@ impl Questions<'_> {
                 "PROJECT_TITLE",
             ],
         };
+        self.order_of(fields, kind != Employee)
+    }
+
+    fn order_of(&mut self, fields: &[&str], nulls: bool) -> Value {
         let keys = pick(self.rng, &[0, 1, 1, 2, 2, 3, 4]);
         (0..keys)
             .map(|_| {
@@ -355,7 +382,7 @@ impl Questions<'_> {
                 if self.chance(0.6) {
                     key["direction"] = pick(self.rng, &["ASC", "DESC"]).into();
                 }
-                if kind != Employee && self.chance(0.6) {
+                if nulls && self.chance(0.6) {
                     key["nulls"] = pick(self.rng, &["FIRST", "LAST"]).into();
                 }
                 key
@@ -591,7 +618,7 @@ pub fn smaller(case: &Value) -> Vec<Value> {
             let mut all = Vec::new();
             for (key, value) in object {
                 // What is asked, and of what.
-                if ["field", "id", "at"].contains(&key.as_str()) {
+                if ["field", "id", "at", "via", "pairs"].contains(&key.as_str()) {
                     continue;
                 }
                 let mut without = object.clone();
