@@ -246,7 +246,11 @@ impl TestApp {
 
     /// A server on a database that is somebody else's to create and to drop.
     pub async fn on(url: String) -> Self {
-        Self::start(TestDatabase::open(url, None, None).await).await
+        Self::start_with(
+            TestDatabase::open(url, None, None).await,
+            &Settings::default(),
+        )
+        .await
     }
 
     pub fn name(&self) -> &'static str {
