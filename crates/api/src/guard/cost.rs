@@ -39,8 +39,8 @@ enum Counts {
     Nothing,
     /// One object.
     One,
-    /// A connection: nothing of its own, and its arguments say how large its page is.
-    Page,
+    /// A connection: nothing of its own, and its arguments say how large its page is, or this.
+    Page(u64),
     /// The items of a connection: one each, as many as the page has.
     Items,
     /// The items of any other list: one each, as many as its argument says, or this many.
@@ -111,21 +111,18 @@ impl FieldCost {
         let ty = &field.ty.node;
         let below = named(ty);
         let is_list = matches!(ty.base, BaseType::List(_));
+        let default_size = field
+            .arguments
+            .iter()
+            .find(|argument| argument.node.name.node == "first")
+            .and_then(|size| size.node.default_value.as_ref())
+            .and_then(|default| number(&default.node));
         let counts = if parent.ends_with("Connection") && matches!(name, "edges" | "nodes") {
             Counts::Items
         } else if is_list {
-            let size = field
-                .arguments
-                .iter()
-                .find(|argument| argument.node.name.node == "first");
-            let default = size.and_then(|size| size.node.default_value.as_ref());
-            Counts::List(
-                default
-                    .and_then(|default| number(&default.node))
-                    .unwrap_or(SHORT_LIST),
-            )
+            Counts::List(default_size.unwrap_or(SHORT_LIST))
         } else if below.ends_with("Connection") {
-            Counts::Page
+            Counts::Page(default_size.unwrap_or(DEFAULT_PAGE))
         } else if below == "PageInfo"
             || below.ends_with("Payload")
             || parent.ends_with("Edge") && name == "node"
@@ -210,8 +207,9 @@ impl<'a> Walk<'a> {
         match counts {
             Counts::Nothing => fixed(below.fixed),
             Counts::One => fixed(each),
-            Counts::Page => {
-                let items = self.values.page_size(field).saturating_mul(below.per_item);
+            Counts::Page(default) => {
+                let size = self.values.page_size(field).unwrap_or(*default);
+                let items = size.saturating_mul(below.per_item);
                 fixed(below.fixed.saturating_add(items))
             }
             Counts::Items => Cost {
@@ -252,12 +250,10 @@ struct Values<'a> {
 
 impl Values<'_> {
     /// A page larger than the largest is refused when it runs, with better words.
-    fn page_size(&self, field: &Field) -> u64 {
+    fn page_size(&self, field: &Field) -> Option<u64> {
         let size = |argument| self.argument(field, argument).as_ref().and_then(number);
-        let size = size("first")
-            .or_else(|| size("last"))
-            .unwrap_or(DEFAULT_PAGE);
-        size.min(u64::from(LARGEST_PAGE.unsigned_abs()))
+        let size = size("first").or_else(|| size("last"))?;
+        Some(size.min(u64::from(LARGEST_PAGE.unsigned_abs())))
     }
 
     fn list_size(&self, field: &Field) -> Option<u64> {

@@ -303,6 +303,15 @@ fn costs_multiply_down_the_tree() {
 }
 
 #[test]
+fn a_page_has_the_default_size_of_its_own_field() {
+    assert_eq!(cost("{ changes { nodes { kind } } }"), 50);
+    assert_eq!(
+        cost("{ changes(first: 7) { nodes { employee { id } } } }"),
+        14
+    );
+}
+
+#[test]
 fn the_cost_is_told_one_over_the_limit() {
     let guard = guard(Limits {
         cost: 100,
