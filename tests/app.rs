@@ -177,10 +177,23 @@ impl TestDatabase {
 
     /// `sqlite` or `postgres`, for messages.
     pub fn name(&self) -> &'static str {
-        if self.admin_url.is_some() {
+        if self.url.starts_with("postgres") {
             "postgres"
         } else {
             "sqlite"
+        }
+    }
+
+    /// The connections of the server.
+    pub fn connections(&self) -> &api::Database {
+        &self.database
+    }
+
+    /// How the program would be told of it.
+    pub fn settings(&self) -> DatabaseSettings {
+        DatabaseSettings {
+            database_url: self.url.clone(),
+            database_wait: 0,
         }
     }
 }
@@ -232,6 +245,20 @@ impl TestApp {
             client: reqwest::Client::new(),
             shutdown,
         }
+    }
+
+    /// Another server on the same database, as if in another process.
+    pub async fn another(&self) -> Self {
+        Self::on(self.database.url.clone()).await
+    }
+
+    /// A server on a database that is somebody else's to create and to drop.
+    pub async fn on(url: String) -> Self {
+        Self::start_with(
+            TestDatabase::open(url, None, None).await,
+            &Settings::default(),
+        )
+        .await
     }
 
     pub fn name(&self) -> &'static str {

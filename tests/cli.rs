@@ -599,7 +599,7 @@ fn a_second_signal_ends_the_server_at_once() {
 }
 
 /// A directory of its own for each test, in which the program runs, and its database.
-struct Home {
+pub struct Home {
     directory: TempDir,
     url: String,
     postgres: Option<String>,
@@ -614,7 +614,7 @@ async fn homes() -> Vec<Home> {
 }
 
 /// The same with their tables, which PostgreSQL gets only when asked for.
-async fn migrated_homes() -> Vec<Home> {
+pub async fn migrated_homes() -> Vec<Home> {
     let homes = homes().await;
     for home in &homes {
         home.roster(&["migrate", "up"]).ok();
@@ -689,16 +689,19 @@ impl Home {
         Output::of(self.command(arguments).spawn().unwrap())
     }
 
-    fn serve(&self, arguments: &[&str]) -> Server {
+    pub fn serve(&self, arguments: &[&str]) -> Server {
         Server::wait(self.command(arguments).spawn().unwrap())
     }
 
     async fn connect(&self) -> DatabaseConnection {
-        let url = match &self.postgres {
+        Database::connect(self.database_url()).await.unwrap()
+    }
+
+    pub fn database_url(&self) -> String {
+        match &self.postgres {
             Some(_) => self.url.clone(),
             None => format!("sqlite:{}", self.file("roster.db").display()),
-        };
-        Database::connect(url).await.unwrap()
+        }
     }
 
     async fn add_employee(&self) -> i64 {
@@ -824,9 +827,9 @@ impl Output {
 }
 
 /// A server in a process of its own, ended with the test at the latest.
-struct Server {
+pub struct Server {
     child: Child,
-    url: String,
+    pub url: String,
     stderr: Option<thread::JoinHandle<String>>,
 }
 

@@ -1,6 +1,6 @@
 //! `changes`: what has happened, written in the transaction in which it happened.
 
-use sea_orm_migration::{prelude::*, schema::*};
+use sea_orm_migration::{prelude::*, schema::*, sea_orm::DbBackend};
 
 use crate::parts;
 
@@ -52,14 +52,17 @@ impl MigrationTrait for Migration {
             )
             .await?;
 
+        let now = match manager.get_database_backend() {
+            DbBackend::Sqlite => "strftime('%Y-%m-%dT%H:%M:%S', 'now') || '+00:00'",
+            _ => "now()",
+        };
         // Where the feed begins. The table is never empty, so there is always a newest number to
         // take up the feed after, and an oldest one to tell a number that is too old.
         manager
             .get_connection()
-            .execute_unprepared(
-                "INSERT INTO changes (occurred_at, subject, kind) \
-                 VALUES ('2024-01-01T00:00:00+00:00', 'FEED', 'CREATED')",
-            )
+            .execute_unprepared(&format!(
+                "INSERT INTO changes (occurred_at, subject, kind) VALUES ({now}, 'FEED', 'CREATED')"
+            ))
             .await?;
         Ok(())
     }

@@ -217,8 +217,10 @@ impl Feed {
         }))
     }
 
-    /// Deletes what is older than this, in small steps, and always leaves the newest row: what is
-    /// deleted is a beginning of the feed, whatever the clocks say. Returns how many rows went.
+    /// Deletes what is older than this, in small steps, and returns how many rows went.
+    ///
+    /// It is a beginning of the feed that goes, whatever the clocks say. The newest of the old rows
+    /// stays: somebody may have read up to it only yesterday, before the next one came.
     pub async fn prune(&self, age: Duration) -> Result<u64, DbErr> {
         let writer = &self.0.database.writer;
         let age = chrono::TimeDelta::from_std(age).unwrap_or(chrono::TimeDelta::MAX);
@@ -232,9 +234,9 @@ impl Feed {
         };
         let sql = format!(
             "WITH oldest AS (SELECT seq, occurred_at FROM changes ORDER BY seq LIMIT {b}) \
-             DELETE FROM changes WHERE seq IN (SELECT seq FROM oldest) \
-             AND seq < coalesce((SELECT min(seq) FROM oldest WHERE occurred_at >= {a}), \
-             (SELECT max(seq) + 1 FROM oldest)) AND seq < (SELECT max(seq) FROM changes)"
+             DELETE FROM changes WHERE seq < (SELECT max(seq) FROM oldest WHERE seq < coalesce(\
+             (SELECT min(seq) FROM oldest WHERE occurred_at >= {a}), {max}))",
+            max = i64::MAX
         );
         let mut deleted = 0;
         loop {
@@ -245,7 +247,7 @@ impl Feed {
             );
             let rows = writer.execute_raw(statement).await?.rows_affected();
             deleted += rows;
-            if rows < PRUNED_AT_ONCE.unsigned_abs() {
+            if rows + 1 < PRUNED_AT_ONCE.unsigned_abs() {
                 return Ok(deleted);
             }
             // Others want to write too.
