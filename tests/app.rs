@@ -40,12 +40,17 @@ pub async fn databases() -> Vec<TestDatabase> {
 
 /// A server on a migrated, empty database of each kind.
 pub async fn apps() -> Vec<TestApp> {
+    apps_with(&Settings::default()).await
+}
+
+/// The same, with settings of the test's own.
+pub async fn apps_with(settings: &Settings) -> Vec<TestApp> {
     let sqlite = TestDatabase::sqlite().await;
     Migrator::up(sqlite.connection(), None).await.unwrap();
-    let mut apps = vec![TestApp::start(sqlite).await];
+    let mut apps = vec![TestApp::start_with(sqlite, settings).await];
     if let Ok(url) = std::env::var("TEST_DATABASE_URL") {
         let database = TestDatabase::postgres(&url, migrated_template(&url).await).await;
-        apps.push(TestApp::start(database).await);
+        apps.push(TestApp::start_with(database, settings).await);
     }
     apps
 }
@@ -59,6 +64,18 @@ pub async fn lessons() -> Vec<TestApp> {
             .unwrap();
     }
     apps
+}
+
+/// A server on the lesson's data in SQLite, with settings of the test's own.
+pub async fn lesson_with(change: impl FnOnce(&mut Settings)) -> TestApp {
+    let database = TestDatabase::sqlite().await;
+    Migrator::up(database.connection(), None).await.unwrap();
+    seed::fill(&database.database, Company::Lesson, false)
+        .await
+        .unwrap();
+    let mut settings = Settings::default();
+    change(&mut settings);
+    TestApp::start_with(database, &settings).await
 }
 
 /// Migrating takes longer than copying, so it is done once for all tests of the process.
@@ -203,17 +220,12 @@ impl Drop for TestDatabase {
 pub struct TestApp {
     pub url: String,
     pub database: TestDatabase,
-    client: reqwest::Client,
-    shutdown: Shutdown,
+    pub client: reqwest::Client,
+    pub shutdown: Shutdown,
 }
 
 impl TestApp {
-    async fn start(database: TestDatabase) -> Self {
-        Self::start_with(database, &Settings::default()).await
-    }
-
-    /// With settings of the test's own.
-    pub async fn start_with(database: TestDatabase, settings: &Settings) -> Self {
+    async fn start_with(database: TestDatabase, settings: &Settings) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = http::url(&listener).unwrap();
         let shutdown = Shutdown::new();
@@ -234,7 +246,8 @@ impl TestApp {
 
     /// A server on a database that is somebody else's to create and to drop.
     pub async fn on(url: String) -> Self {
-        Self::start(TestDatabase::open(url, None, None).await).await
+        let database = TestDatabase::open(url, None, None).await;
+        Self::start_with(database, &Settings::default()).await
     }
 
     pub fn name(&self) -> &'static str {

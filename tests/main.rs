@@ -4,19 +4,27 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod access;
 mod app;
+mod attacks;
 mod cli;
 mod contract;
+mod faults;
 mod feed;
 mod filters;
+mod http;
 mod kill;
+mod limits;
 mod listener;
 mod model;
 mod mutations;
 mod oracle;
 mod paging;
 mod plans;
+mod process;
+mod program;
 mod schema;
+mod sockets;
 mod statements;
 mod subscriptions;
 mod walk;

@@ -32,7 +32,7 @@ impl Answer {
     /// Nothing ran.
     pub fn refused(refused: Refused, limit: u64) -> Self {
         Self {
-            response: Response::from_errors(vec![refused.error]),
+            response: Response::from_errors(vec![*refused.error]),
             executed: false,
             cost: refused.cost.map(|requested| Cost {
                 requested,

@@ -130,11 +130,12 @@ fn is_away(error: &DbErr) -> bool {
                 | sea_orm::SqlxError::PoolTimedOut
                 | sea_orm::SqlxError::PoolClosed => true,
                 // Class 53 insufficient resources, 57 operator intervention (shutdown, timeout),
-                // 55P03 lock not available; 5 and 6 are SQLite's busy and locked.
+                // 55P03 lock not available; SQLite's 5 busy, 6 locked, 9 stopped at its deadline,
+                // 13 disk full.
                 sea_orm::SqlxError::Database(error) => error.code().is_some_and(|code| {
                     code.starts_with("53")
                         || code.starts_with("57")
-                        || matches!(&*code, "55P03" | "5" | "6")
+                        || matches!(&*code, "55P03" | "5" | "6" | "9" | "13")
                 }),
                 _ => false,
             }

@@ -46,14 +46,17 @@ pub struct Checked {
 #[derive(Debug)]
 pub struct Refused {
     /// What to tell the client; `extensions.code` says what kind of failure it is.
-    pub error: ServerError,
+    pub error: Box<ServerError>,
     /// How many objects the operation could return, when it came to that.
     pub cost: Option<u64>,
 }
 
 impl From<ServerError> for Refused {
     fn from(error: ServerError) -> Self {
-        Self { error, cost: None }
+        Self {
+            error: Box::new(error),
+            cost: None,
+        }
     }
 }
 
@@ -77,6 +80,7 @@ impl Guard {
         self.check_variables(&request)?;
         let document = self.document(&request.query)?;
         let operation = operation(&document, request.operation_name.as_deref())?;
+        check_required(operation, &request)?;
         let kind = operation.node.ty;
         let cost = self
             .costs
@@ -93,7 +97,7 @@ impl Guard {
                 Some(operation.pos),
             );
             return Err(Refused {
-                error,
+                error: Box::new(error),
                 cost: Some(cost),
             });
         }
@@ -227,6 +231,26 @@ fn operation<'a>(
         }
         (DocumentOperations::Single(_), Some(name)) => Err(unknown_operation(name)),
     }
+}
+
+/// The library takes a variable that is missing for null, whatever its type.
+fn check_required(
+    operation: &Positioned<OperationDefinition>,
+    request: &Request,
+) -> Result<(), ServerError> {
+    for definition in &operation.node.variable_definitions {
+        let variable = &definition.node;
+        let name = &variable.name.node;
+        let is_missing = match request.variables.get(name) {
+            None => variable.default_value.is_none(),
+            Some(value) => *value == Value::Null,
+        };
+        if is_missing && !variable.var_type.node.nullable {
+            let message = format!("Variable `${name}` needs a value.");
+            return Err(coded("BAD_USER_INPUT", message, Some(definition.pos)));
+        }
+    }
+    Ok(())
 }
 
 fn unknown_operation(name: &str) -> ServerError {

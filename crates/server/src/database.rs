@@ -52,7 +52,7 @@ pub enum Purpose {
 pub async fn open(settings: &DatabaseSettings, purpose: Purpose) -> Result<api::Database, Error> {
     let url = settings.database_url.trim();
     if url.starts_with("sqlite:") {
-        open_sqlite(url).await
+        open_sqlite(url, purpose).await
     } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
         let wait = Duration::from_secs(settings.database_wait);
         open_postgres(url, purpose, wait).await
@@ -95,7 +95,7 @@ pub async fn close(database: &api::Database) {
     }
 }
 
-async fn open_sqlite(url: &str) -> Result<api::Database, Error> {
+async fn open_sqlite(url: &str, purpose: Purpose) -> Result<api::Database, Error> {
     if url.contains(":memory:") || url.contains("mode=memory") {
         return Err(Error::InMemory);
     }
@@ -109,9 +109,9 @@ async fn open_sqlite(url: &str) -> Result<api::Database, Error> {
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(BUSY);
 
-    let writer = sqlite_writer(&path, options.clone()).await?;
+    let writer = sqlite_writer(&path, options.clone(), purpose).await?;
     let readers = thread::available_parallelism().map_or(4, |cores| cores.get().clamp(4, 8));
-    let reader = sqlite_pool(options.pragma("query_only", "ON"), readers as u32)
+    let reader = sqlite_pool(options.pragma("query_only", "ON"), readers as u32, purpose)
         .await
         .map_err(|error| unusable_file(&path, error))?;
     Ok(api::Database { reader, writer })
@@ -122,11 +122,12 @@ async fn open_sqlite(url: &str) -> Result<api::Database, Error> {
 async fn sqlite_writer(
     path: &Path,
     options: SqliteConnectOptions,
+    purpose: Purpose,
 ) -> Result<DatabaseConnection, Error> {
     let options = options.journal_mode(SqliteJournalMode::Wal);
     let deadline = Instant::now() + BUSY;
     loop {
-        match sqlite_pool(options.clone(), 1).await {
+        match sqlite_pool(options.clone(), 1, purpose).await {
             Ok(writer) => return Ok(writer),
             Err(error) if is_locked(&error) && Instant::now() < deadline => {
                 sleep(Duration::from_millis(50)).await;
@@ -139,6 +140,7 @@ async fn sqlite_writer(
 async fn sqlite_pool(
     sqlite: SqliteConnectOptions,
     connections: u32,
+    purpose: Purpose,
 ) -> Result<DatabaseConnection, DbErr> {
     let mut options = ConnectOptions::new("sqlite:");
     options
@@ -151,7 +153,64 @@ async fn sqlite_pool(
         .map_sqlx_sqlite_opts(move |_| {
             sqlx::ConnectOptions::disable_statement_logging(sqlite.clone())
         });
+    if purpose == Purpose::Serve {
+        options
+            .map_sqlx_sqlite_pool_opts(|pool| {
+                pool.after_connect(|connection, _| Box::pin(sqlite_deadline::begin(connection)))
+            })
+            .map_sqlx_sqlite_before_acquire(|connection, _| {
+                Box::pin(async {
+                    sqlite_deadline::begin_unless_told(connection).await?;
+                    Ok(true)
+                })
+            });
+    }
     sea_orm::Database::connect(options).await
+}
+
+/// SQLite knows no statement timeout, and its thread does not notice that nobody waits any more.
+/// But it asks now and then whether to go on.
+mod sqlite_deadline {
+    use std::time::{Duration, Instant};
+
+    use sea_orm::sqlx::{Error, sqlite::SqliteConnection};
+    use tracing::Span;
+
+    /// How long the statements of one operation may keep a connection.
+    pub const DEADLINE: Duration = Duration::from_secs(8);
+
+    /// How often it asks: a few hundred times a second.
+    const INSTRUCTIONS: i32 = 20_000;
+
+    /// Sets the clock of a connection.
+    ///
+    /// SQLx runs statements in the span of whoever asks, in the connection's own thread too: as
+    /// long as it is the same one, it is the same operation that keeps the connection.
+    pub async fn begin(connection: &mut SqliteConnection) -> Result<(), Error> {
+        let mut operation = None;
+        let mut since = Instant::now();
+        connection
+            .lock_handle()
+            .await?
+            .set_progress_handler(INSTRUCTIONS, move || {
+                let current = Span::current().id();
+                if current != operation {
+                    operation = current;
+                    since = Instant::now();
+                }
+                since.elapsed() < DEADLINE
+            });
+        Ok(())
+    }
+
+    /// Sets it anew for whoever has no span. That is not done for all, since it costs about as much
+    /// as a small statement.
+    pub async fn begin_unless_told(connection: &mut SqliteConnection) -> Result<(), Error> {
+        if Span::current().id().is_none() {
+            begin(connection).await?;
+        }
+        Ok(())
+    }
 }
 
 fn is_locked(error: &DbErr) -> bool {

@@ -27,9 +27,8 @@ pub async fn open_migrated(
     if pending.is_empty() {
         return Ok(database);
     }
-    if database.writer.get_database_backend() == DatabaseBackend::Sqlite {
-        up(&database).await?;
-    } else if !migrate {
+    let is_sqlite = database.writer.get_database_backend() == DatabaseBackend::Sqlite;
+    if !is_sqlite && !migrate {
         return Err(Error::PendingMigrations(pending));
     } else if purpose == Purpose::Maintain {
         up(&database).await?;

@@ -177,9 +177,9 @@ impl<'a> Walk<'a> {
     }
 
     fn fragment(&mut self, name: &Name, level: usize) -> Result<Shape, ServerError> {
-        // Validation says what is wrong with a fragment that does not exist.
+        // Validation says what is wrong with a fragment that does not exist, and counts its spreads.
         let Some((name, fragment)) = self.fragments.get_key_value(name) else {
-            return Ok(Shape::default());
+            return Ok(Shape::of_field(name, false, Shape::default()));
         };
         match self.seen.get(name) {
             Some(Some(shape)) => Ok(*shape),

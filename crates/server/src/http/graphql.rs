@@ -67,7 +67,7 @@ pub async fn graphql(State(app): State<App>, request: Request) -> Response {
 /// Why nothing runs.
 struct Failure {
     status: StatusCode,
-    error: ServerError,
+    error: Box<ServerError>,
     header: Option<(header::HeaderName, &'static str)>,
 }
 
@@ -75,7 +75,7 @@ impl Failure {
     fn new(status: StatusCode, code: &str, message: impl Into<String>) -> Self {
         Self {
             status,
-            error: coded(code, message, None),
+            error: Box::new(coded(code, message, None)),
             header: None,
         }
     }
@@ -90,7 +90,7 @@ impl Failure {
     fn overloaded() -> Self {
         Self {
             status: StatusCode::SERVICE_UNAVAILABLE,
-            error: overloaded(),
+            error: Box::new(overloaded()),
             header: Some((header::RETRY_AFTER, "1")),
         }
     }
@@ -218,7 +218,7 @@ impl Exchange<'_> {
     }
 
     fn fail(&self, failure: Failure) -> Response {
-        let mut response = self.respond(refused(failure.error));
+        let mut response = self.respond(refused(*failure.error));
         *response.status_mut() = failure.status;
         if let Some((name, value)) = failure.header {
             response

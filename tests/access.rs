@@ -1,0 +1,399 @@
+//! Who may ask, by which names, from which pages, and what.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::{
+    app::{TestApp, lesson_with},
+    http::{code, told},
+};
+
+pub const SECRET: &str = "0123456789abcdef0123456789abcdef";
+const QUERY: &str = r#"{"query": "{ __typename }"}"#;
+
+pub async fn with_auth() -> TestApp {
+    lesson_with(|settings| settings.access.jwt_secret = Some(SECRET.to_owned())).await
+}
+
+/// A token; `expires` is in seconds from now.
+pub fn token(role: &str, expires: i64) -> String {
+    signed(json!({ "role": role, "exp": now() + expires }), SECRET)
+}
+
+fn signed(claims: Value, secret: &str) -> String {
+    let key = EncodingKey::from_secret(secret.as_bytes());
+    encode(&Header::new(Algorithm::HS256), &claims, &key).unwrap()
+}
+
+fn now() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    i64::try_from(now.as_secs()).unwrap()
+}
+
+async fn status(app: &TestApp, headers: &[(&str, &str)]) -> StatusCode {
+    let mut all = vec![("content-type", "application/json")];
+    all.extend_from_slice(headers);
+    app.post(&all, QUERY).await.status()
+}
+
+#[tokio::test]
+async fn only_a_good_token_lets_in() {
+    let app = with_auth().await;
+    let with = |token: String| {
+        let app = &app;
+        async move { status(app, &[("authorization", &format!("Bearer {token}"))]).await }
+    };
+    assert_eq!(with(token("viewer", 60)).await, StatusCode::OK);
+    assert_eq!(with(token("editor", 60)).await, StatusCode::OK);
+    // Clocks differ by up to 30 s.
+    assert_eq!(with(token("viewer", -20)).await, StatusCode::OK);
+    let good = token("editor", 60);
+    let (head, _) = good.rsplit_once('.').unwrap();
+    for (bad, why) in [
+        (token("viewer", -60), "expired"),
+        (token("admin", 60), "another role"),
+        (signed(json!({ "exp": now() + 60 }), SECRET), "no role"),
+        (signed(json!({ "role": "editor" }), SECRET), "no expiry"),
+        (
+            signed(
+                json!({ "role": "editor", "exp": now() + 60, "nbf": now() + 60 }),
+                SECRET,
+            ),
+            "not yet",
+        ),
+        (
+            signed(
+                json!({ "role": "editor", "exp": now() + 60 }),
+                &SECRET.replace('0', "1"),
+            ),
+            "another secret",
+        ),
+        (format!("{head}."), "no signature"),
+        (
+            "eyJhbGciOiJub25lIn0.eyJyb2xlIjoiZWRpdG9yIiwiZXhwIjo5OTk5OTk5OTk5fQ.".to_owned(),
+            "algorithm none",
+        ),
+        ("x".to_owned(), "no token at all"),
+    ] {
+        assert_eq!(with(bad).await, StatusCode::UNAUTHORIZED, "{why}");
+    }
+    let refused = app
+        .post(&[("content-type", "application/json")], QUERY)
+        .await;
+    assert_eq!(refused.headers()["www-authenticate"], "Bearer");
+    assert_eq!(code(&told(refused).await.1), "UNAUTHENTICATED");
+    // Not the page, not the probes.
+    assert_eq!(app.get("/").await.status(), StatusCode::OK);
+    assert_eq!(app.get("/health/live").await.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn the_body_of_a_stranger_is_not_read() {
+    let app = with_auth().await;
+    let head = "POST /graphql HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 1000000\r\nexpect: 100-continue\r\n\r\n";
+    let answer = app.raw(head).await;
+    assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
+}
+
+#[tokio::test]
+async fn issuer_and_audience_are_checked_when_configured() {
+    let app = lesson_with(|settings| {
+        settings.access.jwt_secret = Some(SECRET.to_owned());
+        settings.access.jwt_issuer = Some("us".to_owned());
+        settings.access.jwt_audience = Some("roster".to_owned());
+    })
+    .await;
+    for (iss, aud, expected) in [
+        ("us", json!("roster"), StatusCode::OK),
+        ("us", json!(["other", "roster"]), StatusCode::OK),
+        ("them", json!("roster"), StatusCode::UNAUTHORIZED),
+        ("us", json!("other"), StatusCode::UNAUTHORIZED),
+    ] {
+        let claims = json!({ "role": "viewer", "exp": now() + 60, "iss": iss, "aud": aud });
+        let bearer = format!("Bearer {}", signed(claims, SECRET));
+        assert_eq!(
+            status(&app, &[("authorization", &bearer)]).await,
+            expected,
+            "{iss} {aud}"
+        );
+    }
+    let without = format!("Bearer {}", token("viewer", 60));
+    assert_eq!(
+        status(&app, &[("authorization", &without)]).await,
+        StatusCode::UNAUTHORIZED
+    );
+}
+
+#[tokio::test]
+async fn keys_from_a_jwks_file_check_tokens_and_only_by_their_algorithm() {
+    // RFC 8037, appendix A: the key pair of the examples.
+    let jwks = json!({ "keys": [{
+        "kty": "OKP", "crv": "Ed25519", "kid": "one", "alg": "EdDSA",
+        "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+    }] });
+    // The private key, as PKCS #8.
+    let pem = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n-----END PRIVATE KEY-----\n";
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("jwks.json");
+    std::fs::write(&path, jwks.to_string()).unwrap();
+    let app = lesson_with(|settings| settings.access.jwks = Some(path)).await;
+    let sign = |kid: Option<&str>| {
+        let mut header = Header::new(Algorithm::EdDSA);
+        header.kid = kid.map(str::to_owned);
+        let key = EncodingKey::from_ed_pem(pem.as_bytes()).unwrap();
+        encode(
+            &header,
+            &json!({ "role": "viewer", "exp": now() + 60 }),
+            &key,
+        )
+        .unwrap()
+    };
+    for (token, expected) in [
+        (sign(None), StatusCode::OK),
+        (sign(Some("one")), StatusCode::OK),
+        (sign(Some("two")), StatusCode::UNAUTHORIZED),
+        // The public key as a shared secret: the oldest trick.
+        (
+            signed(
+                json!({ "role": "editor", "exp": now() + 60 }),
+                "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+            ),
+            StatusCode::UNAUTHORIZED,
+        ),
+    ] {
+        assert_eq!(
+            status(&app, &[("authorization", &format!("Bearer {token}"))]).await,
+            expected
+        );
+    }
+}
+
+/// Every field at the root, from the schema itself, with values for the arguments it must have.
+async fn root_fields(app: &TestApp, bearer: &str) -> Vec<(String, String, String)> {
+    let introspection = json!({ "query": "{ __schema {
+        queryType { name } mutationType { name } subscriptionType { name }
+        types { name kind inputFields { name defaultValue type { ...T } } fields { name args { name defaultValue type { ...T } } type { kind ofType { kind ofType { kind ofType { kind } } } } } }
+    } }
+    fragment T on __Type { kind name ofType { kind name ofType { kind name ofType { kind name } } } }" });
+    let headers = [
+        ("content-type", "application/json"),
+        ("authorization", bearer),
+    ];
+    let (_, answer) = told(app.post(&headers, introspection.to_string()).await).await;
+    let schema = &answer["data"]["__schema"];
+    let types = schema["types"].as_array().unwrap();
+    let find = |name: &Value| types.iter().find(|ty| ty["name"] == *name);
+    let mut fields = Vec::new();
+    for kind in ["query", "mutation", "subscription"] {
+        let Some(root) = find(&schema[format!("{kind}Type")]["name"]) else {
+            continue;
+        };
+        for field in root["fields"].as_array().unwrap() {
+            let name = field["name"].as_str().unwrap().to_owned();
+            let arguments: Vec<_> = required(&field["args"])
+                .map(|argument| {
+                    let value = example(&argument["type"], &find, 0);
+                    format!("{}: {value}", argument["name"].as_str().unwrap())
+                })
+                .collect();
+            let arguments = if arguments.is_empty() {
+                String::new()
+            } else {
+                format!("({})", arguments.join(", "))
+            };
+            fields.push((
+                kind.to_owned(),
+                name.clone(),
+                format!("{kind} {{ {name}{arguments} {{ __typename }} }}"),
+            ));
+        }
+    }
+    fields
+}
+
+fn required(arguments: &Value) -> impl Iterator<Item = &Value> {
+    let arguments = arguments.as_array().unwrap().iter();
+    arguments.filter(|argument| {
+        argument["type"]["kind"] == "NON_NULL" && argument["defaultValue"].is_null()
+    })
+}
+
+/// A value that the type takes.
+fn example<'a>(ty: &Value, find: &impl Fn(&Value) -> Option<&'a Value>, depth: usize) -> String {
+    assert!(depth < 10);
+    match ty["kind"].as_str().unwrap() {
+        "NON_NULL" => example(&ty["ofType"], find, depth + 1),
+        "LIST" => "[]".to_owned(),
+        "INPUT_OBJECT" => {
+            let inputs = &find(&ty["name"]).unwrap()["inputFields"];
+            let fields: Vec<_> = required(inputs)
+                .map(|field| {
+                    format!(
+                        "{}: {}",
+                        field["name"].as_str().unwrap(),
+                        example(&field["type"], find, depth + 1)
+                    )
+                })
+                .collect();
+            format!("{{{}}}", fields.join(", "))
+        }
+        _ => match ty["name"].as_str().unwrap() {
+            "Int" | "Long" | "Float" => "1".to_owned(),
+            "Boolean" => "true".to_owned(),
+            "Date" => "\"2024-01-01\"".to_owned(),
+            "DateTime" => "\"2024-01-01T00:00:00Z\"".to_owned(),
+            _ => "\"x\"".to_owned(),
+        },
+    }
+}
+
+#[tokio::test]
+async fn every_field_of_the_schema_is_for_somebody() {
+    let app = with_auth().await;
+    let bearer = |role: &str| format!("Bearer {}", token(role, 600));
+    let fields = root_fields(&app, &bearer("viewer")).await;
+    assert!(fields.len() > 8);
+    for (kind, name, query) in fields {
+        for role in ["viewer", "editor"] {
+            let bearer = bearer(role);
+            let headers = [
+                ("content-type", "application/json"),
+                ("authorization", &bearer),
+            ];
+            let body = json!({ "query": query }).to_string();
+            let (_, answer) = told(app.post(&headers, body).await).await;
+            let forbidden = answer["errors"][0]["extensions"]["code"] == "FORBIDDEN";
+            assert_eq!(
+                forbidden,
+                kind == "mutation" && role == "viewer",
+                "{role}: {query}: {answer}"
+            );
+            if forbidden {
+                assert_eq!(answer["errors"][0]["path"], json!([name]));
+                assert_eq!(answer["data"], Value::Null);
+            } else if kind == "query" {
+                assert_ne!(
+                    answer["errors"][0]["extensions"]["code"], "GRAPHQL_VALIDATION_FAILED",
+                    "{query}: {answer}"
+                );
+            }
+        }
+        // Without a token nothing is.
+        let body = json!({ "query": query }).to_string();
+        assert_eq!(
+            app.post(&[("content-type", "application/json")], body)
+                .await
+                .status(),
+            StatusCode::UNAUTHORIZED
+        );
+    }
+}
+
+#[tokio::test]
+async fn other_names_and_other_sites_are_refused() {
+    let app = lesson_with(|settings| {
+        settings.access.allow_origin = vec!["https://app.example".to_owned()];
+        settings.access.allow_host = vec!["roster.internal".to_owned()];
+    })
+    .await;
+    let own = app.url.clone();
+    let authority = own.trim_start_matches("http://").to_owned();
+    for (headers, expected) in [
+        (vec![("host", "evil.example")], 403),
+        (vec![("host", "evil.example:8000")], 403),
+        (vec![("host", "localhost.evil.example")], 403),
+        (vec![("host", "localhost:1")], 200),
+        (vec![("host", "roster.internal")], 200),
+        (vec![("host", "[::1]:8000")], 200),
+        (vec![("host", "192.0.2.1")], 200),
+        (vec![("origin", "https://evil.example")], 403),
+        (vec![("origin", "null")], 403),
+        (vec![("origin", "https://app.example.evil.example")], 403),
+        (vec![("origin", "http://app.example")], 403),
+        (vec![("origin", own.as_str())], 200),
+        (vec![("origin", "https://app.example")], 200),
+        (
+            vec![
+                ("origin", "https://app.example"),
+                ("sec-fetch-site", "cross-site"),
+            ],
+            200,
+        ),
+        (vec![("sec-fetch-site", "cross-site")], 403),
+        (vec![("sec-fetch-site", "same-origin")], 200),
+        (vec![("sec-fetch-site", "none")], 200),
+    ] {
+        assert_eq!(
+            status(&app, &headers).await.as_u16(),
+            expected,
+            "{headers:?} ({authority})"
+        );
+    }
+    // Probes are asked by any name.
+    let probe = app
+        .client
+        .get(format!("{own}/health/live"))
+        .header("host", "evil.example");
+    assert_eq!(probe.send().await.unwrap().status(), StatusCode::OK);
+    // A link to the page may be followed from anywhere.
+    let page = app.client.get(&own).header("sec-fetch-site", "cross-site");
+    assert_eq!(page.send().await.unwrap().status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn cors_is_for_exactly_the_origins_that_were_allowed() {
+    let app = lesson_with(|settings| {
+        settings.access.allow_origin = vec!["https://app.example".to_owned()]
+    })
+    .await;
+    let preflight = |origin: &'static str| {
+        let request = app
+            .client
+            .request(Method::OPTIONS, format!("{}/graphql", app.url));
+        request
+            .header("origin", origin)
+            .header("access-control-request-method", "POST")
+            .send()
+    };
+    let allowed = preflight("https://app.example").await.unwrap();
+    assert_eq!(allowed.status(), StatusCode::NO_CONTENT);
+    assert_eq!(
+        allowed.headers()["access-control-allow-origin"],
+        "https://app.example"
+    );
+    assert_eq!(allowed.headers()["vary"], "origin");
+    let refused = preflight("https://evil.example").await.unwrap();
+    assert_eq!(refused.status(), StatusCode::FORBIDDEN);
+    assert!(
+        !refused
+            .headers()
+            .contains_key("access-control-allow-origin")
+    );
+    let answer = app
+        .post(
+            &[
+                ("content-type", "application/json"),
+                ("origin", "https://app.example"),
+            ],
+            QUERY,
+        )
+        .await;
+    assert_eq!(
+        answer.headers()["access-control-allow-origin"],
+        "https://app.example"
+    );
+}
+
+#[tokio::test]
+async fn with_tokens_any_name_may_be_used() {
+    let app = with_auth().await;
+    let bearer = format!("Bearer {}", token("viewer", 60));
+    let headers = [
+        ("host", "roster.example"),
+        ("authorization", bearer.as_str()),
+    ];
+    assert_eq!(status(&app, &headers).await, StatusCode::OK);
+}

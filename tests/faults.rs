@@ -1,0 +1,368 @@
+//! Databases that fail: masked errors in time, readiness that tells the truth, recovery by itself.
+
+use std::{
+    fs,
+    os::unix::fs::chown,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    sync::atomic::{AtomicU16, Ordering},
+    thread,
+    time::{Duration, Instant},
+};
+
+use sea_orm::{ConnectionTrait, DatabaseBackend, Statement};
+use serde_json::{Value, json};
+use server::{
+    config::DatabaseSettings,
+    database::{self, Purpose},
+};
+use tempfile::TempDir;
+
+use crate::program::{Program, signal};
+
+/// Longer than every deadline on the way to the database together.
+const ANSWER: Duration = Duration::from_secs(20);
+
+/// A PostgreSQL of the test's own, to be stopped, killed and frozen.
+struct Postgres {
+    directory: TempDir,
+    bin: PathBuf,
+    port: u16,
+    /// It does not run as root.
+    user: Option<(u32, u32)>,
+}
+
+impl Postgres {
+    /// `None` where PostgreSQL is not installed, or not asked for.
+    fn start() -> Option<Self> {
+        std::env::var_os("TEST_DATABASE_URL")?;
+        let versions = fs::read_dir("/usr/lib/postgresql").ok()?;
+        let bin = versions
+            .filter_map(Result::ok)
+            .map(|entry| entry.path().join("bin"))
+            .max()?;
+        let directory = tempfile::tempdir().unwrap();
+        let user = is_root().then(|| (id("-u"), id("-g")));
+        if let Some((user, group)) = user {
+            chown(directory.path(), Some(user), Some(group)).unwrap();
+        }
+        // Below those that clients are given, or one could take it while the server is down.
+        static NUMBER: AtomicU16 = AtomicU16::new(0);
+        let offset =
+            || std::process::id() as u16 % 1_000 * 10 + NUMBER.fetch_add(1, Ordering::Relaxed);
+        let is_free = |port: &u16| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok();
+        let port = std::iter::repeat_with(|| 20_000 + offset()).find(is_free)?;
+        let postgres = Self {
+            directory,
+            bin,
+            port,
+            user,
+        };
+        let data = postgres.data();
+        postgres.run(
+            "initdb",
+            &[
+                "-D",
+                &data,
+                "-U",
+                "roster",
+                "-A",
+                "trust",
+                "-E",
+                "UTF8",
+                "--no-locale",
+                "-N",
+            ],
+        );
+        postgres.up();
+        Some(postgres)
+    }
+
+    fn data(&self) -> String {
+        self.directory.path().join("data").display().to_string()
+    }
+
+    fn url(&self) -> String {
+        format!(
+            "postgres://roster:hidden-password@127.0.0.1:{}/postgres",
+            self.port
+        )
+    }
+
+    fn up(&self) {
+        let log = self.directory.path().join("log").display().to_string();
+        let options = format!(
+            "-p {} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off -c max_connections=40",
+            self.port
+        );
+        self.run(
+            "pg_ctl",
+            &[
+                "-D",
+                &self.data(),
+                "-w",
+                "-l",
+                &log,
+                "-o",
+                &options,
+                "start",
+            ],
+        );
+    }
+
+    fn down(&self, mode: &str) {
+        self.run("pg_ctl", &["-D", &self.data(), "-m", mode, "-w", "stop"]);
+    }
+
+    fn run(&self, program: &str, arguments: &[&str]) {
+        use std::os::unix::process::CommandExt;
+        let mut command = Command::new(self.bin.join(program));
+        command
+            .args(arguments)
+            .current_dir("/")
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        if let Some((user, group)) = self.user {
+            command.uid(user).gid(group);
+        }
+        let log = || fs::read_to_string(self.directory.path().join("log")).unwrap_or_default();
+        assert!(command.status().unwrap().success(), "{program}: {}", log());
+    }
+
+    /// The server and all that it has forked.
+    fn processes(&self) -> Vec<u32> {
+        let pid = fs::read_to_string(Path::new(&self.data()).join("postmaster.pid")).unwrap();
+        let parent: u32 = pid.lines().next().unwrap().parse().unwrap();
+        let children = fs::read_to_string(format!("/proc/{parent}/task/{parent}/children"))
+            .unwrap_or_default();
+        let children = children
+            .split_whitespace()
+            .filter_map(|pid| pid.parse().ok());
+        [parent].into_iter().chain(children).collect()
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        if Path::new(&self.data()).join("postmaster.pid").exists() {
+            for process in self.processes() {
+                Command::new("kill")
+                    .args(["-CONT", &process.to_string()])
+                    .stderr(Stdio::null())
+                    .status()
+                    .ok();
+            }
+            let data = self.data();
+            let mut command = Command::new(self.bin.join("pg_ctl"));
+            command
+                .args(["-D", &data, "-m", "immediate", "-w", "stop"])
+                .stdout(Stdio::null())
+                .stderr(Stdio::null());
+            if let Some((user, group)) = self.user {
+                use std::os::unix::process::CommandExt;
+                command.uid(user).gid(group).current_dir("/");
+            }
+            command.status().ok();
+        }
+    }
+}
+
+fn is_root() -> bool {
+    fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0)
+}
+
+fn id(which: &str) -> u32 {
+    let output = Command::new("id")
+        .args([which, "postgres"])
+        .output()
+        .unwrap();
+    String::from_utf8(output.stdout)
+        .unwrap()
+        .trim()
+        .parse()
+        .unwrap()
+}
+
+async fn ask(program: &Program) -> Value {
+    let request = reqwest::Client::new().post(format!("{}/graphql", program.url));
+    let body = json!({ "query": "{ employees { nodes { name } } }" }).to_string();
+    let answer = request
+        .header("content-type", "application/json")
+        .timeout(ANSWER)
+        .body(body)
+        .send()
+        .await
+        .unwrap();
+    serde_json::from_str(&answer.text().await.unwrap()).unwrap()
+}
+
+async fn is_ready(program: &Program) -> bool {
+    let start = Instant::now();
+    let request = reqwest::Client::new().get(format!("{}/health/ready", program.url));
+    let ready = request.timeout(ANSWER).send().await.unwrap().status() == 200;
+    assert!(
+        start.elapsed() < Duration::from_secs(4),
+        "it takes long to tell"
+    );
+    ready
+}
+
+/// Until it is ready again, by itself.
+async fn recovers(program: &Program) {
+    let start = Instant::now();
+    while !is_ready(program).await {
+        assert!(
+            start.elapsed() < ANSWER,
+            "it does not recover: {}",
+            program.log()
+        );
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    for _ in 0..20 {
+        if ask(program).await.get("errors").is_none() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("it is ready and fails: {}", program.log());
+}
+
+async fn fails_masked(program: &Program) {
+    let answer = ask(program).await;
+    let code = answer["errors"][0]["extensions"]["code"]
+        .as_str()
+        .unwrap_or_else(|| panic!("{answer}"));
+    assert!(matches!(code, "UNAVAILABLE" | "TIMEOUT"), "{answer}");
+    let text = answer.to_string();
+    for internal in [
+        "127.0.0.1",
+        "hidden",
+        "connection",
+        "SELECT",
+        "sqlx",
+        "postgres",
+    ] {
+        assert!(!text.contains(internal), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn postgres_may_be_restarted_killed_and_frozen() {
+    let Some(postgres) = Postgres::start() else {
+        return;
+    };
+    let url = postgres.url();
+    let mut program = Program::start(
+        &["serve", "--migrate", "--port", "0"],
+        &[("DATABASE_URL", &url)],
+    );
+    assert!(ask(&program).await.get("errors").is_none());
+    assert!(is_ready(&program).await);
+
+    postgres.down("fast");
+    assert!(!is_ready(&program).await);
+    fails_masked(&program).await;
+    postgres.up();
+    recovers(&program).await;
+
+    for process in postgres.processes() {
+        signal(process, "KILL");
+    }
+    thread::sleep(Duration::from_millis(500));
+    assert!(!is_ready(&program).await);
+    fails_masked(&program).await;
+    postgres.up();
+    recovers(&program).await;
+
+    let frozen = postgres.processes();
+    for process in &frozen {
+        signal(*process, "STOP");
+    }
+    assert!(!is_ready(&program).await);
+    let all = futures_util::future::join_all((0..30).map(|_| fails_masked(&program)));
+    tokio::time::timeout(ANSWER, all)
+        .await
+        .expect("requests hang");
+    for process in &frozen {
+        signal(*process, "CONT");
+    }
+    recovers(&program).await;
+
+    assert_eq!(program.ended(Duration::ZERO), None);
+    assert!(
+        !program.log().contains("hidden-password"),
+        "{}",
+        program.log()
+    );
+    program.signal("TERM");
+    assert_eq!(
+        program.ended(Duration::from_secs(10)).unwrap().code(),
+        Some(0)
+    );
+}
+
+#[tokio::test]
+async fn servers_that_start_together_migrate_once() {
+    let Some(postgres) = Postgres::start() else {
+        return;
+    };
+    let url = postgres.url();
+    let start = || {
+        Program::start(
+            &["serve", "--migrate", "--port", "0"],
+            &[("DATABASE_URL", &url)],
+        )
+    };
+    let programs: Vec<_> = thread::scope(|scope| {
+        let starting: Vec<_> = (0..4).map(|_| scope.spawn(start)).collect();
+        starting
+            .into_iter()
+            .map(|program| program.join().unwrap())
+            .collect()
+    });
+    for program in &programs {
+        assert!(ask(program).await.get("errors").is_none());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sqlite_statement_ends_at_its_deadline_and_its_thread_is_free_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let settings = DatabaseSettings::sqlite(&directory.path().join("roster.db"));
+    let database = database::open(&settings, Purpose::Serve).await.unwrap();
+    let run = |sql: &str| {
+        let reader = database.reader.clone();
+        let statement = Statement::from_string(DatabaseBackend::Sqlite, sql.to_owned());
+        async move { reader.query_one_raw(statement).await }
+    };
+    const ENDLESS: &str =
+        "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) FROM c";
+    let start = Instant::now();
+    // As many as there are readers at most, so that nothing is left for anybody else.
+    let all = futures_util::future::join_all((0..8).map(|_| tokio::spawn(run(ENDLESS)))).await;
+    assert!(start.elapsed() < Duration::from_secs(30));
+    assert!(all.into_iter().all(|outcome| outcome.unwrap().is_err()));
+    let start = Instant::now();
+    assert!(run("SELECT 1").await.is_ok());
+    assert!(start.elapsed() < Duration::from_secs(3));
+}
+
+#[tokio::test]
+async fn a_sqlite_disk_that_is_full_is_told_masked_and_readers_go_on() {
+    let directory = tempfile::tempdir().unwrap();
+    let settings = DatabaseSettings::sqlite(&directory.path().join("roster.db"));
+    let database = database::open(&settings, Purpose::Serve).await.unwrap();
+    let write = "CREATE TABLE t AS SELECT randomblob(1000000)";
+    // No disk needs to be filled for it: the file may not grow.
+    database
+        .writer
+        .execute_unprepared("PRAGMA max_page_count = 1")
+        .await
+        .unwrap();
+    let full = database.writer.execute_unprepared(write).await.unwrap_err();
+    assert_eq!(
+        api::error::Error::from(full),
+        api::error::Error::Unavailable
+    );
+    assert!(database.reader.execute_unprepared("SELECT 1").await.is_ok());
+}

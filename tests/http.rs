@@ -1,0 +1,433 @@
+//! `/graphql` over HTTP: types, statuses, what runs and what does not.
+
+use reqwest::{Method, Response, StatusCode, header};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+use crate::app::{TestApp, lesson_with};
+
+const GOOD: &str = r#"{"query": "{ __typename }"}"#;
+const RESPONSE: &str = "application/graphql-response+json";
+
+impl TestApp {
+    /// A POST with these headers.
+    pub async fn post(&self, headers: &[(&str, &str)], body: impl Into<reqwest::Body>) -> Response {
+        let mut request = self.client.post(format!("{}/graphql", self.url)).body(body);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request.send().await.unwrap()
+    }
+
+    /// A POST of JSON, answered so that the status tells.
+    pub async fn post_json(&self, body: impl Into<reqwest::Body>) -> (StatusCode, Value) {
+        let headers = [("content-type", "application/json"), ("accept", RESPONSE)];
+        told(self.post(&headers, body).await).await
+    }
+
+    /// A GET with these parameters.
+    pub async fn get_graphql(&self, parameters: &[(&str, &str)], accept: &str) -> Response {
+        let query: Vec<_> = parameters
+            .iter()
+            .map(|(name, value)| format!("{name}={}", percent(value)))
+            .collect();
+        let url = format!("{}/graphql?{}", self.url, query.join("&"));
+        let request = self.client.get(url).header("accept", accept);
+        request.send().await.unwrap()
+    }
+
+    /// Writes bytes as they are and reads until the server closes.
+    pub async fn raw(&self, bytes: &str) -> String {
+        let mut stream = self.connect().await;
+        stream.write_all(bytes.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await.ok();
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+
+    pub async fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.url.trim_start_matches("http://"))
+            .await
+            .unwrap()
+    }
+}
+
+fn percent(text: &str) -> String {
+    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+}
+
+pub async fn told(response: Response) -> (StatusCode, Value) {
+    let status = response.status();
+    let text = response.text().await.unwrap();
+    let json = serde_json::from_str(&text).unwrap_or_else(|_| panic!("{status}: {text}"));
+    (status, json)
+}
+
+pub fn code(answer: &Value) -> &str {
+    answer["errors"][0]["extensions"]["code"]
+        .as_str()
+        .unwrap_or_else(|| panic!("{answer}"))
+}
+
+#[tokio::test]
+async fn the_status_says_whether_it_ran_when_the_type_can_say_so() {
+    let app = lesson_with(|_| {}).await;
+    for (query, status, expected) in [
+        ("{ __typename }", 200, None),
+        (
+            "{ employees(first: 9999) { totalCount } }",
+            200,
+            Some("BAD_USER_INPUT"),
+        ),
+        ("{", 400, Some("GRAPHQL_PARSE_FAILED")),
+        ("{ nothing }", 400, Some("GRAPHQL_VALIDATION_FAILED")),
+        (
+            "{ employees(first: true) { totalCount } }",
+            400,
+            Some("GRAPHQL_VALIDATION_FAILED"),
+        ),
+        (
+            "query A { a: __typename } query B { b: __typename }",
+            400,
+            Some("GRAPHQL_VALIDATION_FAILED"),
+        ),
+        (
+            "query ($x: Int!) { employees(first: $x) { totalCount } }",
+            400,
+            Some("BAD_USER_INPUT"),
+        ),
+    ] {
+        let body = json!({ "query": query }).to_string();
+        for (accept, status) in [(RESPONSE, status), ("application/json", 200)] {
+            let response = app
+                .post(
+                    &[("content-type", "application/json"), ("accept", accept)],
+                    body.clone(),
+                )
+                .await;
+            let kind = response.headers()[header::CONTENT_TYPE]
+                .to_str()
+                .unwrap()
+                .to_owned();
+            assert_eq!(kind, format!("{accept}; charset=utf-8"));
+            let (got, answer) = told(response).await;
+            assert_eq!(got, status, "{query}: {answer}");
+            match expected {
+                None => assert_eq!(answer, json!({ "data": { "__typename": "Query" } })),
+                Some(expected) => assert_eq!(code(&answer), expected, "{query}"),
+            }
+            assert_eq!(
+                answer.get("data").is_some(),
+                query.contains("9999") || expected.is_none(),
+                "{query}: {answer}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_400_in_every_type_and_what_is_no_json_415() {
+    let app = lesson_with(|_| {}).await;
+    for body in [
+        "",
+        "{",
+        "[]",
+        "{}",
+        r#"{"query": 1}"#,
+        r#"{"query": "{ a }", "query": "{ b }"}"#,
+        r#"{"query": "{ a }", "variables": 1}"#,
+    ] {
+        for accept in [RESPONSE, "application/json", "*/*"] {
+            let (status, answer) = told(
+                app.post(
+                    &[("content-type", "application/json"), ("accept", accept)],
+                    body,
+                )
+                .await,
+            )
+            .await;
+            assert_eq!(
+                (status, code(&answer)),
+                (StatusCode::BAD_REQUEST, "BAD_REQUEST"),
+                "{body}"
+            );
+            assert!(answer.get("data").is_none());
+        }
+    }
+    for kind in [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=x",
+        "application/json; charset=latin1",
+    ] {
+        let (status, answer) = told(app.post(&[("content-type", kind)], GOOD).await).await;
+        assert_eq!(
+            (status, code(&answer)),
+            (StatusCode::UNSUPPORTED_MEDIA_TYPE, "BAD_REQUEST"),
+            "{kind}"
+        );
+    }
+    let (status, _) = told(
+        app.post(
+            &[
+                ("content-type", "application/json"),
+                ("accept", "image/png"),
+            ],
+            GOOD,
+        )
+        .await,
+    )
+    .await;
+    assert_eq!(status, StatusCode::NOT_ACCEPTABLE);
+}
+
+#[tokio::test]
+async fn get_is_for_queries_and_pages() {
+    let app = lesson_with(|_| {}).await;
+    let (status, answer) = told(
+        app.get_graphql(
+            &[
+                ("query", "query ($id: ID!) { employee(id: $id) { name } }"),
+                ("variables", r#"{"id": "emp_2"}"#),
+            ],
+            "*/*",
+        )
+        .await,
+    )
+    .await;
+    assert_eq!(
+        (status, &answer["data"]["employee"]["name"]),
+        (StatusCode::OK, &json!("Tristan Tal"))
+    );
+
+    let refused = app
+        .get_graphql(&[("query", "mutation { nothing }")], "*/*")
+        .await;
+    assert_eq!(refused.status(), StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(refused.headers()[header::ALLOW], "POST");
+
+    let page = app.get_graphql(&[], "text/html,*/*;q=0.8").await;
+    assert!(page.text().await.unwrap().contains("<html"));
+
+    let put = app
+        .client
+        .request(Method::PUT, format!("{}/graphql", app.url))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(put.status(), StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(put.headers()[header::ALLOW], "GET, POST");
+}
+
+#[tokio::test]
+async fn keys_come_in_the_order_of_the_query() {
+    let app = lesson_with(|_| {}).await;
+    let body =
+        json!({ "query": r#"{ z: employee(id: "emp_2") { name id hireDate } a: __typename }"# })
+            .to_string();
+    let text = app
+        .post(&[("content-type", "application/json")], body)
+        .await
+        .text()
+        .await
+        .unwrap();
+    assert_eq!(
+        text,
+        r#"{"data":{"z":{"name":"Tristan Tal","id":"emp_2","hireDate":"2020-01-30"},"a":"Query"}}"#
+    );
+}
+
+#[tokio::test]
+async fn persisted_queries_are_sent_once() {
+    let app = lesson_with(|_| {}).await;
+    let query = "{ __typename }";
+    let hash: String = Sha256::digest(query)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    let extensions = json!({ "persistedQuery": { "version": 1, "sha256Hash": hash } });
+    let by_hash = json!({ "extensions": extensions }).to_string();
+
+    let (status, answer) = app.post_json(by_hash.clone()).await;
+    assert_eq!(
+        (status, code(&answer)),
+        (StatusCode::BAD_REQUEST, "PERSISTED_QUERY_NOT_FOUND")
+    );
+    assert_eq!(answer["errors"][0]["message"], "PersistedQueryNotFound");
+
+    let (status, answer) = app
+        .post_json(json!({ "query": "{ a: __typename }", "extensions": extensions }).to_string())
+        .await;
+    assert_eq!(
+        (status, code(&answer)),
+        (StatusCode::BAD_REQUEST, "BAD_REQUEST")
+    );
+
+    let (status, _) = app
+        .post_json(json!({ "query": query, "extensions": extensions }).to_string())
+        .await;
+    assert_eq!(status, StatusCode::OK);
+    let (_, answer) = app.post_json(by_hash).await;
+    assert_eq!(answer["data"]["__typename"], "Query");
+    let (_, answer) = told(
+        app.get_graphql(&[("extensions", &extensions.to_string())], "*/*")
+            .await,
+    )
+    .await;
+    assert_eq!(answer["data"]["__typename"], "Query");
+}
+
+#[tokio::test]
+async fn large_answers_are_compressed_for_whoever_can_read_that() {
+    let app = lesson_with(|_| {}).await;
+    let large = json!({ "query": "{ __schema { types { name fields { name description } } } }" })
+        .to_string();
+    for (accepted, expected) in [
+        ("gzip", Some("gzip")),
+        ("br, gzip", Some("br")),
+        ("identity", None),
+    ] {
+        let headers = [
+            ("content-type", "application/json"),
+            ("accept-encoding", accepted),
+        ];
+        let response = app.post(&headers, large.clone()).await;
+        let encoding = response.headers().get(header::CONTENT_ENCODING);
+        assert_eq!(
+            encoding.and_then(|encoding| encoding.to_str().ok()),
+            expected
+        );
+        let small = app.post(&headers, GOOD).await;
+        assert_eq!(small.headers().get(header::CONTENT_ENCODING), None);
+    }
+}
+
+#[tokio::test]
+async fn the_cost_is_told_to_whoever_asks() {
+    let app = lesson_with(|_| {}).await;
+    let body = json!({ "query": "{ employees(first: 3) { nodes { name projects(first: 5) { nodes { title } } } } }" }).to_string();
+    let headers = [("content-type", "application/json"), ("x-cost", "true")];
+    let (_, answer) = told(app.post(&headers, body.clone()).await).await;
+    let cost = &answer["extensions"]["cost"];
+    assert_eq!(
+        (&cost["requested"], &cost["limit"], &cost["statements"]),
+        (&json!(18), &json!(500_000), &json!(2))
+    );
+    assert!(cost["loaded"].as_u64() > Some(3), "{cost}");
+    let (_, answer) = app.post_json(body).await;
+    assert_eq!(answer.get("extensions"), None);
+}
+
+#[tokio::test]
+async fn every_answer_forbids_browsers_what_they_need_not_do() {
+    let app = lesson_with(|_| {}).await;
+    let response = app
+        .post(&[("content-type", "application/json")], GOOD)
+        .await;
+    for (name, value) in [
+        ("x-content-type-options", "nosniff"),
+        ("cache-control", "no-store"),
+        ("referrer-policy", "no-referrer"),
+    ] {
+        assert_eq!(response.headers()[name], value);
+    }
+    assert!(response.headers().contains_key("x-request-id"));
+}
+
+#[tokio::test]
+async fn a_slow_head_a_slow_body_and_an_idle_connection_are_closed() {
+    let app = lesson_with(|settings| {
+        settings.limits.header_timeout = 1;
+        settings.limits.body_timeout = 1;
+        settings.limits.idle_timeout = 2;
+    })
+    .await;
+    assert_eq!(
+        app.raw("POST /graphql HTTP/1.1\r\nhost: localhost\r\nx-slow: ")
+            .await,
+        ""
+    );
+    assert_eq!(app.raw("").await, "");
+    let slow = "POST /graphql HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{";
+    let answer = app.raw(slow).await;
+    assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
+    let answered_then_idle = app
+        .raw("GET /health/live HTTP/1.1\r\nhost: localhost\r\n\r\n")
+        .await;
+    assert!(
+        answered_then_idle.ends_with("alive\n"),
+        "{answered_then_idle}"
+    );
+}
+
+#[tokio::test]
+async fn a_second_request_may_come_later_than_a_head_may_take() {
+    let app = lesson_with(|settings| {
+        settings.limits.header_timeout = 1;
+        settings.limits.idle_timeout = 4;
+    })
+    .await;
+    let mut stream = app.connect().await;
+    let request = b"GET /health/live HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    for _ in 0..2 {
+        stream.write_all(request).await.unwrap();
+        let mut answer = [0; 1_000];
+        let length = stream.read(&mut answer).await.unwrap();
+        assert!(answer[..length].ends_with(b"alive\n"));
+        tokio::time::sleep(std::time::Duration::from_millis(1_500)).await;
+    }
+}
+
+#[tokio::test]
+async fn headers_and_bodies_have_a_largest_size_and_the_client_sees_the_answer() {
+    let app = lesson_with(|settings| {
+        settings.limits.max_body_size = 1_000;
+        settings.limits.max_header_size = 8_192;
+    })
+    .await;
+    let body = |length: usize| format!("{GOOD}{}", " ".repeat(length - GOOD.len()));
+    assert_eq!(app.post_json(body(1_000)).await.0, StatusCode::OK);
+    for length in [1_001, 3_000_000] {
+        let (status, answer) = app.post_json(body(length)).await;
+        assert_eq!(
+            (status, code(&answer)),
+            (StatusCode::PAYLOAD_TOO_LARGE, "LIMIT_EXCEEDED")
+        );
+    }
+    let chunked = format!(
+        "POST /graphql HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n7d0\r\n{}\r\n0\r\n\r\n",
+        body(2_000)
+    );
+    assert!(app.raw(&chunked).await.starts_with("HTTP/1.1 413"));
+    let head = |length: usize| {
+        format!(
+            "GET /health/live HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\nx-long: {}\r\n\r\n",
+            "x".repeat(length)
+        )
+    };
+    assert!(app.raw(&head(6_000)).await.starts_with("HTTP/1.1 200"));
+    let answer = app.raw(&head(20_000)).await;
+    assert!(
+        answer.is_empty() || answer.starts_with("HTTP/1.1 431"),
+        "{answer}"
+    );
+}
+
+#[tokio::test]
+async fn more_connections_than_allowed_wait() {
+    let app = lesson_with(|settings| settings.limits.max_connections = 2).await;
+    let first = app.connect().await;
+    let _second = app.connect().await;
+    let waiting = tokio::spawn({
+        let url = format!("{}/health/live", app.url);
+        async move { reqwest::get(url).await.unwrap().status() }
+    });
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    assert!(!waiting.is_finished());
+    drop(first);
+    assert_eq!(waiting.await.unwrap(), StatusCode::OK);
+}

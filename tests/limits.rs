@@ -1,0 +1,315 @@
+//! Each limit lets one pass and refuses the next, over HTTP and over WebSocket.
+
+use entity::employee;
+use reqwest::StatusCode;
+use sea_orm::ActiveValue::Set;
+use serde_json::{Value, json};
+use server::config::LimitSettings;
+
+use crate::{
+    app::{TestApp, day, lesson_with},
+    http::code,
+    sockets::Socket,
+};
+
+/// Sends both, and both again over a WebSocket.
+async fn one_under_and_one_over(app: &TestApp, limit: &str, under: Value, over: Value) {
+    let (status, answer) = app.post_json(under.to_string()).await;
+    assert_eq!(status, StatusCode::OK, "{limit}: {answer}");
+    assert!(answer.get("errors").is_none(), "{limit}: {answer}");
+    let (_, answer) = app.post_json(over.to_string()).await;
+    assert_eq!(code(&answer), "LIMIT_EXCEEDED", "{limit}: {answer}");
+    assert_eq!(
+        answer["errors"][0]["extensions"]["limit"], limit,
+        "{answer}"
+    );
+    let message = answer["errors"][0]["message"].as_str().unwrap();
+    assert!(message.len() > 20, "{message}");
+
+    let mut socket = Socket::ready(app).await;
+    socket.subscribe("under", &under).await;
+    assert_eq!(socket.read().await["type"], "next", "{limit}");
+    assert_eq!(socket.read().await["type"], "complete", "{limit}");
+    socket.subscribe("over", &over).await;
+    let refused = socket.read().await;
+    let errors = match refused["type"].as_str() {
+        // While it ran.
+        Some("next") => &refused["payload"]["errors"],
+        _ => &refused["payload"],
+    };
+    assert_eq!(errors[0]["extensions"]["limit"], limit, "{refused}");
+}
+
+fn query(text: impl Into<String>) -> Value {
+    json!({ "query": text.into() })
+}
+
+async fn app(change: impl FnOnce(&mut LimitSettings)) -> TestApp {
+    lesson_with(|settings| change(&mut settings.limits)).await
+}
+
+#[tokio::test]
+async fn limits_on_the_text() {
+    let app = app(|limits| {
+        limits.max_tokens = 40;
+        limits.max_brackets = 5;
+        limits.max_directives = 2;
+        limits.max_name_length = 12;
+    })
+    .await;
+    let repeat = |count| query(format!("{{ {} }}", "__typename ".repeat(count)));
+    one_under_and_one_over(&app, "tokens", repeat(38), repeat(39)).await;
+    one_under_and_one_over(
+        &app,
+        "brackets",
+        query("{ employees(first: 1, where: {and: [{}]}) { totalCount } }"),
+        query("{ employees(first: 1, where: {and: [{and: []}]}) { totalCount } }").clone(),
+    )
+    .await;
+    let directives = |count| {
+        query(format!(
+            "{{ __typename {} }}",
+            "a: __typename @skip(if: false) ".repeat(count)
+        ))
+    };
+    one_under_and_one_over(&app, "directives", directives(2), directives(3)).await;
+    let name = |length| query(format!("{{ {}: __typename }}", "a".repeat(length)));
+    one_under_and_one_over(&app, "name_length", name(12), name(13)).await;
+}
+
+#[tokio::test]
+async fn limits_on_the_document() {
+    let app = app(|limits| {
+        limits.max_fragments = 2;
+        limits.max_operations = 2;
+        limits.max_depth = 3;
+        limits.max_aliases = 2;
+        limits.max_root_fields = 4;
+        limits.max_fields = 10;
+        limits.max_variables = 1;
+    })
+    .await;
+    let fragments = |count| {
+        let spreads: String = (0..count).map(|n| format!("...F{n} ")).collect();
+        let fragments: String = (0..count)
+            .map(|n| format!(" fragment F{n} on Query {{ __typename }}"))
+            .collect();
+        query(format!("{{ {spreads} }}{fragments}"))
+    };
+    one_under_and_one_over(&app, "fragments", fragments(2), fragments(3)).await;
+    let operations = |count| {
+        let text: String = (0..count)
+            .map(|n| format!("query Q{n} {{ __typename }} "))
+            .collect();
+        json!({ "query": text, "operationName": "Q0" })
+    };
+    one_under_and_one_over(&app, "operations", operations(2), operations(3)).await;
+    one_under_and_one_over(
+        &app,
+        "depth",
+        query("{ employees { nodes { name } } }"),
+        query("{ employees { edges { node { name } } } }"),
+    )
+    .await;
+    let aliases = |count| {
+        query(format!(
+            "{{ {} }}",
+            (0..count)
+                .map(|n| format!("a{n}: __typename "))
+                .collect::<String>()
+        ))
+    };
+    one_under_and_one_over(&app, "aliases", aliases(2), aliases(3)).await;
+    let roots = |count| query(format!("{{ {} }}", "__typename ".repeat(count)));
+    one_under_and_one_over(&app, "root_fields", roots(4), roots(5)).await;
+    let fields = |count| {
+        query(format!(
+            "{{ employees {{ nodes {{ {} }} }} }}",
+            "name ".repeat(count)
+        ))
+    };
+    one_under_and_one_over(&app, "fields", fields(8), fields(9)).await;
+    let variables = |count| {
+        let declared: String = (0..count)
+            .map(|n| format!("$v{n}: Boolean = true "))
+            .collect();
+        let used: String = (0..count)
+            .map(|n| format!("employees @include(if: $v{n}) {{ totalCount }} "))
+            .collect();
+        query(format!("query ({declared}) {{ {used} }}"))
+    };
+    one_under_and_one_over(&app, "variables", variables(1), variables(2)).await;
+}
+
+#[tokio::test]
+async fn limits_on_variables() {
+    let app = app(|limits| {
+        limits.max_variable_depth = 4;
+        limits.max_variable_values = 12;
+    })
+    .await;
+    let text = "query ($where: EmployeeFilter) { employees(where: $where) { totalCount } }";
+    let nested = |depth| {
+        let mut filter = json!({});
+        for _ in 0..depth {
+            filter = json!({ "not": filter });
+        }
+        json!({ "query": text, "variables": { "where": filter } })
+    };
+    one_under_and_one_over(&app, "variable_depth", nested(3), nested(4)).await;
+    let wide =
+        |count| json!({ "query": text, "variables": { "where": { "ids": vec!["emp_1"; count] } } });
+    one_under_and_one_over(&app, "variable_values", wide(10), wide(11)).await;
+}
+
+#[tokio::test]
+async fn limits_on_what_is_asked_and_what_is_loaded() {
+    let app = app(|limits| limits.max_cost = 100).await;
+    let cost = |count| {
+        query(format!(
+            "{{ employees(first: {count}) {{ nodes {{ name }} }} }}"
+        ))
+    };
+    one_under_and_one_over(&app, "cost", cost(100), cost(101)).await;
+    let (_, answer) = app.post_json(cost(101).to_string()).await;
+    assert_eq!(answer["extensions"]["cost"]["requested"], 101);
+    assert_eq!(answer["extensions"]["cost"]["limit"], 100);
+
+    // The lesson has four employees; a page reads one more when there is one.
+    let app = self::app(|limits| limits.max_loaded = 3).await;
+    one_under_and_one_over(&app, "loaded", cost(2), cost(3)).await;
+    let nested = query(
+        "{ employees(first: 1) { nodes { name projects { nodes { title employees { nodes { name } } } } } } }",
+    );
+    let (status, answer) = app.post_json(nested.to_string()).await;
+    assert_eq!(status, StatusCode::OK);
+    assert_eq!(
+        (code(&answer), &answer["data"]),
+        ("LIMIT_EXCEEDED", &Value::Null)
+    );
+    assert!(
+        answer["errors"][0]["message"]
+            .as_str()
+            .unwrap()
+            .contains("`first`")
+    );
+    assert_eq!(answer["errors"].as_array().unwrap().len(), 1);
+    assert!(answer["extensions"]["cost"]["loaded"].as_u64() > Some(3));
+
+    let app = self::app(|limits| limits.max_answer_values = 9).await;
+    let values = |count: usize| {
+        query(format!(
+            "{{ employees(first: 3) {{ nodes {{ {} }} }} }}",
+            ["id", "name", "hireDate", "version"][..count].join(" ")
+        ))
+    };
+    one_under_and_one_over(&app, "answer_values", values(3), values(4)).await;
+}
+
+#[tokio::test]
+async fn a_statement_brings_at_most_what_is_left_on_both_databases() {
+    let mut settings = server::config::Settings::default();
+    settings.limits.max_loaded = 50;
+    for app in crate::app::apps_with(&settings).await {
+        let project = app.project("P", None).await;
+        for n in 0..30 {
+            let employee = app.employee(&format!("E{n}")).await;
+            app.assignment(employee, project).await;
+        }
+        let nested = |employees: usize, assignments: usize| {
+            query(format!(
+                "{{ employees(first: {employees}) {{ nodes {{ name assignments(first: {assignments}) {{ nodes {{ id }} }} }} }} }}"
+            ))
+        };
+        let (_, answer) = app.post_json(nested(20, 5).to_string()).await;
+        assert!(answer.get("errors").is_none(), "{}: {answer}", app.name());
+        assert_eq!(
+            answer["data"]["employees"]["nodes"]
+                .as_array()
+                .unwrap()
+                .len(),
+            20
+        );
+        assert!(
+            answer["data"]["employees"]["nodes"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .all(|node| node["assignments"]["nodes"].as_array().unwrap().len() == 1)
+        );
+        let (_, answer) = app.post_json(nested(28, 5).to_string()).await;
+        assert_eq!(code(&answer), "LIMIT_EXCEEDED", "{}", app.name());
+        assert_eq!(
+            answer["extensions"]["cost"]["loaded"],
+            29 + 50 - 29 + 1,
+            "{}: {answer}",
+            app.name()
+        );
+    }
+}
+
+#[tokio::test]
+async fn errors_are_few_and_short() {
+    let app = app(|limits| {
+        limits.max_errors = 2;
+        limits.max_error_length = 10;
+    })
+    .await;
+    let (_, answer) = app
+        .post_json(query("{ aaaaaaaaaaaaaaaaaaa b c }").to_string())
+        .await;
+    let errors = answer["errors"].as_array().unwrap();
+    assert_eq!(errors.len(), 2);
+    assert_eq!(errors[0]["message"].as_str().unwrap().chars().count(), 11);
+}
+
+#[tokio::test]
+async fn json_is_not_nested_deeper_than_it_may() {
+    let app = app(|limits| limits.max_json_depth = 10).await;
+    let nested = |depth: usize| {
+        format!(
+            r#"{{"query": "{{ __typename }}", "variables": {{"x": {}{}}}}}"#,
+            "[".repeat(depth),
+            "]".repeat(depth)
+        )
+    };
+    assert_eq!(app.post_json(nested(8)).await.0, StatusCode::OK);
+    let (status, answer) = app.post_json(nested(9)).await;
+    assert_eq!(
+        (status, code(&answer)),
+        (StatusCode::BAD_REQUEST, "BAD_REQUEST")
+    );
+}
+
+#[tokio::test]
+async fn an_operation_that_takes_too_long_is_stopped_and_too_many_are_turned_away() {
+    let app = app(|limits| limits.execution_timeout = 0).await;
+    let names = (0..5_000).map(|n| employee::ActiveModel {
+        name: Set(format!("E{n}")),
+        hire_date: Set(day("2020-01-01")),
+        ..Default::default()
+    });
+    app.insert_many(names.collect()).await;
+    let slow = r#"{ employees(first: 1000, where: {name: {contains: "e"}}, orderBy: [{field: NAME}]) { totalCount nodes { name meetings { totalCount } } } }"#;
+    let (status, answer) = app.post_json(query(slow).to_string()).await;
+    assert_eq!(
+        (status, code(&answer), &answer["data"]),
+        (StatusCode::OK, "TIMEOUT", &Value::Null)
+    );
+
+    let app = self::app(|limits| limits.max_operations_at_once = 0).await;
+    let response = app
+        .post(
+            &[("content-type", "application/json")],
+            query("{ __typename }").to_string(),
+        )
+        .await;
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(response.headers()["retry-after"], "1");
+    let mut socket = Socket::ready(&app).await;
+    socket.subscribe("a", &query("{ __typename }")).await;
+    assert_eq!(
+        socket.read().await["payload"][0]["extensions"]["code"],
+        "UNAVAILABLE"
+    );
+}

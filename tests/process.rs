@@ -1,0 +1,201 @@
+//! The life of the process: how it begins, drains and ends, and what it tells meanwhile.
+
+use std::{process::Command, time::Duration};
+
+use futures_util::future::join_all;
+use serde_json::json;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+use crate::program::{Program, command};
+
+const SECRET: &str = "0123456789abcdef0123456789abcdef";
+
+/// A request whose last byte is held back.
+async fn almost_sent(url: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(url.trim_start_matches("http://"))
+        .await
+        .unwrap();
+    let body = json!({ "query": "{ employees { nodes { name } } }" }).to_string();
+    let head = format!(
+        "POST /graphql HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{}",
+        body.len(),
+        &body[..body.len() - 1]
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream
+}
+
+#[tokio::test]
+async fn a_drain_cuts_nobody_off() {
+    let mut program = Program::demo(&[]);
+    let mut requests = join_all((0..200).map(|_| almost_sent(&program.url))).await;
+    // All of them have been let in when the last one has.
+    reqwest::get(format!("{}/health/ready", program.url))
+        .await
+        .unwrap();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    program.signal("TERM");
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let refused = TcpStream::connect(program.url.trim_start_matches("http://")).await;
+    assert!(refused.is_err(), "new connections are let in");
+    for stream in &mut requests {
+        stream.write_all(b"}").await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        assert!(
+            answer.ends_with("}}}") || answer.contains("Tristan Tal"),
+            "{answer}"
+        );
+    }
+    assert_eq!(
+        program.ended(Duration::from_secs(10)).unwrap().code(),
+        Some(0)
+    );
+}
+
+#[tokio::test]
+async fn a_stuck_request_does_not_hold_the_end_and_a_second_signal_does_not_wait() {
+    let mut patient = Program::demo(&["--body-timeout", "100"]);
+    let mut hasty = Program::demo(&["--body-timeout", "100"]);
+    let _stuck = [
+        almost_sent(&patient.url).await,
+        almost_sent(&hasty.url).await,
+    ];
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    patient.signal("TERM");
+    hasty.signal("TERM");
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!(hasty.ended(Duration::ZERO), None);
+    hasty.signal("TERM");
+    assert_eq!(hasty.ended(Duration::from_secs(3)).unwrap().code(), Some(1));
+    assert_eq!(
+        patient.ended(Duration::from_secs(12)).unwrap().code(),
+        Some(0)
+    );
+}
+
+#[test]
+fn a_public_address_without_auth_is_refused_naming_both_ways_out() {
+    let refused = command(&["demo", "--host", "0.0.0.0", "--port", "0"], &[])
+        .output()
+        .unwrap();
+    assert_eq!(refused.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(
+        said.contains("JWT_SECRET") && said.contains("--public-without-auth"),
+        "{said}"
+    );
+    Program::demo(&["--host", "0.0.0.0", "--public-without-auth"]);
+    Program::start(
+        &["demo", "--host", "0.0.0.0", "--port", "0"],
+        &[("JWT_SECRET", SECRET)],
+    );
+    let short = command(&["demo", "--port", "0"], &[("JWT_SECRET", "short")])
+        .output()
+        .unwrap();
+    assert_eq!(short.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&short.stderr).contains("32 bytes"));
+}
+
+#[tokio::test]
+async fn a_token_from_the_command_line_lets_in() {
+    let secret = [("JWT_SECRET", SECRET)];
+    let program = Program::start(&["demo", "--port", "0"], &secret);
+    let printed = command(&["token", "--role", "viewer", "--expires", "1h"], &secret)
+        .output()
+        .unwrap();
+    let token = String::from_utf8(printed.stdout).unwrap();
+    let ask = |bearer: String| {
+        let request = reqwest::Client::new().post(format!("{}/graphql", program.url));
+        let request = request
+            .header("content-type", "application/json")
+            .body(r#"{"query": "{ __typename }"}"#);
+        request
+            .header("authorization", format!("Bearer {}", bearer.trim()))
+            .send()
+    };
+    assert_eq!(ask(token).await.unwrap().status(), 200);
+    assert_eq!(ask("x".to_owned()).await.unwrap().status(), 401);
+    let without: Command = command(&["token", "--role", "viewer"], &[]);
+    let mut without = without;
+    assert!(String::from_utf8_lossy(&without.output().unwrap().stderr).contains("JWT_SECRET"));
+}
+
+#[tokio::test]
+async fn figures_and_the_log_tell_of_operations_and_never_of_values() {
+    let port = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let metrics = format!("127.0.0.1:{port}");
+    let program = Program::start(
+        &[
+            "demo",
+            "--port",
+            "0",
+            "--metrics-address",
+            &metrics,
+            "--log-format",
+            "json",
+            "--slow-operation",
+            "0",
+        ],
+        &[],
+    );
+    let post = |body: String| {
+        let request = reqwest::Client::new()
+            .post(format!("{}/graphql", program.url))
+            .body(body);
+        request
+            .header("content-type", "application/json")
+            .header("authorization", "Bearer hidden-token")
+            .send()
+    };
+    let named = json!({ "query": "query Named($id: ID!) { employee(id: $id) { name } }", "variables": { "id": "hidden-value" } });
+    post(named.to_string()).await.unwrap();
+    post(json!({ "query": "{ employees(first: 1) { nodes { name } } }" }).to_string())
+        .await
+        .unwrap();
+    post(json!({ "query": format!("{{ {} }}", "a: __typename ".repeat(51)) }).to_string())
+        .await
+        .unwrap();
+    let text = reqwest::get(format!("http://{metrics}/metrics"))
+        .await
+        .unwrap()
+        .text()
+        .await
+        .unwrap();
+    for expected in [
+        r#"roster_operations_total{kind="query",outcome="ok"} 2"#,
+        r#"roster_operations_total{kind="none",outcome="LIMIT_EXCEEDED"} 1"#,
+        r#"roster_rejected_total{limit="aliases"} 1"#,
+        r#"roster_operation_seconds_bucket{kind="query","#,
+        "roster_rows_total 2",
+        "roster_statements_total 1",
+        r#"roster_pool_connections{pool="reader","#,
+    ] {
+        assert!(text.contains(expected), "{expected} is not in:\n{text}");
+    }
+    let page = reqwest::get(format!("{}/metrics", program.url))
+        .await
+        .unwrap();
+    assert_eq!(page.status(), 404, "figures are for another address");
+
+    let log = program.log();
+    let line = log.lines().find(|line| line.contains("Named")).unwrap();
+    let line: serde_json::Value = serde_json::from_str(line).unwrap();
+    assert_eq!(line["operation"], "Named");
+    assert_eq!(line["outcome"], "ok");
+    assert!(
+        line["request"].is_string()
+            && line["milliseconds"].is_number()
+            && line["statements"].is_number(),
+        "{line}"
+    );
+    assert!(!log.contains("hidden"), "{log}");
+}

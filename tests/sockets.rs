@@ -1,0 +1,332 @@
+//! `graphql-transport-ws`, by raw frames: every close code, every limit.
+
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tokio::{net::TcpStream, time::timeout};
+use tokio_tungstenite::{
+    WebSocketStream, client_async,
+    tungstenite::{
+        Message,
+        client::IntoClientRequest,
+        protocol::{CloseFrame, frame::coding::CloseCode},
+    },
+};
+
+use crate::{
+    access::{SECRET, token, with_auth},
+    app::{TestApp, lesson_with},
+};
+
+/// A client that knows nothing of the protocol.
+pub struct Socket(WebSocketStream<TcpStream>);
+
+impl Socket {
+    pub async fn open(app: &TestApp) -> Self {
+        Self::open_with(app, Some("graphql-transport-ws"), &[])
+            .await
+            .unwrap()
+    }
+
+    async fn open_with(
+        app: &TestApp,
+        protocol: Option<&str>,
+        headers: &[(&'static str, &str)],
+    ) -> Option<Self> {
+        let mut request = format!("{}/graphql", app.url.replace("http", "ws"))
+            .into_client_request()
+            .unwrap();
+        if let Some(protocol) = protocol {
+            request
+                .headers_mut()
+                .insert("sec-websocket-protocol", protocol.parse().unwrap());
+        }
+        for (name, value) in headers {
+            request.headers_mut().insert(*name, value.parse().unwrap());
+        }
+        let stream = app.connect().await;
+        client_async(request, stream)
+            .await
+            .ok()
+            .map(|(socket, _)| Self(socket))
+    }
+
+    /// A socket that was let in.
+    pub async fn ready(app: &TestApp) -> Self {
+        let mut socket = Self::open(app).await;
+        socket.send(r#"{"type": "connection_init"}"#).await;
+        assert_eq!(socket.read().await, json!({ "type": "connection_ack" }));
+        socket
+    }
+
+    pub async fn send(&mut self, text: &str) {
+        self.0.send(Message::text(text)).await.unwrap();
+    }
+
+    pub async fn subscribe(&mut self, id: &str, payload: &Value) {
+        self.send(&json!({ "id": id, "type": "subscribe", "payload": payload }).to_string())
+            .await;
+    }
+
+    /// The next message; pings are answered on the way.
+    pub async fn read(&mut self) -> Value {
+        loop {
+            match self.frame().await {
+                Some(Message::Text(text)) => return serde_json::from_str(&text).unwrap(),
+                Some(Message::Ping(_) | Message::Pong(_)) => {}
+                other => panic!("no message but {other:?}"),
+            }
+        }
+    }
+
+    async fn frame(&mut self) -> Option<Message> {
+        let frame = timeout(Duration::from_secs(20), self.0.next())
+            .await
+            .expect("it hangs");
+        frame.and_then(Result::ok)
+    }
+
+    /// Why it is closed.
+    pub async fn close_code(&mut self) -> u16 {
+        loop {
+            match self.frame().await {
+                Some(Message::Close(Some(CloseFrame { code, .. }))) => return code.into(),
+                Some(_) => {}
+                None => return CloseCode::Abnormal.into(),
+            }
+        }
+    }
+}
+
+fn query(text: &str) -> Value {
+    json!({ "query": text })
+}
+
+#[tokio::test]
+async fn queries_run_and_complete() {
+    let app = lesson_with(|_| {}).await;
+    let mut socket = Socket::ready(&app).await;
+    socket
+        .subscribe("1", &query(r#"{ employee(id: "emp_2") { name } }"#))
+        .await;
+    assert_eq!(
+        socket.read().await,
+        json!({ "id": "1", "type": "next", "payload": { "data": { "employee": { "name": "Tristan Tal" } } } })
+    );
+    assert_eq!(
+        socket.read().await,
+        json!({ "id": "1", "type": "complete" })
+    );
+    // The id is free again.
+    socket.subscribe("1", &query("{ __typename }")).await;
+    assert_eq!(socket.read().await["type"], "next");
+}
+
+#[tokio::test]
+async fn what_is_no_valid_document_gives_one_error_and_no_complete() {
+    let app = lesson_with(|_| {}).await;
+    let mut socket = Socket::ready(&app).await;
+    for (text, code) in [
+        ("{", "GRAPHQL_PARSE_FAILED"),
+        ("{ nothing }", "GRAPHQL_VALIDATION_FAILED"),
+    ] {
+        socket.subscribe("x", &query(text)).await;
+        let error = socket.read().await;
+        assert_eq!(
+            (&error["type"], &error["id"]),
+            (&json!("error"), &json!("x"))
+        );
+        assert_eq!(error["payload"][0]["extensions"]["code"], code);
+    }
+    socket
+        .subscribe("y", &query("{ employees(first: 9999) { totalCount } }"))
+        .await;
+    let next = socket.read().await;
+    assert_eq!(
+        next["payload"]["errors"][0]["extensions"]["code"], "BAD_USER_INPUT",
+        "{next}"
+    );
+    assert_eq!(
+        socket.read().await,
+        json!({ "id": "y", "type": "complete" })
+    );
+}
+
+#[tokio::test]
+async fn messages_that_are_wrong_close_with_4400() {
+    let app = lesson_with(|_| {}).await;
+    let long = "x".repeat(129);
+    for message in [
+        "",
+        "x",
+        "[]",
+        "{}",
+        r#"{"type": 1}"#,
+        r#"{"type": "start"}"#,
+        r#"{"type": "subscribe", "payload": {"query": "{ a }"}}"#,
+        r#"{"id": "", "type": "subscribe", "payload": {"query": "{ a }"}}"#,
+        r#"{"id": 1, "type": "subscribe", "payload": {"query": "{ a }"}}"#,
+        &format!(r#"{{"id": "{long}", "type": "subscribe", "payload": {{"query": "{{ a }}"}}}}"#),
+        r#"{"id": "1", "type": "subscribe"}"#,
+        r#"{"id": "1", "type": "subscribe", "payload": "x"}"#,
+        r#"{"id": "1", "type": "subscribe", "payload": {"query": 1}}"#,
+        r#"{"id": "1", "type": "subscribe", "payload": {"query": "{ a }", "variables": []}}"#,
+        r#"{"id": "1", "type": "complete", "type": "complete"}"#,
+        r#"{"type": "complete"}"#,
+        r#"{"type": "ping", "payload": 1}"#,
+    ] {
+        let mut socket = Socket::ready(&app).await;
+        socket.send(message).await;
+        assert_eq!(socket.close_code().await, 4400, "{message}");
+    }
+    let mut socket = Socket::ready(&app).await;
+    socket.0.send(Message::binary(&b"{}"[..])).await.unwrap();
+    assert_eq!(socket.close_code().await, 4400);
+}
+
+#[tokio::test]
+async fn the_order_of_messages_matters() {
+    let app = lesson_with(|settings| settings.limits.socket_init_timeout = 1).await;
+    let mut early = Socket::open(&app).await;
+    early.subscribe("1", &query("{ __typename }")).await;
+    assert_eq!(early.close_code().await, 4401);
+
+    let mut late = Socket::open(&app).await;
+    assert_eq!(late.close_code().await, 4408);
+
+    let mut twice = Socket::ready(&app).await;
+    twice
+        .send(r#"{"type": "connection_init", "payload": {}}"#)
+        .await;
+    assert_eq!(twice.close_code().await, 4429);
+}
+
+#[tokio::test]
+async fn another_protocol_is_closed_with_4406_and_another_site_not_let_in() {
+    let app = lesson_with(|_| {}).await;
+    for protocol in [None, Some("graphql-ws")] {
+        if let Some(mut socket) = Socket::open_with(&app, protocol, &[]).await {
+            assert_eq!(socket.close_code().await, 4406);
+        }
+    }
+    let evil = [("origin", "https://evil.example")];
+    assert!(
+        Socket::open_with(&app, Some("graphql-transport-ws"), &evil)
+            .await
+            .is_none()
+    );
+}
+
+#[tokio::test]
+async fn pings_are_answered_with_what_they_carry() {
+    let app = lesson_with(|_| {}).await;
+    let mut socket = Socket::ready(&app).await;
+    socket.send(r#"{"type": "ping"}"#).await;
+    assert_eq!(socket.read().await, json!({ "type": "pong" }));
+    socket
+        .send(r#"{"type": "ping", "payload": {"a": 1}}"#)
+        .await;
+    assert_eq!(
+        socket.read().await,
+        json!({ "type": "pong", "payload": { "a": 1 } })
+    );
+    socket.send(r#"{"type": "pong"}"#).await;
+    socket.send(r#"{"id": "nobody", "type": "complete"}"#).await;
+    socket.subscribe("1", &query("{ __typename }")).await;
+    assert_eq!(socket.read().await["type"], "next");
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_answer_pings_is_closed() {
+    let app = lesson_with(|settings| {
+        settings.limits.socket_ping = 1;
+        settings.limits.socket_pong_timeout = 1;
+    })
+    .await;
+    let mut alive = Socket::ready(&app).await;
+    // Not read, so not answered.
+    let mut dead = Socket::ready(&app).await;
+    let answering = tokio::spawn(async move {
+        let until = tokio::time::sleep(Duration::from_secs(4));
+        tokio::pin!(until);
+        loop {
+            tokio::select! {
+                frame = alive.0.next() => assert!(matches!(frame, Some(Ok(_))), "{frame:?}"),
+                () = &mut until => return,
+            }
+        }
+    });
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    answering.await.unwrap();
+    assert_eq!(dead.close_code().await, 1006);
+}
+
+#[tokio::test]
+async fn a_message_has_a_largest_size() {
+    let app = lesson_with(|settings| settings.limits.max_socket_message = 1_000).await;
+    let mut socket = Socket::ready(&app).await;
+    let message = |length: usize| {
+        let text =
+            json!({ "id": "1", "type": "subscribe", "payload": { "query": "{ __typename }" } })
+                .to_string();
+        format!("{text}{}", " ".repeat(length - text.len()))
+    };
+    socket.send(&message(1_000)).await;
+    assert_eq!(socket.read().await["type"], "next");
+    socket.read().await;
+    socket.send(&message(1_001)).await;
+    assert_eq!(socket.close_code().await, 1009);
+}
+
+#[tokio::test]
+async fn there_are_so_many_sockets_and_no_more() {
+    let app = lesson_with(|settings| settings.limits.max_sockets = 2).await;
+    let first = Socket::ready(&app).await;
+    let _second = Socket::ready(&app).await;
+    let open = || Socket::open_with(&app, Some("graphql-transport-ws"), &[]);
+    assert!(open().await.is_none());
+    drop(first);
+    for _ in 0..100 {
+        if open().await.is_some() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("the place of a socket that was closed stays taken");
+}
+
+#[tokio::test]
+async fn a_token_is_needed_and_its_end_is_the_end_of_the_socket() {
+    let app = with_auth().await;
+    for payload in [
+        json!({}),
+        json!({ "authorization": "Bearer x" }),
+        json!({ "authorization": format!("Bearer {}", token("viewer", -60)) }),
+        json!({ "authorization": SECRET }),
+    ] {
+        let mut socket = Socket::open(&app).await;
+        socket
+            .send(&json!({ "type": "connection_init", "payload": payload }).to_string())
+            .await;
+        assert_eq!(socket.close_code().await, 4403, "{payload}");
+    }
+    let mut socket = Socket::open(&app).await;
+    // 30 s are for clocks that differ: two are left.
+    let payload = json!({ "authorization": format!("Bearer {}", token("viewer", -28)) });
+    socket
+        .send(&json!({ "type": "connection_init", "payload": payload }).to_string())
+        .await;
+    assert_eq!(socket.read().await["type"], "connection_ack");
+    socket.subscribe("1", &query("{ __typename }")).await;
+    assert_eq!(socket.read().await["type"], "next");
+    assert_eq!(socket.close_code().await, 4403);
+}
+
+#[tokio::test]
+async fn sockets_are_told_when_the_server_ends() {
+    let app = lesson_with(|_| {}).await;
+    let mut socket = Socket::ready(&app).await;
+    app.shutdown.begin();
+    assert_eq!(socket.close_code().await, 1001);
+}
