@@ -254,11 +254,8 @@ impl TestApp {
 
     /// A server on a database that is somebody else's to create and to drop.
     pub async fn on(url: String) -> Self {
-        Self::start_with(
-            TestDatabase::open(url, None, None).await,
-            &Settings::default(),
-        )
-        .await
+        let database = TestDatabase::open(url, None, None).await;
+        Self::start_with(database, &Settings::default()).await
     }
 
     pub fn name(&self) -> &'static str {

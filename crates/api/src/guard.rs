@@ -1,8 +1,8 @@
 //! What stands before the schema: one function from a request to a checked document.
 //!
 //! The library's parser and its validation can be made to overflow the stack or to walk for hours
-//! by a few kilobytes of text, and no timeout stops what does not wait. So text is [scanned](scan)
-//! before it is parsed, the document's [shape] is counted before it is validated, and its [cost]
+//! by a few kilobytes of text, and no timeout stops what does not wait. So text is scanned
+//! before it is parsed, the document's shape is counted before it is validated, and its cost
 //! before it runs. [`Checked`] can only be had here, and only [`crate::Roster`] runs one.
 
 mod cost;

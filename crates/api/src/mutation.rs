@@ -235,7 +235,7 @@ impl Write {
         value.as_opt_ref().flatten().cloned()
     }
 
-    /// Text of 1 to `most` code points, trimmed.
+    /// Text of 1 to `most` code points, trimmed; empty when it is not.
     pub fn text(&mut self, place: Place, text: &str, most: usize) -> String {
         let text = text.trim();
         if text.is_empty() {
@@ -244,8 +244,10 @@ impl Write {
             self.invalid(place, "Text cannot contain the NUL character.");
         } else if text.chars().nth(most).is_some() {
             self.invalid(place, format!("This can have at most {most} characters."));
+        } else {
+            return text.to_owned();
         }
-        text.to_owned()
+        String::new()
     }
 
     /// Text that may be left out, but not be null.

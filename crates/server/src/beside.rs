@@ -15,9 +15,11 @@ pub fn begin(app: &App) {
     let app = app.clone();
     tokio::spawn(async move {
         tokio::select! {
+            // First, so that nobody complains of what the shutdown has closed.
+            biased;
+            () = app.shutdown.begun() => {}
             () = app.roster.feed().follow() => {}
             () = prune(&app) => {}
-            () = app.shutdown.begun() => {}
         }
     });
 }

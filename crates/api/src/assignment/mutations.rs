@@ -252,12 +252,21 @@ impl Stint {
         stint
     }
 
-    fn check_dates(&self, write: &mut Write, place: Place) {
-        if let (Some(start), Some(end)) = (self.start, self.end)
-            && end <= start
-        {
+    /// Whether the end is after the start; reported when it is not.
+    fn check_dates(&self, write: &mut Write, place: Place) -> bool {
+        let sound = self
+            .end
+            .is_none_or(|end| self.start.is_none_or(|start| start < end));
+        if !sound {
             write.invalid(place, "The end must be after the start.");
         }
+        sound
+    }
+
+    /// What no two assignments between the same employee and project have in common; `None` when
+    /// the role is none that any can have.
+    pub fn identity(&self) -> Option<(Option<String>, Option<chrono::DateTime<Utc>>)> {
+        (self.role.as_deref() != Some("")).then(|| (self.role.clone(), self.start))
     }
 
     /// Makes the assignment.
@@ -486,7 +495,7 @@ impl Mutation for UpdateAssignmentInput {
         } else {
             "endDate"
         };
-        stint.check_dates(write, input.at(place));
+        let sound = stint.check_dates(write, input.at(place));
 
         let (employee, project) = (before.employee_id, before.project_id);
         if (&stint.role, stint.start) != (&before.role, before.start_date)
@@ -494,7 +503,7 @@ impl Mutation for UpdateAssignmentInput {
         {
             write.report(DuplicateAssignmentError::of(twin));
         }
-        if (stint.start, stint.end) != (before.start_date, before.end_date) {
+        if sound && (stint.start, stint.end) != (before.start_date, before.end_date) {
             stint
                 .check_overlaps(write, self.on_overlap, employee, project, Some(before.id))
                 .await?;

@@ -310,9 +310,9 @@ impl Mutation for CreateEmployeeInput {
                     Some(key.unwrap_or_default())
                 }
             };
-            if let Some(key) = known
+            if let (Some(key), Some(identity)) = (known, stint.identity())
                 && key != 0
-                && !seen.insert((key, stint.role.clone(), stint.start))
+                && !seen.insert((key, identity))
             {
                 write.report(DuplicateAssignmentError::twice(place));
             }

@@ -32,7 +32,7 @@ pub struct AccessSettings {
     /// Listen on an address that others reach, and let everybody do everything
     #[arg(long, env, value_parser = FalseyValueParser::new())]
     pub public_without_auth: bool,
-    /// Origins whose pages may ask, like https://app.example.com; several with commas
+    /// Origins whose pages may ask, like `https://app.example.com`; several with commas
     #[arg(long, env, value_name = "ORIGIN", value_delimiter = ',')]
     pub allow_origin: Vec<String>,
     /// Further names that this server is asked by while there is no auth; several with commas
