@@ -188,6 +188,14 @@ impl TestDatabase {
     pub fn connections(&self) -> &api::Database {
         &self.database
     }
+
+    /// How the program would be told of it.
+    pub fn settings(&self) -> DatabaseSettings {
+        DatabaseSettings {
+            database_url: self.url.clone(),
+            database_wait: 0,
+        }
+    }
 }
 
 impl Drop for TestDatabase {

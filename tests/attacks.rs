@@ -205,7 +205,7 @@ async fn a_thousand_idle_sockets_are_cheap() {
     if let (Some(before), Some(after)) = (before, program.memory_now()) {
         let each = after.saturating_sub(before) / 1_000;
         eprintln!("an idle socket: {each} bytes");
-        assert!(each < 48 << 10, "{each} bytes");
+        assert!(each < 32 << 10, "{each} bytes");
     }
 }
 

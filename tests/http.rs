@@ -1,6 +1,7 @@
 //! `/graphql` over HTTP: types, statuses, what runs and what does not.
 
 use reqwest::{Method, Response, StatusCode, header};
+use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tokio::{
@@ -320,6 +321,32 @@ async fn the_cost_is_told_to_whoever_asks() {
     assert!(cost["loaded"].as_u64() > Some(3), "{cost}");
     let (_, answer) = app.post_json(body).await;
     assert_eq!(answer.get("extensions"), None);
+}
+
+#[tokio::test]
+async fn what_fails_inside_is_told_by_a_number_only() {
+    for app in crate::app::lessons().await {
+        let broken = "ALTER TABLE assignments RENAME TO lost";
+        app.db().execute_unprepared(broken).await.unwrap();
+        let query = "{ employees { nodes { name assignments { nodes { id } } } } }";
+        let (status, answer) = app.post_json(json!({ "query": query }).to_string()).await;
+        assert_eq!(
+            (status, code(&answer)),
+            (StatusCode::OK, "INTERNAL"),
+            "{answer}"
+        );
+        let error = &answer["errors"][0];
+        assert_eq!(error["message"], "Something went wrong on the server.");
+        assert!(error["extensions"]["requestId"].is_string(), "{error}");
+        assert_eq!(error["path"][0], "employees");
+        for internal in ["assignments_", "no such", "relation", "SELECT", "lost"] {
+            assert!(
+                !answer.to_string().contains(internal),
+                "{}: {answer}",
+                app.name()
+            );
+        }
+    }
 }
 
 #[tokio::test]

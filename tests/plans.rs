@@ -7,6 +7,7 @@ use futures_util::future::join_all;
 use sea_orm::{ConnectionTrait, DbBackend};
 use server::{
     config::SeedCounts,
+    database::{self, Purpose},
     seed::{self, Company},
 };
 
@@ -31,12 +32,14 @@ async fn companies(employees: u32, projects: u32, assignments: u32) -> Vec<TestA
     };
     let company = Company::of(counts).unwrap();
     let apps = apps().await;
-    let filling = apps
-        .iter()
-        .map(|app| seed::fill(app.database.api(), company, false));
-    for filled in join_all(filling).await {
-        filled.unwrap();
-    }
+    // As `roster seed` does it: a statement for requests is stopped at its deadline.
+    let filling = apps.iter().map(async |app| {
+        let unhurried = database::open(&app.database.settings(), Purpose::Maintain).await;
+        let unhurried = unhurried.unwrap();
+        seed::fill(&unhurried, company, false).await.unwrap();
+        database::close(&unhurried).await;
+    });
+    join_all(filling).await;
     apps
 }
 

@@ -330,3 +330,80 @@ async fn sockets_are_told_when_the_server_ends() {
     app.shutdown.begin();
     assert_eq!(socket.close_code().await, 1001);
 }
+
+const EVENTS: &str = "subscription { changes { __typename } }";
+
+#[tokio::test]
+async fn operations_that_live_have_an_id_each_and_a_largest_number() {
+    let app = lesson_with(|settings| settings.limits.max_socket_operations = 2).await;
+    let mut socket = Socket::ready(&app).await;
+    socket.subscribe("1", &query(EVENTS)).await;
+    socket.subscribe("2", &query(EVENTS)).await;
+    socket.subscribe("3", &query(EVENTS)).await;
+    let refused = socket.read().await;
+    assert_eq!(
+        (&refused["id"], &refused["type"]),
+        (&json!("3"), &json!("error")),
+        "{refused}"
+    );
+    assert_eq!(
+        refused["payload"][0]["extensions"]["code"],
+        "LIMIT_EXCEEDED"
+    );
+    // One that is ended makes room, and is not told of its own end.
+    socket.send(r#"{"id": "2", "type": "complete"}"#).await;
+    socket.subscribe("2", &query("{ __typename }")).await;
+    assert_eq!(socket.read().await["type"], "next");
+    assert_eq!(
+        socket.read().await,
+        json!({ "id": "2", "type": "complete" })
+    );
+    socket.subscribe("1", &query(EVENTS)).await;
+    assert_eq!(socket.close_code().await, 4409);
+}
+
+#[tokio::test]
+async fn events_come_to_whoever_listens_and_each_may_load_as_much_as_the_first() {
+    let app = lesson_with(|settings| settings.limits.max_loaded = 10).await;
+    let mut socket = Socket::ready(&app).await;
+    let events = "subscription { changes { __typename cursor node { ... on Employee { name } } } }";
+    socket.subscribe("s", &query(events)).await;
+    // An answer to something else shows that the subscription has begun.
+    socket.subscribe("q", &query("{ __typename }")).await;
+    socket.read().await;
+    socket.read().await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    for n in 0..20 {
+        let create = format!(
+            r#"mutation {{ createEmployee(input: {{name: "E{n}", hireDate: "2024-01-01"}}) {{ employee {{ id }} }} }}"#
+        );
+        let (_, answer) = app.post_json(query(&create).to_string()).await;
+        assert!(answer.get("errors").is_none(), "{answer}");
+        let event = socket.read().await;
+        assert_eq!(
+            event["payload"]["data"]["changes"]["node"]["name"],
+            format!("E{n}"),
+            "{event}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_viewer_listens_and_does_not_write() {
+    let app = with_auth().await;
+    let mut socket = Socket::open(&app).await;
+    let payload = json!({ "authorization": format!("Bearer {}", token("viewer", 60)) });
+    socket
+        .send(&json!({ "type": "connection_init", "payload": payload }).to_string())
+        .await;
+    assert_eq!(socket.read().await["type"], "connection_ack");
+    socket.subscribe("s", &query(EVENTS)).await;
+    let create = r#"mutation { createEmployee(input: {name: "E", hireDate: "2024-01-01"}) { employee { id } } }"#;
+    socket.subscribe("m", &query(create)).await;
+    let refused = socket.read().await;
+    assert_eq!(refused["id"], "m", "{refused}");
+    assert_eq!(
+        refused["payload"]["errors"][0]["extensions"]["code"], "FORBIDDEN",
+        "{refused}"
+    );
+}

@@ -1,5 +1,7 @@
 //! `/graphql` over HTTP, as «GraphQL over HTTP» wants it: what is read, what runs, which status.
 
+use std::panic::AssertUnwindSafe;
+
 use api::{
     answer::Answer,
     auth::{Role, Viewer},
@@ -12,6 +14,8 @@ use axum::{
     http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
+
+use futures_util::FutureExt;
 
 use super::{
     body::{self, NoBody},
@@ -53,9 +57,16 @@ pub async fn graphql(State(app): State<App>, request: Request) -> Response {
         id: &id,
         app: &app,
     };
-    let mut response = match exchange.answer(&parts, body).await {
-        Ok(response) => response,
-        Err(failure) => exchange.fail(failure),
+    let mut response = match AssertUnwindSafe(exchange.answer(&parts, body))
+        .catch_unwind()
+        .await
+    {
+        Ok(Ok(response)) => response,
+        Ok(Err(failure)) => exchange.fail(failure),
+        Err(_) => {
+            let status = StatusCode::INTERNAL_SERVER_ERROR;
+            exchange.fail(Failure::new(status, "INTERNAL", "a handler panicked"))
+        }
     };
     if let Ok(id) = HeaderValue::from_str(id.as_str()) {
         response.headers_mut().insert("x-request-id", id);
