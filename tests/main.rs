@@ -12,6 +12,7 @@ mod filters;
 mod oracle;
 mod paging;
 mod plans;
+mod playground;
 mod schema;
 mod statements;
 mod walk;
