@@ -22,6 +22,7 @@ mod mutations;
 mod oracle;
 mod paging;
 mod plans;
+mod playground;
 mod process;
 mod program;
 mod schema;
