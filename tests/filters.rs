@@ -438,3 +438,29 @@ async fn a_filter_that_is_deep_or_long_but_says_little_is_answered_or_refused_in
         }
     }
 }
+
+#[tokio::test]
+async fn an_argument_whose_variable_is_left_out_has_its_default() {
+    for app in lessons().await {
+        let query = "query ($n: Int, $via: ColleagueVia, $page: Int) {
+            employee(id: \"emp_1\") {
+                projects(first: $page) { edges { assignments(first: $n) { id } } }
+                meetingClashes(withinMinutes: $n) { minutesApart }
+                colleagues(via: $via) { totalCount edges { sharedProjects(first: $n) { id } } }
+            }
+            changes(first: $n) { nodes { kind } }
+        }";
+        let written = query
+            .replace("(first: $page)", "")
+            .replace("(first: $n)", "")
+            .replace("(withinMinutes: $n)", "")
+            .replace("(via: $via)", "")
+            .replace("query ($n: Int, $via: ColleagueVia, $page: Int)", "query");
+        assert_eq!(app.query(query).await, app.query(&written).await);
+        let null = app.answer(query, json!({ "n": null })).await;
+        assert_eq!(
+            null["errors"][0]["extensions"]["code"],
+            "GRAPHQL_VALIDATION_FAILED"
+        );
+    }
+}

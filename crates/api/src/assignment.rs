@@ -12,6 +12,7 @@ use sea_orm::{
 use serde::Deserialize;
 
 use crate::{
+    argument::IntOr,
     batch::Question,
     connection::{connection, edge, object},
     context::{Found, Record, batch, referred},
@@ -238,9 +239,9 @@ impl<F: Filter + LinkEnd> LinkEdge<F> {
     pub async fn assignments(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "At most this many; largest value 100.", default = 20)] first: i32,
+        #[graphql(desc = "At most this many; largest value 100.", default)] first: IntOr<20>,
     ) -> Result<Nodes<Assignment>> {
-        let limit = short_list(first)?;
+        let limit = short_list(first.0)?;
         let question = LinkAssignments {
             link: self.link(),
             limit,
@@ -315,9 +316,9 @@ impl<F: Filter + LinkEnd> LinkEdge<F> {
         desc = "The assignments between the two, earliest first. Never empty. Only those matching `through`, when it is given.",
         arg(
             name = "first",
-            ty = "i32",
+            ty = "IntOr<20>",
             desc = "At most this many; largest value 100.",
-            default = 20
+            default
         )
     ),
     field(

@@ -21,7 +21,7 @@
 //! | [`link`] | how entities are linked, read from SeaORM's `Related` |
 //! | [`nodes`] | lists and objects whose scalar fields are read on the spot |
 //! | [`context`] | what a resolver can reach, what all entities have in common |
-//! | [`scalar`], [`error`] | scalars and public ids; what a client may see of a failure |
+//! | [`scalar`], [`argument`], [`error`] | scalars and public ids; arguments with a default; what a client may see of a failure |
 //!
 //! A query runs like this: resolvers are ordinary async-graphql resolvers and ask the [`batch`] for
 //! what they need; when the whole operation waits, the batch sends one statement for each distinct
@@ -29,6 +29,7 @@
 
 pub mod allowance;
 pub mod answer;
+pub mod argument;
 pub mod assignment;
 pub mod auth;
 pub mod batch;

@@ -11,6 +11,7 @@ use futures_util::{FutureExt, StreamExt, stream::BoxStream};
 
 use crate::{
     answer::{Answer, Cost},
+    argument::IntOr,
     assignment::{
         Assignment, AssignmentConnection, AssignmentFilter, AssignmentLink, AssignmentMutations,
         AssignmentOrder,
@@ -158,13 +159,13 @@ object! {
     async fn changes(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "At most this many; largest value 100.", default = 50)] first: i32,
+        #[graphql(desc = "At most this many; largest value 100.", default)] first: IntOr<50>,
         #[graphql(desc = "Continue after this event's `cursor`; from the oldest kept event when omitted. A cursor older than the oldest kept event is an error (`CURSOR_EXPIRED`).")]
         after: Option<String>,
         #[graphql(name = "where", desc = "Keep only events that match.")]
         filter: Option<ChangeFilter>,
     ) -> Result<ChangeConnection> {
-        changes::changes(ctx, first, after, filter).await
+        changes::changes(ctx, first.0, after, filter).await
     }
 }
 
