@@ -320,7 +320,7 @@ impl Subscriber {
                 self.feed.hand_out_after(stretch.newest);
                 Ok(())
             }
-            Err(Error::Unavailable) => {
+            Err(Error::Unavailable | Error::TimedOut) => {
                 self.pause.wait().await;
                 Ok(())
             }
