@@ -490,6 +490,30 @@ async fn a_resolver_that_panics_ends_its_operation_only_and_is_told_by_a_number(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_panic_of_who_reads_the_feed_delays_what_it_tells_and_loses_nothing() {
+    for app in apps().await {
+        let mut listener = Listener::to_changes(&app.url, None).await;
+        assert!(listener.is_quiet().await);
+        app.database.panic_once();
+        // A payload of which nothing is read.
+        for name in ["Ann", "Bob"] {
+            let input = json!({ "name": name, "hireDate": "2024-01-01" });
+            app.done("createEmployee", input, "__typename").await;
+        }
+        for id in ["emp_1", "emp_2"] {
+            let event = listener.next().await;
+            assert_eq!(
+                change(&event),
+                format!("EMPLOYEE CREATED {id}"),
+                "{}",
+                app.name()
+            );
+        }
+        assert!(listener.is_quiet().await);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn postgres_may_be_restarted_and_subscribers_miss_nothing() {
     let Some(postgres) = Postgres::start() else {
         return;

@@ -180,6 +180,9 @@ impl Feed {
                     timeout(HEARTBEAT, alive)
                         .await
                         .map_err(|_| SqlxError::PoolTimedOut)??;
+                    // It may have been connecting again when its time was over, and says nothing
+                    // of it.
+                    self.wake();
                 }
             }
         }
