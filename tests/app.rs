@@ -4,7 +4,7 @@ use std::{
     path::PathBuf,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
     thread,
 };
@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use server::{
     accept,
     app::Server,
-    config::{DatabaseSettings, Settings},
+    config::{DatabaseSettings, DeadlineSettings, Settings},
     database::{self, Purpose},
     http,
     seed::{self, Company},
@@ -101,6 +101,7 @@ pub struct TestDatabase {
     url: String,
     database: api::Database,
     recorded: Arc<Mutex<Vec<Statement>>>,
+    panics: Arc<AtomicBool>,
     _directory: Option<TempDir>,
     admin_url: Option<String>,
 }
@@ -132,20 +133,37 @@ impl TestDatabase {
     }
 
     async fn open(url: String, directory: Option<TempDir>, admin_url: Option<String>) -> Self {
+        Self::open_with(url, directory, admin_url, DeadlineSettings::DEFAULT).await
+    }
+
+    async fn open_with(
+        url: String,
+        directory: Option<TempDir>,
+        admin_url: Option<String>,
+        deadlines: DeadlineSettings,
+    ) -> Self {
         let settings = DatabaseSettings {
             database_url: url.clone(),
             database_wait: 0,
+            deadlines,
         };
         let mut database = database::open(&settings, Purpose::Serve).await.unwrap();
         let recorded = Arc::new(Mutex::new(Vec::new()));
         let recorder = recorded.clone();
+        let panics = Arc::new(AtomicBool::new(false));
+        let panicking = panics.clone();
         database.reader.set_metric_callback(move |info| {
+            assert!(
+                !panicking.swap(false, Ordering::Relaxed),
+                "a panic that was asked for, with a hidden text"
+            );
             recorder.lock().unwrap().push(info.statement.clone());
         });
         Self {
             url,
             database,
             recorded,
+            panics,
             _directory: directory,
             admin_url,
         }
@@ -171,6 +189,11 @@ impl TestDatabase {
         self.recorded.lock().unwrap().clone()
     }
 
+    /// Whoever reads next panics, in the midst of its request.
+    pub fn panic_once(&self) {
+        self.panics.store(true, Ordering::Relaxed);
+    }
+
     pub fn forget_statements(&self) {
         self.recorded.lock().unwrap().clear();
     }
@@ -194,6 +217,7 @@ impl TestDatabase {
         DatabaseSettings {
             database_url: self.url.clone(),
             database_wait: 0,
+            deadlines: DeadlineSettings::DEFAULT,
         }
     }
 }
@@ -250,6 +274,13 @@ impl TestApp {
     /// Another server on the same database, as if in another process.
     pub async fn another(&self) -> Self {
         Self::on(self.database.url.clone()).await
+    }
+
+    /// The same, with a database that may keep it waiting for other times.
+    pub async fn another_with(&self, deadlines: DeadlineSettings) -> Self {
+        let url = self.database.url.clone();
+        let database = TestDatabase::open_with(url, None, None, deadlines).await;
+        Self::start_with(database, &Settings::default()).await
     }
 
     /// A server on a database that is somebody else's to create and to drop.

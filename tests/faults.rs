@@ -10,15 +10,23 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sea_orm::{ConnectionTrait, DatabaseBackend, Statement};
+use api::error::Error;
+use sea_orm::{ConnectionTrait, DatabaseBackend, Statement, TransactionTrait};
 use serde_json::{Value, json};
 use server::{
-    config::DatabaseSettings,
+    config::{DatabaseSettings, DeadlineSettings},
     database::{self, Purpose},
 };
 use tempfile::TempDir;
 
-use crate::program::{Program, signal};
+use crate::{
+    app::{TestApp, apps},
+    http::code,
+    listener::Listener,
+    mutations::{change, text},
+    program::{Program, signal},
+    sockets::Socket,
+};
 
 /// Longer than every deadline on the way to the database together.
 const ANSWER: Duration = Duration::from_secs(20);
@@ -95,19 +103,16 @@ impl Postgres {
             "-p {} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off -c max_connections=40",
             self.port
         );
-        self.run(
-            "pg_ctl",
-            &[
-                "-D",
-                &self.data(),
-                "-w",
-                "-l",
-                &log,
-                "-o",
-                &options,
-                "start",
-            ],
-        );
+        let data = self.data();
+        let start = ["-D", &data, "-w", "-l", &log, "-o", &options, "start"];
+        // Of one that was killed, the system may still be clearing up.
+        for _ in 0..10 {
+            if self.succeeds("pg_ctl", &start) {
+                return;
+            }
+            thread::sleep(Duration::from_millis(300));
+        }
+        self.run("pg_ctl", &start);
     }
 
     fn down(&self, mode: &str) {
@@ -115,6 +120,11 @@ impl Postgres {
     }
 
     fn run(&self, program: &str, arguments: &[&str]) {
+        let log = || fs::read_to_string(self.directory.path().join("log")).unwrap_or_default();
+        assert!(self.succeeds(program, arguments), "{program}: {}", log());
+    }
+
+    fn succeeds(&self, program: &str, arguments: &[&str]) -> bool {
         use std::os::unix::process::CommandExt;
         let mut command = Command::new(self.bin.join(program));
         command
@@ -125,8 +135,7 @@ impl Postgres {
         if let Some((user, group)) = self.user {
             command.uid(user).gid(group);
         }
-        let log = || fs::read_to_string(self.directory.path().join("log")).unwrap_or_default();
-        assert!(command.status().unwrap().success(), "{program}: {}", log());
+        command.status().unwrap().success()
     }
 
     /// The server and all that it has forked.
@@ -197,12 +206,14 @@ async fn ask(program: &Program) -> Value {
 }
 
 async fn is_ready(program: &Program) -> bool {
-    let start = Instant::now();
     let request = reqwest::Client::new().get(format!("{}/health/ready", program.url));
+    let start = Instant::now();
     let ready = request.timeout(ANSWER).send().await.unwrap().status() == 200;
     assert!(
-        start.elapsed() < Duration::from_secs(4),
-        "it takes long to tell"
+        // It is promised within 1 s; the rest is for a machine that has other tests to run.
+        start.elapsed() < Duration::from_millis(1_500),
+        "it takes long to tell: {:?}",
+        start.elapsed()
     );
     ready
 }
@@ -360,9 +371,197 @@ async fn a_sqlite_disk_that_is_full_is_told_masked_and_readers_go_on() {
         .await
         .unwrap();
     let full = database.writer.execute_unprepared(write).await.unwrap_err();
-    assert_eq!(
-        api::error::Error::from(full),
-        api::error::Error::Unavailable
-    );
+    assert_eq!(Error::from(full), Error::Unavailable);
     assert!(database.reader.execute_unprepared("SELECT 1").await.is_ok());
+}
+
+const NAMES: &str = "{ employees { nodes { name } } }";
+
+async fn answer(app: &TestApp) -> (Value, Duration) {
+    let start = Instant::now();
+    (app.answer(NAMES, json!({})).await, start.elapsed())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_statement_that_takes_too_long_is_told_from_a_database_that_is_away() {
+    for app in apps().await {
+        let slow_statement = app
+            .another_with(DeadlineSettings {
+                statement_timeout: 1,
+                ..DeadlineSettings::DEFAULT
+            })
+            .await;
+        // Long after a test would be over.
+        let held = if app.name() == "sqlite" {
+            let endless = "ALTER TABLE employees RENAME TO people; CREATE VIEW employees AS \
+                WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) \
+                SELECT x AS id, 'E' AS name, '2024-01-01' AS hire_date, 1 AS version FROM c WHERE x < 0";
+            app.db().execute_unprepared(endless).await.unwrap();
+            None
+        } else {
+            let transaction = app.db().begin().await.unwrap();
+            let lock = "LOCK TABLE employees IN ACCESS EXCLUSIVE MODE";
+            transaction.execute_unprepared(lock).await.unwrap();
+            Some(transaction)
+        };
+        let (stopped, took) = answer(&slow_statement).await;
+        assert_eq!(code(&stopped), "TIMEOUT", "{}: {stopped}", app.name());
+        let message = stopped["errors"][0]["message"].as_str().unwrap();
+        assert!(
+            message.starts_with("The query took too long"),
+            "{}: {message}",
+            app.name()
+        );
+        assert!(took < Duration::from_secs(5), "{took:?}");
+        let Some(held) = held else { continue };
+        // Whoever waits for a lock waits for somebody else, not too long for an answer.
+        let impatient = app
+            .another_with(DeadlineSettings {
+                lock_timeout: 1,
+                ..DeadlineSettings::DEFAULT
+            })
+            .await;
+        let (away, took) = answer(&impatient).await;
+        assert_eq!(code(&away), "UNAVAILABLE", "{away}");
+        assert!(took < Duration::from_secs(5), "{took:?}");
+        held.rollback().await.unwrap();
+        assert!(answer(&impatient).await.0.get("errors").is_none());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_finds_no_free_connection_is_told_in_time_and_the_next_finds_one() {
+    for app in apps().await {
+        if app.name() == "sqlite" {
+            continue;
+        }
+        let deadlines = DeadlineSettings {
+            acquire_timeout: 1,
+            // One listens for changes.
+            database_connections: 2,
+            ..DeadlineSettings::DEFAULT
+        };
+        let small = app.another_with(deadlines).await;
+        assert!(answer(&small).await.0.get("errors").is_none());
+        let taken = small.db().begin().await.unwrap();
+        let all = futures_util::future::join_all((0..5).map(|_| answer(&small))).await;
+        for (told, took) in all {
+            assert_eq!(code(&told), "UNAVAILABLE", "{told}");
+            assert!(!told.to_string().contains("pool"), "{told}");
+            assert!(took < Duration::from_millis(2_500), "{took:?}");
+        }
+        assert_eq!(small.get("/health/ready").await.status(), 503);
+        taken.rollback().await.unwrap();
+        assert!(answer(&small).await.0.get("errors").is_none());
+        assert_eq!(small.get("/health/ready").await.status(), 200);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_resolver_that_panics_ends_its_operation_only_and_is_told_by_a_number() {
+    for app in apps().await {
+        for over_socket in [false, true] {
+            app.database.panic_once();
+            let answer = if over_socket {
+                let mut socket = Socket::ready(&app).await;
+                socket.subscribe("a", &json!({ "query": NAMES })).await;
+                let next = socket.read().await["payload"].take();
+                assert_eq!(socket.read().await["type"], "complete");
+                socket.subscribe("a", &json!({ "query": NAMES })).await;
+                assert!(socket.read().await["payload"]["data"].is_object());
+                next
+            } else {
+                app.answer(NAMES, json!({})).await
+            };
+            assert_eq!(code(&answer), "INTERNAL", "{}: {answer}", app.name());
+            assert_eq!(answer["data"], Value::Null);
+            let id = &answer["errors"][0]["extensions"]["requestId"];
+            assert!(id.is_string(), "{answer}");
+            assert!(!answer.to_string().contains("hidden"), "{answer}");
+        }
+        // One that listens is not held up by it: each event is an operation of its own.
+        let names = "subscription { changes { node { ... on Employee { name } } } }";
+        let mut listener = Listener::open(&app.url, names, json!({})).await;
+        assert!(listener.is_quiet().await);
+        app.new_employee("Ann").await;
+        assert_eq!(listener.next().await["node"]["name"], "Ann");
+        assert!(answer(&app).await.0.get("errors").is_none());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_panic_of_who_reads_the_feed_delays_what_it_tells_and_loses_nothing() {
+    for app in apps().await {
+        let mut listener = Listener::to_changes(&app.url, None).await;
+        assert!(listener.is_quiet().await);
+        app.database.panic_once();
+        // A payload of which nothing is read.
+        for name in ["Ann", "Bob"] {
+            let input = json!({ "name": name, "hireDate": "2024-01-01" });
+            app.done("createEmployee", input, "__typename").await;
+        }
+        for id in ["emp_1", "emp_2"] {
+            let event = listener.next().await;
+            assert_eq!(
+                change(&event),
+                format!("EMPLOYEE CREATED {id}"),
+                "{}",
+                app.name()
+            );
+        }
+        assert!(listener.is_quiet().await);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn postgres_may_be_restarted_and_subscribers_miss_nothing() {
+    let Some(postgres) = Postgres::start() else {
+        return;
+    };
+    let url = postgres.url();
+    let start = || {
+        Program::start(
+            &["serve", "--migrate", "--port", "0"],
+            &[("DATABASE_URL", &url)],
+        )
+    };
+    let (writing, listening) = (start(), start());
+    let mut listener = Listener::to_changes(&listening.url, None).await;
+    assert!(listener.is_quiet().await);
+    let mut made = Vec::new();
+    for mode in ["fast", "immediate"] {
+        made.push(create(&writing).await);
+        postgres.down(mode);
+        postgres.up();
+        // At once: the other server may not listen yet.
+        for _ in 0..5 {
+            made.push(create(&writing).await);
+        }
+    }
+    for id in made {
+        let event = listener.next().await;
+        assert_eq!(change(&event), format!("EMPLOYEE CREATED {id}"));
+    }
+    assert!(listener.is_quiet().await);
+}
+
+/// Makes an employee, as soon as the database is there.
+async fn create(program: &Program) -> String {
+    let create = r#"mutation { createEmployee(input: {name: "E", hireDate: "2024-01-01"}) { employee { id } } }"#;
+    let start = Instant::now();
+    loop {
+        let request = reqwest::Client::new().post(format!("{}/graphql", program.url));
+        let request = request
+            .header("content-type", "application/json")
+            .timeout(ANSWER)
+            .body(json!({ "query": create }).to_string());
+        let told = request.send().await.unwrap().text().await.unwrap();
+        let answer: Value = serde_json::from_str(&told).unwrap();
+        if answer.get("errors").is_none() {
+            return text(&answer["data"]["createEmployee"]["employee"]["id"]);
+        }
+        assert_eq!(code(&answer), "UNAVAILABLE", "{answer}");
+        assert!(start.elapsed() < ANSWER, "{answer}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }

@@ -118,6 +118,15 @@ async fn an_explicit_null_anywhere_in_a_filter_is_refused() {
         ] {
             refused(&app, query, json!({ "text": null })).await;
         }
+        let nested =
+            "{ employees(where: {not: {meetings: {some: {topic: {eq: null}}}}}) { totalCount } }";
+        let errors = app.errors(nested).await;
+        assert_eq!(
+            errors[0]["message"],
+            "null is not allowed in a filter; leave the field out, or use isNull"
+        );
+        assert_eq!(errors[0]["extensions"]["code"], "BAD_USER_INPUT");
+        assert_eq!(errors[0]["path"], json!(["employees"]));
         // A null for the whole argument is none.
         let data = app
             .query("{ employees(where: null, orderBy: null) { totalCount } projects { nodes { employees(through: null) { totalCount } } } }")

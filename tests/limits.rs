@@ -1,10 +1,13 @@
 //! Each limit lets one pass and refuses the next, over HTTP and over WebSocket.
 
+use std::time::Duration;
+
+use clap::CommandFactory;
 use entity::employee;
 use reqwest::StatusCode;
-use sea_orm::ActiveValue::Set;
+use sea_orm::{ActiveValue::Set, TransactionTrait};
 use serde_json::{Value, json};
-use server::config::LimitSettings;
+use server::config::{Cli, LimitSettings};
 
 use crate::{
     app::{TestApp, day, lesson_with},
@@ -279,6 +282,80 @@ async fn json_is_not_nested_deeper_than_it_may() {
         (status, code(&answer)),
         (StatusCode::BAD_REQUEST, "BAD_REQUEST")
     );
+
+    // The payload of a message is one level further down.
+    let message = |depth| {
+        let payload = nested(depth);
+        format!(r#"{{"id": "a", "type": "subscribe", "payload": {payload}}}"#)
+    };
+    let mut socket = Socket::ready(&app).await;
+    socket.send(&message(7)).await;
+    assert_eq!(socket.read().await["type"], "next");
+    assert_eq!(socket.read().await["type"], "complete");
+    socket.send(&message(8)).await;
+    assert_eq!(socket.close_code().await, 4400);
+}
+
+#[tokio::test]
+async fn as_many_operations_run_at_once_as_may_and_the_next_is_turned_away() {
+    let app = app(|limits| limits.max_operations_at_once = 1).await;
+    // Whoever wants to write waits for as long as somebody else does.
+    let writing = app.db().begin().await.unwrap();
+    let create = r#"mutation { createEmployee(input: {name: "E", hireDate: "2024-01-01"}) { employee { id } } }"#;
+    let waiting = app.post_json(query(create).to_string());
+    let others = async {
+        let mut socket = Socket::ready(&app).await;
+        // By then it has come.
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let (status, _) = app.post_json(query("{ __typename }").to_string()).await;
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+        socket.subscribe("a", &query("{ __typename }")).await;
+        let refused = socket.read().await;
+        assert_eq!(
+            refused["payload"][0]["extensions"]["code"], "UNAVAILABLE",
+            "{refused}"
+        );
+        // What listens does not run.
+        socket
+            .subscribe("b", &query("subscription { changes { kind } }"))
+            .await;
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        writing.rollback().await.unwrap();
+        assert_eq!(socket.read().await["id"], "b");
+    };
+    let ((status, answer), ()) = tokio::join!(waiting, others);
+    assert_eq!(status, StatusCode::OK);
+    assert!(answer.get("errors").is_none(), "{answer}");
+    let (status, _) = app.post_json(query("{ __typename }").to_string()).await;
+    assert_eq!(status, StatusCode::OK);
+}
+
+#[test]
+fn every_limit_is_a_flag_and_a_variable_with_a_default() {
+    let cli = Cli::command();
+    for command in ["serve", "demo"] {
+        let command = cli.find_subcommand(command).unwrap();
+        let limits: Vec<_> = command
+            .get_arguments()
+            .filter(|argument| {
+                let heading = argument.get_help_heading();
+                matches!(heading, Some("Limits" | "Deadlines of the database"))
+            })
+            .collect();
+        assert!(limits.len() >= 43, "{}", limits.len());
+        for limit in limits {
+            let id = limit.get_id();
+            let flag = limit.get_long().unwrap_or_else(|| panic!("{id}: no flag"));
+            let variable = limit
+                .get_env()
+                .unwrap_or_else(|| panic!("{id}: no variable"));
+            assert_eq!(
+                variable.to_str().unwrap(),
+                flag.replace('-', "_").to_uppercase()
+            );
+            assert_eq!(limit.get_default_values().len(), 1, "{id}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -9,7 +9,10 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::program::{Program, command};
+use crate::{
+    program::{Program, command},
+    sockets::Socket,
+};
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
@@ -32,6 +35,13 @@ async fn almost_sent(url: &str) -> TcpStream {
 async fn a_drain_cuts_nobody_off() {
     let mut program = Program::demo(&[]);
     let mut requests = join_all((0..200).map(|_| almost_sent(&program.url))).await;
+    let mut sockets = join_all((0..20).map(|_| Socket::ready_at(&program.url))).await;
+    for (n, socket) in sockets.iter_mut().flatten().enumerate() {
+        if n % 2 == 0 {
+            let events = json!({ "query": "subscription { changes { kind } }" });
+            socket.subscribe("a", &events).await;
+        }
+    }
     // All of them have been let in when the last one has.
     reqwest::get(format!("{}/health/ready", program.url))
         .await
@@ -41,6 +51,9 @@ async fn a_drain_cuts_nobody_off() {
     tokio::time::sleep(Duration::from_millis(300)).await;
     let refused = TcpStream::connect(program.url.trim_start_matches("http://")).await;
     assert!(refused.is_err(), "new connections are let in");
+    for socket in &mut sockets {
+        assert_eq!(socket.as_mut().unwrap().close_code().await, 1001);
+    }
     for stream in &mut requests {
         stream.write_all(b"}").await.unwrap();
         let mut answer = String::new();

@@ -17,6 +17,7 @@ use tokio_tungstenite::{
 use crate::{
     access::{SECRET, token, with_auth},
     app::{TestApp, lesson_with},
+    program::Program,
 };
 
 /// A client that knows nothing of the protocol.
@@ -34,7 +35,15 @@ impl Socket {
         protocol: Option<&str>,
         headers: &[(&'static str, &str)],
     ) -> Option<Self> {
-        let mut request = format!("{}/graphql", app.url.replace("http", "ws"))
+        Self::open_at(&app.url, protocol, headers).await
+    }
+
+    async fn open_at(
+        url: &str,
+        protocol: Option<&str>,
+        headers: &[(&'static str, &str)],
+    ) -> Option<Self> {
+        let mut request = format!("{}/graphql", url.replace("http", "ws"))
             .into_client_request()
             .unwrap();
         if let Some(protocol) = protocol {
@@ -45,7 +54,8 @@ impl Socket {
         for (name, value) in headers {
             request.headers_mut().insert(*name, value.parse().unwrap());
         }
-        let stream = app.connect().await;
+        let address = url.trim_start_matches("http://");
+        let stream = TcpStream::connect(address).await.unwrap();
         client_async(request, stream)
             .await
             .ok()
@@ -54,10 +64,15 @@ impl Socket {
 
     /// A socket that was let in.
     pub async fn ready(app: &TestApp) -> Self {
-        let mut socket = Self::open(app).await;
+        Self::ready_at(&app.url).await.unwrap()
+    }
+
+    /// The same, at the server with this URL; `None` when it takes no more.
+    pub async fn ready_at(url: &str) -> Option<Self> {
+        let mut socket = Self::open_at(url, Some("graphql-transport-ws"), &[]).await?;
         socket.send(r#"{"type": "connection_init"}"#).await;
         assert_eq!(socket.read().await, json!({ "type": "connection_ack" }));
-        socket
+        Some(socket)
     }
 
     pub async fn send(&mut self, text: &str) {
@@ -406,4 +421,50 @@ async fn a_viewer_listens_and_does_not_write() {
         refused["payload"]["errors"][0]["extensions"]["code"], "FORBIDDEN",
         "{refused}"
     );
+}
+
+#[tokio::test]
+async fn a_subscriber_who_does_not_read_is_closed_and_nothing_is_kept_for_it() {
+    let program = Program::demo(&[
+        "--max-sockets",
+        "1",
+        "--socket-pong-timeout",
+        "1",
+        "--socket-ping",
+        "3600",
+    ]);
+    let mut deaf = Socket::ready_at(&program.url).await.unwrap();
+    // One change is told in a few hundred kilobytes.
+    let aliases: String = (0..40).map(|n| format!("{n:_>127}: __typename ")).collect();
+    let events = format!("subscription {{ changes {{ {aliases} }} }}");
+    for id in 0..50 {
+        deaf.subscribe(&id.to_string(), &query(&events)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let before = program.memory_now();
+    let client = reqwest::Client::new();
+    for n in 0..300 {
+        let create = format!(
+            r#"mutation {{ createEmployee(input: {{name: "E{n}", hireDate: "2024-01-01"}}) {{ employee {{ id }} }} }}"#
+        );
+        let sent = client
+            .post(format!("{}/graphql", program.url))
+            .header("content-type", "application/json")
+            .body(query(&create).to_string())
+            .send();
+        assert_eq!(sent.await.unwrap().status(), 200);
+    }
+    if let (Some(before), Some(after)) = (before, program.memory_now()) {
+        let more = after.saturating_sub(before) >> 20;
+        eprintln!("a subscriber who does not read: {more} MiB");
+        assert!(more < 32, "{more} MiB are kept of 80");
+    }
+    // Its place is free again.
+    for _ in 0..100 {
+        if Socket::ready_at(&program.url).await.is_some() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("it is not closed");
 }

@@ -2,7 +2,10 @@
 
 use async_graphql::{Response, ServerError, Value, value};
 
-use crate::guard::{Refused, set};
+use crate::{
+    filter::NO_NULL,
+    guard::{Refused, set},
+};
 
 /// The answer to an operation, or one event of a subscription.
 #[derive(Debug)]
@@ -48,6 +51,10 @@ impl Answer {
         let executed = response.data != Value::Null
             || response.errors.iter().any(|error| !error.path.is_empty());
         for error in &mut response.errors {
+            // The library tells every type on the way, outermost first: it says nothing more.
+            if error.message.contains(NO_NULL) {
+                NO_NULL.clone_into(&mut error.message);
+            }
             if code(error).is_none() {
                 set(error, "code", missing_code(executed, &error.message));
             }

@@ -3,8 +3,10 @@
 //! [`Error`] has no `Display`: async-graphql turns any `Display` into a message for the client, and
 //! without it `?` on a database error does not compile. What is internal goes to the log.
 
+use std::borrow::Cow;
+
 use async_graphql::ErrorExtensions;
-use sea_orm::{DbErr, RuntimeErr};
+use sea_orm::{DbErr, RuntimeErr, SqlxError};
 
 /// The result of a resolver or a lookup.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -21,6 +23,8 @@ pub enum Error {
     },
     /// The database is away or busy; trying again later may help.
     Unavailable,
+    /// A statement was stopped at its deadline.
+    TimedOut,
     /// A row vanished between two statements of one operation; running it again helps.
     Vanished,
     /// A cursor of the change feed is older than what is kept, or of another database.
@@ -51,6 +55,7 @@ impl Error {
         match self {
             Self::BadUserInput { .. } => "BAD_USER_INPUT",
             Self::Unavailable | Self::Vanished => "UNAVAILABLE",
+            Self::TimedOut => "TIMEOUT",
             Self::CursorExpired => "CURSOR_EXPIRED",
             Self::LimitExceeded { .. } => "LIMIT_EXCEEDED",
             Self::Internal => "INTERNAL",
@@ -79,6 +84,11 @@ impl From<Error> for async_graphql::Error {
             Error::BadUserInput { argument, message } => (message, argument),
             Error::Unavailable => (
                 "The database is not available right now. Try again in a moment.".to_owned(),
+                Vec::new(),
+            ),
+            Error::TimedOut => (
+                "The query took too long and was stopped. Ask for less at once, or filter by less."
+                    .to_owned(),
                 Vec::new(),
             ),
             Error::Vanished => (Vanished.to_string(), Vec::new()),
@@ -110,7 +120,10 @@ impl From<Error> for async_graphql::Error {
 impl From<DbErr> for Error {
     /// Logs the cause, which may hold SQL and addresses, and keeps only what a client may know.
     fn from(error: DbErr) -> Self {
-        if is_away(&error) {
+        if was_stopped(&error) {
+            tracing::warn!(%error, "a statement was stopped at its deadline");
+            Self::TimedOut
+        } else if is_away(&error) {
             tracing::warn!(%error, "database not available");
             Self::Unavailable
         } else {
@@ -120,26 +133,44 @@ impl From<DbErr> for Error {
     }
 }
 
+/// PostgreSQL's «query canceled», which its `statement_timeout` ends in, and SQLite's «interrupted»,
+/// which is how our progress handler stops a statement.
+fn was_stopped(error: &DbErr) -> bool {
+    matches!(database_code(error).as_deref(), Some("57014" | "9"))
+}
+
 fn is_away(error: &DbErr) -> bool {
     match error {
         DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => true,
         DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error)) => {
             match &**error {
-                sea_orm::SqlxError::Io(_)
-                | sea_orm::SqlxError::Tls(_)
-                | sea_orm::SqlxError::PoolTimedOut
-                | sea_orm::SqlxError::PoolClosed => true,
-                // Class 53 insufficient resources, 57 operator intervention (shutdown, timeout),
-                // 55P03 lock not available; SQLite's 5 busy, 6 locked, 9 stopped at its deadline,
-                // 13 disk full.
-                sea_orm::SqlxError::Database(error) => error.code().is_some_and(|code| {
+                SqlxError::Io(_)
+                | SqlxError::Tls(_)
+                | SqlxError::PoolTimedOut
+                | SqlxError::PoolClosed => true,
+                // Class 53 insufficient resources, 57 operator intervention (shutdown), 55P03 lock
+                // not available; SQLite's 5 busy, 6 locked, 13 disk full.
+                SqlxError::Database(error) => error.code().is_some_and(|code| {
                     code.starts_with("53")
                         || code.starts_with("57")
-                        || matches!(&*code, "55P03" | "5" | "6" | "9" | "13")
+                        || matches!(&*code, "55P03" | "5" | "6" | "13")
                 }),
                 _ => false,
             }
         }
         _ => false,
+    }
+}
+
+/// What the database itself calls the failure.
+fn database_code(error: &DbErr) -> Option<Cow<'_, str>> {
+    let (DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))) =
+        error
+    else {
+        return None;
+    };
+    match &**error {
+        SqlxError::Database(error) => error.code(),
+        _ => None,
     }
 }

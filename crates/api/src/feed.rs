@@ -180,6 +180,9 @@ impl Feed {
                     timeout(HEARTBEAT, alive)
                         .await
                         .map_err(|_| SqlxError::PoolTimedOut)??;
+                    // It may have been connecting again when its time was over, and says nothing
+                    // of it.
+                    self.wake();
                 }
             }
         }
@@ -320,7 +323,7 @@ impl Subscriber {
                 self.feed.hand_out_after(stretch.newest);
                 Ok(())
             }
-            Err(Error::Unavailable) => {
+            Err(Error::Unavailable | Error::TimedOut) => {
                 self.pause.wait().await;
                 Ok(())
             }

@@ -35,6 +35,9 @@ pub const MAX_HOPS: usize = 3;
 /// How many conditions the filters of one operation may have.
 pub const MAX_CONDITIONS: usize = 100;
 
+/// What is told of an explicit null.
+pub const NO_NULL: &str = "null is not allowed in a filter; leave the field out, or use isNull";
+
 /// A field of a filter: left out, or given; an explicit null is refused, because it would silently
 /// mean «match all».
 #[derive(Clone, Debug, PartialEq)]
@@ -65,10 +68,9 @@ impl<T: InputType> InputType for Given<T> {
     fn parse(value: Option<GraphqlValue>) -> InputValueResult<Self> {
         match value {
             None => Ok(Self(None)),
-            Some(GraphqlValue::Null) => Err(InputValueError::custom(
-                "null is not allowed in a filter; leave the field out, or use isNull",
-            )
-            .with_extension("code", "BAD_USER_INPUT")),
+            Some(GraphqlValue::Null) => {
+                Err(InputValueError::custom(NO_NULL).with_extension("code", "BAD_USER_INPUT"))
+            }
             some => Ok(Self(Some(
                 T::parse(some).map_err(InputValueError::propagate)?,
             ))),

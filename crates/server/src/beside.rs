@@ -1,14 +1,18 @@
 //! What goes on beside the requests, until the shutdown begins: changes are handed to those who
 //! listen, and old ones are deleted.
 
-use std::time::Duration;
+use std::{panic::AssertUnwindSafe, time::Duration};
 
-use tokio::time::{MissedTickBehavior, interval};
+use futures_util::FutureExt;
+use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use crate::{app::App, error::Reason};
 
 /// How often old changes are deleted.
 const PRUNING: Duration = Duration::from_secs(60 * 60);
+
+/// After a panic, so that one that comes again and again does not keep a core.
+const BREATH: Duration = Duration::from_secs(1);
 
 /// Begins all of it.
 pub fn begin(app: &App) {
@@ -18,10 +22,24 @@ pub fn begin(app: &App) {
             // First, so that nobody complains of what the shutdown has closed.
             biased;
             () = app.shutdown.begun() => {}
-            () = app.roster.feed().follow() => {}
+            () = follow(&app) => {}
             () = prune(&app) => {}
         }
     });
+}
+
+/// For ever: whoever listens would wait in vain, and nobody would know why.
+async fn follow(app: &App) {
+    let feed = app.roster.feed();
+    loop {
+        let followed = AssertUnwindSafe(feed.follow()).catch_unwind().await;
+        if followed.is_err() {
+            tracing::error!("the reader of the change feed panicked and begins again");
+        }
+        sleep(BREATH).await;
+        // What it was about to hand out.
+        feed.wake();
+    }
 }
 
 async fn prune(app: &App) {

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Parser, Subcommand, ValueEnum, builder::FalseyValueParser};
 
 pub use access::{AccessSettings, KeyAlgorithm, Role};
-pub use limits::{LimitSettings, seconds};
+pub use limits::{DeadlineSettings, LimitSettings, seconds};
 
 /// A GraphQL server for who works on which project and who attends which meeting
 #[derive(Parser)]
@@ -31,7 +31,9 @@ impl Cli {
     /// How the log is written; what is no server speaks to people.
     pub fn log_format(&self) -> LogFormat {
         match &self.command {
-            Command::Demo(settings) | Command::Serve { settings, .. } => settings.log.log_format,
+            Command::Demo { settings, .. } | Command::Serve { settings, .. } => {
+                settings.log.log_format
+            }
             _ => LogFormat::Text,
         }
     }
@@ -45,7 +47,14 @@ pub enum Command {
         after_help = "The database is deleted at the end. To keep one: `roster seed`, \
                             then `roster serve`."
     )]
-    Demo(Settings),
+    Demo {
+        /// How long its database may take.
+        #[command(flatten)]
+        deadlines: DeadlineSettings,
+        /// Everything else.
+        #[command(flatten)]
+        settings: Settings,
+    },
     /// Serve the database of DATABASE_URL
     #[command(after_help = "\
 A new SQLite file has tables and no rows: fill it with `roster seed`, or with mutations.
@@ -54,14 +63,14 @@ RUST_LOG sets what is logged, like RUST_LOG=debug.")]
         /// Which database.
         #[command(flatten)]
         database: DatabaseSettings,
-        /// Everything else.
-        #[command(flatten)]
-        settings: Settings,
         /// First bring the tables of a PostgreSQL database to this version
         ///
         /// A SQLite file is brought there by itself. Servers that start together do it one by one.
         #[arg(long, env, value_parser = FalseyValueParser::new())]
         migrate: bool,
+        /// Everything else.
+        #[command(flatten)]
+        settings: Settings,
     },
     /// Create, change or remove the tables
     #[command(after_help = "Next: `roster seed` for rows, `roster serve` for the server.")]
@@ -213,6 +222,9 @@ pub struct DatabaseSettings {
     /// How long to wait for a PostgreSQL that is not up yet
     #[arg(long, env, value_name = "SECONDS", default_value_t = 30, global = true)]
     pub database_wait: u64,
+    /// How long it may take.
+    #[command(flatten)]
+    pub deadlines: DeadlineSettings,
 }
 
 impl DatabaseSettings {
@@ -227,6 +239,7 @@ impl DatabaseSettings {
         Self {
             database_url: format!("sqlite:{path}"),
             database_wait: 0,
+            deadlines: DeadlineSettings::DEFAULT,
         }
     }
 }

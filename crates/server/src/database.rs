@@ -19,25 +19,13 @@ use sea_orm::{
 use tokio::time::{sleep, timeout};
 
 use crate::{
-    config::DatabaseSettings,
+    config::{DatabaseSettings, DeadlineSettings, seconds},
     error::{Error, Reason},
 };
-
-/// How long a request waits for a free connection.
-const ACQUIRE: Duration = Duration::from_secs(3);
-
-/// How long one attempt to reach PostgreSQL may take.
-const CONNECT: Duration = Duration::from_secs(5);
-
-/// How long one SQLite process waits for the other's transaction.
-const BUSY: Duration = Duration::from_secs(5);
 
 /// A connection that was idle for this long is pinged before use; a ping for each use would cost
 /// more than a small read.
 const STALE: Duration = Duration::from_secs(30);
-
-/// More PostgreSQL connections make it no faster.
-const POSTGRES_CONNECTIONS: u32 = 16;
 
 /// What a connection is for, which decides how long a statement of its may take.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -51,11 +39,12 @@ pub enum Purpose {
 /// Opens the database of the settings, creates a SQLite file, waits for a PostgreSQL that is down.
 pub async fn open(settings: &DatabaseSettings, purpose: Purpose) -> Result<api::Database, Error> {
     let url = settings.database_url.trim();
+    let deadlines = &settings.deadlines;
     if url.starts_with("sqlite:") {
-        open_sqlite(url, purpose).await
+        open_sqlite(url, purpose, deadlines).await
     } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
         let wait = Duration::from_secs(settings.database_wait);
-        open_postgres(url, purpose, wait).await
+        open_postgres(url, purpose, wait, deadlines).await
     } else {
         Err(Error::UnknownDatabase)
     }
@@ -95,7 +84,11 @@ pub async fn close(database: &api::Database) {
     }
 }
 
-async fn open_sqlite(url: &str, purpose: Purpose) -> Result<api::Database, Error> {
+async fn open_sqlite(
+    url: &str,
+    purpose: Purpose,
+    deadlines: &DeadlineSettings,
+) -> Result<api::Database, Error> {
     if url.contains(":memory:") || url.contains("mode=memory") {
         return Err(Error::InMemory);
     }
@@ -107,11 +100,12 @@ async fn open_sqlite(url: &str, purpose: Purpose) -> Result<api::Database, Error
         .create_if_missing(true)
         .foreign_keys(true)
         .synchronous(SqliteSynchronous::Full)
-        .busy_timeout(BUSY);
+        .busy_timeout(seconds(deadlines.busy_timeout));
 
-    let writer = sqlite_writer(&path, options.clone(), purpose).await?;
+    let writer = sqlite_writer(&path, options.clone(), purpose, deadlines).await?;
     let readers = thread::available_parallelism().map_or(4, |cores| cores.get().clamp(4, 8));
-    let reader = sqlite_pool(options.pragma("query_only", "ON"), readers as u32, purpose)
+    let options = options.pragma("query_only", "ON");
+    let reader = sqlite_pool(options, readers as u32, purpose, deadlines)
         .await
         .map_err(|error| unusable_file(&path, error))?;
     Ok(api::Database { reader, writer })
@@ -123,11 +117,12 @@ async fn sqlite_writer(
     path: &Path,
     options: SqliteConnectOptions,
     purpose: Purpose,
+    deadlines: &DeadlineSettings,
 ) -> Result<DatabaseConnection, Error> {
     let options = options.journal_mode(SqliteJournalMode::Wal);
-    let deadline = Instant::now() + BUSY;
+    let deadline = Instant::now() + seconds(deadlines.busy_timeout);
     loop {
-        match sqlite_pool(options.clone(), 1, purpose).await {
+        match sqlite_pool(options.clone(), 1, purpose, deadlines).await {
             Ok(writer) => return Ok(writer),
             Err(error) if is_locked(&error) && Instant::now() < deadline => {
                 sleep(Duration::from_millis(50)).await;
@@ -141,6 +136,7 @@ async fn sqlite_pool(
     sqlite: SqliteConnectOptions,
     connections: u32,
     purpose: Purpose,
+    deadlines: &DeadlineSettings,
 ) -> Result<DatabaseConnection, DbErr> {
     let mut options = ConnectOptions::new("sqlite:");
     options
@@ -148,19 +144,22 @@ async fn sqlite_pool(
         // A file does not go away, and a connection's cache is worth keeping.
         .idle_timeout(None::<Duration>)
         .max_lifetime(None::<Duration>)
-        .acquire_timeout(ACQUIRE)
+        .acquire_timeout(seconds(deadlines.acquire_timeout))
         .test_before_acquire_if_idle_for(STALE)
         .map_sqlx_sqlite_opts(move |_| {
             sqlx::ConnectOptions::disable_statement_logging(sqlite.clone())
         });
     if purpose == Purpose::Serve {
+        let deadline = seconds(deadlines.statement_timeout);
         options
-            .map_sqlx_sqlite_pool_opts(|pool| {
-                pool.after_connect(|connection, _| Box::pin(sqlite_deadline::begin(connection)))
+            .map_sqlx_sqlite_pool_opts(move |pool| {
+                pool.after_connect(move |connection, _| {
+                    Box::pin(sqlite_deadline::begin(connection, deadline))
+                })
             })
-            .map_sqlx_sqlite_before_acquire(|connection, _| {
-                Box::pin(async {
-                    sqlite_deadline::begin_unless_told(connection).await?;
+            .map_sqlx_sqlite_before_acquire(move |connection, _| {
+                Box::pin(async move {
+                    sqlite_deadline::begin_unless_told(connection, deadline).await?;
                     Ok(true)
                 })
             });
@@ -176,17 +175,14 @@ mod sqlite_deadline {
     use sea_orm::sqlx::{Error, sqlite::SqliteConnection};
     use tracing::Span;
 
-    /// How long the statements of one operation may keep a connection.
-    pub const DEADLINE: Duration = Duration::from_secs(8);
-
     /// How often it asks: a few hundred times a second.
     const INSTRUCTIONS: i32 = 20_000;
 
-    /// Sets the clock of a connection.
+    /// Sets the clock of a connection: the statements of one operation may keep it for so long.
     ///
     /// SQLx runs statements in the span of whoever asks, in the connection's own thread too: as
     /// long as it is the same one, it is the same operation that keeps the connection.
-    pub async fn begin(connection: &mut SqliteConnection) -> Result<(), Error> {
+    pub async fn begin(connection: &mut SqliteConnection, deadline: Duration) -> Result<(), Error> {
         let mut operation = None;
         let mut since = Instant::now();
         connection
@@ -198,16 +194,19 @@ mod sqlite_deadline {
                     operation = current;
                     since = Instant::now();
                 }
-                since.elapsed() < DEADLINE
+                since.elapsed() < deadline
             });
         Ok(())
     }
 
     /// Sets it anew for whoever has no span. That is not done for all, since it costs about as much
     /// as a small statement.
-    pub async fn begin_unless_told(connection: &mut SqliteConnection) -> Result<(), Error> {
+    pub async fn begin_unless_told(
+        connection: &mut SqliteConnection,
+        deadline: Duration,
+    ) -> Result<(), Error> {
         if Span::current().id().is_none() {
-            begin(connection).await?;
+            begin(connection, deadline).await?;
         }
         Ok(())
     }
@@ -230,18 +229,23 @@ async fn open_postgres(
     url: &str,
     purpose: Purpose,
     wait: Duration,
+    deadlines: &DeadlineSettings,
 ) -> Result<api::Database, Error> {
     let options: PgConnectOptions = url
         .parse()
         .map_err(|error: SqlxError| Error::DatabaseUrl(Reason::from(&error)))?;
     let (statement, lock, idle) = match purpose {
-        Purpose::Serve => ("8s", "4s", "15s"),
-        Purpose::Maintain => ("0", "0", "0"),
+        Purpose::Serve => (
+            deadlines.statement_timeout,
+            deadlines.lock_timeout,
+            deadlines.transaction_timeout,
+        ),
+        Purpose::Maintain => (0, 0, 0),
     };
     let postgres = sqlx::ConnectOptions::disable_statement_logging(options.options([
-        ("statement_timeout", statement),
-        ("lock_timeout", lock),
-        ("idle_in_transaction_session_timeout", idle),
+        ("statement_timeout", &*format!("{statement}s")),
+        ("lock_timeout", &*format!("{lock}s")),
+        ("idle_in_transaction_session_timeout", &*format!("{idle}s")),
         ("TimeZone", "UTC"),
         // Without it a batch of parents looks as costly as the whole table, and is answered by
         // reading the whole table.
@@ -258,16 +262,16 @@ async fn open_postgres(
         Some(_) => postgres,
         None => postgres.application_name("roster"),
     };
-    wait_for_postgres(&postgres, wait).await?;
+    wait_for_postgres(&postgres, wait, deadlines).await?;
 
     // The password stays inside SQLx's type: a trace of the library prints its own options.
     let mut options = ConnectOptions::new("postgres://");
     options
         .max_connections(match purpose {
-            Purpose::Serve => POSTGRES_CONNECTIONS,
+            Purpose::Serve => deadlines.database_connections,
             Purpose::Maintain => 1,
         })
-        .acquire_timeout(ACQUIRE)
+        .acquire_timeout(seconds(deadlines.acquire_timeout))
         .test_before_acquire_if_idle_for(STALE)
         .map_sqlx_postgres_opts(move |_| postgres.clone());
     let pool = sea_orm::Database::connect(options).await?;
@@ -278,15 +282,20 @@ async fn open_postgres(
 }
 
 /// Connects once, outside of any pool: a pool keeps the cause of a failure to itself.
-async fn wait_for_postgres(options: &PgConnectOptions, wait: Duration) -> Result<(), Error> {
+async fn wait_for_postgres(
+    options: &PgConnectOptions,
+    wait: Duration,
+    deadlines: &DeadlineSettings,
+) -> Result<(), Error> {
     let address = match options.get_socket() {
         Some(socket) => socket.display().to_string(),
         None => format!("{}:{}", options.get_host(), options.get_port()),
     };
+    let attempt = seconds(deadlines.connect_timeout);
     let start = Instant::now();
     let mut told = false;
     loop {
-        let reason = match timeout(CONNECT, sqlx::ConnectOptions::connect(options)).await {
+        let reason = match timeout(attempt, sqlx::ConnectOptions::connect(options)).await {
             Ok(Ok(connection)) => {
                 // It has served: however it ends, a connection could be made.
                 let _ = connection.close().await;

@@ -13,7 +13,10 @@ use sea_orm::DatabaseBackend;
 use server::{
     Error, accept,
     app::Server,
-    config::{Cli, Command, DatabaseSettings, LogFormat, MigrateStep, SeedCounts, Settings},
+    config::{
+        Cli, Command, DatabaseSettings, DeadlineSettings, LogFormat, MigrateStep, SeedCounts,
+        Settings,
+    },
     database::{self, Purpose},
     http, identity, metrics, migrate,
     seed::{self, Company},
@@ -77,7 +80,10 @@ fn run(cli: Cli) -> Result<(), Error> {
         })?;
     let outcome = runtime.block_on(async {
         match cli.command {
-            Command::Demo(settings) => demo(settings).await,
+            Command::Demo {
+                deadlines,
+                settings,
+            } => demo(deadlines, settings).await,
             Command::Serve {
                 database,
                 settings,
@@ -103,7 +109,7 @@ fn run(cli: Cli) -> Result<(), Error> {
     outcome
 }
 
-async fn demo(settings: Settings) -> Result<(), Error> {
+async fn demo(deadlines: DeadlineSettings, settings: Settings) -> Result<(), Error> {
     let shutdown = Shutdown::on_signals()?;
     let listener = http::listen(&settings).await?;
     let directory = tempfile::Builder::new()
@@ -113,7 +119,10 @@ async fn demo(settings: Settings) -> Result<(), Error> {
             what: "make a temporary directory",
             reason,
         })?;
-    let temporary = DatabaseSettings::sqlite(&directory.path().join("roster.db"));
+    let temporary = DatabaseSettings {
+        deadlines,
+        ..DatabaseSettings::sqlite(&directory.path().join("roster.db"))
+    };
     let database = migrate::open_migrated(&temporary, Purpose::Serve, true).await?;
     seed::fill(&database, Company::Lesson, false).await?;
 

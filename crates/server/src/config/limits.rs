@@ -236,6 +236,75 @@ impl LimitSettings {
     }
 }
 
+/// Said with each, or what comes after it in a command would stand there too.
+const DEADLINES: &str = "Deadlines of the database";
+
+/// How long the database may keep anybody waiting. `migrate` and `seed` may take as long as they
+/// need: the first three are for servers.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct DeadlineSettings {
+    /// Time that a statement may take; on SQLite, those of an operation that follow each other
+    #[arg(long, env, help_heading = DEADLINES,
+        hide_short_help = true, global = true, value_name = "SECONDS",
+          default_value_t = Self::DEFAULT.statement_timeout, value_parser = one_or_more())]
+    pub statement_timeout: u64,
+    /// Time that PostgreSQL may wait for a row that another transaction holds
+    #[arg(long, env, help_heading = DEADLINES,
+        hide_short_help = true, global = true, value_name = "SECONDS",
+          default_value_t = Self::DEFAULT.lock_timeout, value_parser = one_or_more())]
+    pub lock_timeout: u64,
+    /// Time that a transaction of PostgreSQL may be open with nothing to do
+    #[arg(long, env, help_heading = DEADLINES,
+        hide_short_help = true, global = true, value_name = "SECONDS",
+          default_value_t = Self::DEFAULT.transaction_timeout, value_parser = one_or_more())]
+    pub transaction_timeout: u64,
+    /// Time to wait for a connection that is free
+    #[arg(long, env, help_heading = DEADLINES,
+        hide_short_help = true, global = true, value_name = "SECONDS",
+          default_value_t = Self::DEFAULT.acquire_timeout, value_parser = one_or_more())]
+    pub acquire_timeout: u64,
+    /// Time for one attempt to reach PostgreSQL
+    #[arg(long, env, help_heading = DEADLINES,
+        hide_short_help = true, global = true, value_name = "SECONDS",
+          default_value_t = Self::DEFAULT.connect_timeout, value_parser = one_or_more())]
+    pub connect_timeout: u64,
+    /// Time to wait for another process that writes to the same SQLite file
+    #[arg(long, env, help_heading = DEADLINES,
+        hide_short_help = true, global = true, value_name = "SECONDS",
+          default_value_t = Self::DEFAULT.busy_timeout, value_parser = one_or_more())]
+    pub busy_timeout: u64,
+    /// Connections of a server to PostgreSQL; one of them listens for changes
+    #[arg(long, env, help_heading = DEADLINES,
+        hide_short_help = true, global = true, value_name = "N",
+          default_value_t = Self::DEFAULT.database_connections,
+          value_parser = clap::value_parser!(u32).range(2..))]
+    pub database_connections: u32,
+}
+
+impl DeadlineSettings {
+    /// What holds unless somebody says otherwise. More connections make PostgreSQL no faster.
+    pub const DEFAULT: Self = Self {
+        statement_timeout: 8,
+        lock_timeout: 4,
+        transaction_timeout: 15,
+        acquire_timeout: 3,
+        connect_timeout: 5,
+        busy_timeout: 5,
+        database_connections: 16,
+    };
+}
+
+impl Default for DeadlineSettings {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+/// PostgreSQL takes 0 for «for ever» and no more milliseconds than an `int` holds.
+fn one_or_more() -> clap::builder::RangedU64ValueParser {
+    clap::value_parser!(u64).range(1..=2_000_000)
+}
+
 /// Seconds of a setting.
 pub fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
