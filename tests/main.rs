@@ -29,4 +29,5 @@ mod schema;
 mod sockets;
 mod statements;
 mod subscriptions;
+mod trusted;
 mod walk;

@@ -107,7 +107,14 @@ impl Drop for Program {
 pub fn command(arguments: &[&str], variables: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_roster"));
     command.args(arguments);
-    for name in ["DATABASE_URL", "PORT", "HOST", "JWT_SECRET", "RUST_LOG"] {
+    for name in [
+        "DATABASE_URL",
+        "PORT",
+        "HOST",
+        "JWT_SECRET",
+        "RUST_LOG",
+        "TRUSTED_DOCUMENTS",
+    ] {
         command.env_remove(name);
     }
     command.envs(variables.iter().copied());

@@ -15,7 +15,7 @@ use std::{
 };
 
 use async_graphql::{
-    ErrorExtensionValues, Pos, Positioned, Request, ServerError, Value,
+    ErrorExtensionValues, Name, Pos, Positioned, Request, ServerError, Value,
     parser::{
         parse_query,
         types::{DocumentOperations, ExecutableDocument, OperationDefinition, OperationType},
@@ -81,6 +81,27 @@ impl Guard {
         let document = self.document(&request.query)?;
         let operation = operation(&document, request.operation_name.as_deref())?;
         check_required(operation, &request)?;
+        self.price(request, document)
+    }
+
+    /// Each operation of a text, checked as far as that goes before anybody gives variables.
+    pub(crate) fn check_text(&self, text: &str) -> Result<Vec<Checked>, Refused> {
+        let document = self.document(text)?;
+        let names = document.operations.iter().map(|(name, _)| name.cloned());
+        let price = |name: Option<Name>| {
+            let mut request = Request::new("");
+            request.operation_name = name.map(|name| name.to_string());
+            self.price(request, document.clone())
+        };
+        names.map(price).collect()
+    }
+
+    fn price(
+        &self,
+        request: Request,
+        document: Arc<ExecutableDocument>,
+    ) -> Result<Checked, Refused> {
+        let operation = operation(&document, request.operation_name.as_deref())?;
         let kind = operation.node.ty;
         let cost = self
             .costs

@@ -10,6 +10,7 @@
 //! | [`fold`] | the root fields of a mutation or subscription, each once |
 //! | [`colleague`], [`overlap`] | what two hops away is shared; what coincides in one person's time |
 //! | [`guard`], [`limits`] | what stands before the schema: from text to a checked document |
+//! | [`documents`] | whether a text would run, told without a database |
 //! | [`allowance`] | what an operation may still load, counted while it runs |
 //! | [`auth`], [`answer`] | who may do what; what comes back, and what it took |
 //! | [`kept`] | a bounded memory, by text |
@@ -37,6 +38,7 @@ pub mod changes;
 pub mod colleague;
 pub mod connection;
 pub mod context;
+pub mod documents;
 pub mod employee;
 pub mod error;
 pub mod feed;
@@ -59,6 +61,7 @@ pub mod schema;
 pub mod user_error;
 
 pub use context::Database;
+pub use documents::Documents;
 pub use feed::Feed;
 pub use limits::Limits;
 pub use schema::{Roster, sdl};

@@ -216,9 +216,11 @@ pub struct Mutation(
     AssignmentMutations,
 );
 
-type Built = Schema<Query, Mutation, Subscription>;
+/// The schema as the library has it.
+pub(crate) type Built = Schema<Query, Mutation, Subscription>;
 
-fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
+/// The schema, without anything that a resolver would need.
+pub(crate) fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
     let mutation = Mutation(
         EmployeeMutations,
         MeetingMutations,
@@ -413,7 +415,7 @@ impl Executor for Roster {
 const ATTEMPTS: usize = 3;
 
 /// The request of a mutation or subscription, with each root field once.
-fn once_each(checked: &Checked) -> Result<Request, Vec<ServerError>> {
+pub(crate) fn once_each(checked: &Checked) -> Result<Request, Vec<ServerError>> {
     let mut request = checked.to_request();
     let mut document = checked.document().clone();
     let name = request.operation_name.as_deref();

@@ -14,6 +14,7 @@ use crate::{
     error::Error,
     identity::Verifier,
     shutdown::Shutdown,
+    trusted::Trusted,
 };
 
 /// The server, cheap to clone.
@@ -39,6 +40,8 @@ pub struct Server {
     pub sockets: Arc<Semaphore>,
     /// One for each operation that may run.
     pub operations: Semaphore,
+    /// The documents that alone may run, when that was asked for.
+    pub trusted: Option<Trusted>,
     /// Automatic persisted queries, by their hash.
     pub persisted: Mutex<Kept<Arc<str>>>,
     /// How many days a change stays in the feed.
@@ -55,6 +58,11 @@ impl Server {
         shutdown: &Shutdown,
     ) -> Result<App, Error> {
         let limits = settings.limits;
+        let trusted = settings.trusted_documents.as_deref().map(Trusted::read);
+        let trusted = trusted.transpose()?;
+        if let Some(trusted) = &trusted {
+            trusted.announce(limits.of_operations());
+        }
         Ok(Arc::new(Self {
             roster: Roster::with_limits(database.clone(), limits.of_operations()),
             database: database.clone(),
@@ -65,6 +73,7 @@ impl Server {
             connections: Arc::new(Semaphore::new(limits.max_connections as usize)),
             sockets: Arc::new(Semaphore::new(limits.max_sockets as usize)),
             operations: Semaphore::new(limits.max_operations_at_once as usize),
+            trusted,
             persisted: Mutex::new(Kept::new(limits.persisted_queries)),
             keep_changes: settings.keep_changes,
             slow_operation: settings.log.slow_operation,

@@ -123,6 +123,15 @@ assignments and 4 attendances for each employee. Next: `roster serve`.")]
         )]
         check: Option<PathBuf>,
     },
+    /// Check trusted documents against the schema and the limits; needs no database
+    #[command(after_help = "Before a deployment: would the clients that are out there be served?")]
+    CheckDocuments {
+        /// The manifest: a JSON object of the text of each document by its id
+        file: PathBuf,
+        /// The limits of the server that will run them.
+        #[command(flatten)]
+        limits: LimitSettings,
+    },
 }
 
 /// Everything that a server can be told, whatever its database.
@@ -143,6 +152,13 @@ pub struct Settings {
         value_parser = clap::value_parser!(u64).range(1..=36_500)
     )]
     pub keep_changes: u64,
+    /// Run nothing but the documents of this manifest, as graphql-codegen writes it
+    ///
+    /// A JSON object of the text of each document by its id. Clients send the id as `documentId`, or
+    /// as `sha256Hash` of `extensions.persistedQuery`. `roster check-documents FILE` tells which of
+    /// them no longer run.
+    #[arg(long, env, value_name = "FILE")]
+    pub trusted_documents: Option<PathBuf>,
     /// Who may ask, and from which pages.
     #[command(flatten)]
     pub access: AccessSettings,

@@ -17,8 +17,9 @@ pub struct Envelope {
     pub operation_name: Option<String>,
     /// With which values.
     pub variables: Variables,
-    /// A document that the server may know, by its SHA-256 in hexadecimal.
-    pub hash: Option<String>,
+    /// A document that the server may know, by the name it has there: of an automatic persisted
+    /// query its SHA-256 in hexadecimal, of a trusted document whatever its manifest says.
+    pub id: Option<String>,
 }
 
 impl Envelope {
@@ -65,23 +66,25 @@ impl Envelope {
         };
         let variables = object("variables")?;
         let mut extensions = object("extensions")?;
-        let hash = match extensions.swap_remove("persistedQuery") {
+        let id = match extensions.swap_remove("persistedQuery") {
             None | Some(Value::Null) => None,
             Some(Value::Object(persisted)) => match persisted.get("sha256Hash") {
-                Some(Value::String(hash)) => Some(hash.to_ascii_lowercase()),
+                Some(Value::String(hash)) => Some(hash.clone()),
                 _ => return Err("`persistedQuery` needs `sha256Hash`.".to_owned()),
             },
             Some(_) => return Err("`persistedQuery` must be an object.".to_owned()),
         };
-        let hash = hash.or(document_id);
-        if query.is_none() && hash.is_none() {
+        let id = id.or(document_id);
+        // Some clients have to send some text.
+        let query = query.filter(|query| id.is_none() || !query.is_empty());
+        if query.is_none() && id.is_none() {
             return Err("`query` is missing.".to_owned());
         }
         Ok(Self {
             query,
             operation_name,
             variables: Variables::from_value(Value::Object(variables)),
-            hash,
+            id,
         })
     }
 }
@@ -212,7 +215,10 @@ mod tests {
         assert_eq!(given.query.as_deref(), Some("{ a }"));
         let hashed =
             read(r#"{"extensions": {"persistedQuery": {"version": 1, "sha256Hash": "AB"}}}"#);
-        assert_eq!(hashed.hash.as_deref(), Some("ab"));
+        assert_eq!(hashed.id.as_deref(), Some("AB"));
+        let named = read(r#"{"query": "", "documentId": "Who works where"}"#);
+        assert_eq!(named.id.as_deref(), Some("Who works where"));
+        assert_eq!(named.query, None);
     }
 
     #[test]

@@ -131,6 +131,27 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// The manifest of trusted documents is of no use.
+    #[error(
+        "cannot use the documents in {}: {reason}; it must be a JSON object of the text of each \
+         document by its id, as graphql-codegen writes it with `persistedDocuments`", path.display()
+    )]
+    UnusableDocuments {
+        /// The file that was given.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// `check-documents` found some that do not run.
+    #[error("{faulty} of the {all} documents in {} do not run", path.display())]
+    FaultyDocuments {
+        /// The file that was checked.
+        path: PathBuf,
+        /// How many do not run.
+        faulty: usize,
+        /// How many there are.
+        all: usize,
+    },
     /// `schema --check` found another text than the code's.
     #[error(
         "{} is stale, first in line {line}; write it anew with `roster schema > {}`",

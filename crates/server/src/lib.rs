@@ -12,6 +12,7 @@
 //! | [`http`], [`websocket`] | `/graphql` both ways |
 //! | [`playground`] | the page to write queries in and where it comes from |
 //! | [`envelope`], [`operation`] | what both have in common: strict JSON in, one operation, an answer out |
+//! | [`trusted`] | the documents that alone may run, when a manifest says so |
 //! | [`cross_site`], [`identity`] | by which names and pages, and with which tokens, one may ask |
 //! | [`metrics`] | what is counted, and `/metrics` |
 //! | [`health`] | what a supervisor asks: is it alive, may it get requests |
@@ -38,6 +39,7 @@ pub mod operation;
 pub mod playground;
 pub mod seed;
 pub mod shutdown;
+pub mod trusted;
 pub mod websocket;
 
 pub use error::Error;

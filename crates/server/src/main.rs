@@ -1,4 +1,4 @@
-//! The program `roster`: demo · serve · migrate · seed · schema.
+//! The program `roster`: demo · serve · migrate · seed · token · schema · check-documents.
 
 use std::{
     fs,
@@ -12,15 +12,16 @@ use clap::Parser;
 use sea_orm::DatabaseBackend;
 use server::{
     Error, accept,
-    app::Server,
+    app::{App, Server},
     config::{
-        Cli, Command, DatabaseSettings, DeadlineSettings, LogFormat, MigrateStep, SeedCounts,
-        Settings,
+        Cli, Command, DatabaseSettings, DeadlineSettings, LimitSettings, LogFormat, MigrateStep,
+        SeedCounts, Settings,
     },
     database::{self, Purpose},
     http, identity, metrics, migrate,
     seed::{self, Company},
     shutdown::Shutdown,
+    trusted::Trusted,
 };
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
@@ -102,6 +103,7 @@ fn run(cli: Cli) -> Result<(), Error> {
             } => say(&identity::token(&access, role, expires)?),
             Command::Schema { check: None } => schema(),
             Command::Schema { check: Some(path) } => check_schema(&path),
+            Command::CheckDocuments { file, limits } => check_documents(&file, &limits),
         }
     });
     // A request that computes for ever must not keep the process.
@@ -126,6 +128,7 @@ async fn demo(deadlines: DeadlineSettings, settings: Settings) -> Result<(), Err
     let database = migrate::open_migrated(&temporary, Purpose::Serve, true).await?;
     seed::fill(&database, Company::Lesson, false).await?;
 
+    let app = Server::new(&database, &settings, &shutdown)?;
     let url = http::url(&listener)?;
     say(&format!(
         "\
@@ -142,21 +145,16 @@ Ask who works with Tristan Tal, on which projects:
 Ctrl-C ends it and deletes the database."
     ))?;
 
-    answer(listener, &database, &settings, shutdown).await
+    answer(listener, &settings, app).await
 }
 
-async fn answer(
-    listener: TcpListener,
-    database: &api::Database,
-    settings: &Settings,
-    shutdown: Shutdown,
-) -> Result<(), Error> {
-    let app = Server::new(database, settings, &shutdown)?;
+async fn answer(listener: TcpListener, settings: &Settings, app: App) -> Result<(), Error> {
     if let Some(address) = settings.log.metrics_address {
         metrics::serve(address, app.clone()).await?;
     }
+    let database = app.database.clone();
     let served = accept::serve(listener, app).await;
-    database::close(database).await;
+    database::close(&database).await;
     served
 }
 
@@ -168,6 +166,7 @@ async fn serve(database: DatabaseSettings, settings: Settings, migrate: bool) ->
         // Whoever ends a server that waits for its database does not want to wait for it too.
         () = shutdown.begun() => return Ok(()),
     };
+    let app = Server::new(&database, &settings, &shutdown)?;
     tracing::info!(
         "serving {} at {url}/graphql, to be tried in a browser at {url}/",
         match database.reader.get_database_backend() {
@@ -176,7 +175,7 @@ async fn serve(database: DatabaseSettings, settings: Settings, migrate: bool) ->
         },
         url = http::url(&listener)?,
     );
-    answer(listener, &database, &settings, shutdown).await
+    answer(listener, &settings, app).await
 }
 
 async fn migrate(database: DatabaseSettings, step: MigrateStep) -> Result<(), Error> {
@@ -236,6 +235,29 @@ fn check_schema(path: &Path) -> Result<(), Error> {
             }
         }
     }
+}
+
+fn check_documents(path: &Path, limits: &LimitSettings) -> Result<(), Error> {
+    let trusted = Trusted::read(path)?;
+    let faults = trusted.faults(limits.of_operations());
+    for (id, faults) in &faults {
+        for fault in faults {
+            let place = fault.locations.first();
+            let place = place.map_or(String::new(), |place| {
+                format!(" (line {}, column {})", place.line, place.column)
+            });
+            let message = fault.message.replace('\n', "\n    ");
+            say(&format!("{id}: {message}{place}"))?;
+        }
+    }
+    if faults.is_empty() {
+        return say(&format!("All {} documents run.", trusted.count()));
+    }
+    Err(Error::FaultyDocuments {
+        path: path.to_owned(),
+        faulty: faults.len(),
+        all: trusted.count(),
+    })
 }
 
 /// Writes for the user or the next program. A reader who has gone away has seen enough.

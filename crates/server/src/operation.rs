@@ -36,10 +36,10 @@ impl Server {
             query,
             operation_name,
             variables,
-            hash,
+            id,
         } = envelope;
         let text = self
-            .text(query, hash)
+            .text(query, id)
             .map_err(|error| Box::new(refused(error)))?;
         let mut request = Request::new(text).variables(variables).data(viewer);
         request.operation_name = operation_name;
@@ -50,14 +50,28 @@ impl Server {
         checked
     }
 
-    /// The text, or what was kept of it under its hash.
-    fn text(&self, query: Option<String>, hash: Option<String>) -> Result<String, ServerError> {
+    /// The text, or what is known under its id.
+    fn text(&self, query: Option<String>, id: Option<String>) -> Result<String, ServerError> {
+        let unknown = || {
+            // Clients look for these very words.
+            coded("PERSISTED_QUERY_NOT_FOUND", "PersistedQueryNotFound", None)
+        };
+        if let Some(trusted) = &self.trusted {
+            return match (query, id) {
+                (None, Some(id)) => trusted.text(&id).map(str::to_owned).ok_or_else(unknown),
+                _ => {
+                    let message = "This server runs trusted documents only: send the id of one as \
+                                   `documentId`, and no `query`.";
+                    Err(coded("FORBIDDEN", message, None))
+                }
+            };
+        }
         let persisted = || {
             self.persisted
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
         };
-        match (query, hash) {
+        match (query, id.map(|hash| hash.to_ascii_lowercase())) {
             (Some(query), None) => Ok(query),
             (Some(query), Some(hash)) => {
                 if hex(&Sha256::digest(&query)) != hash {
@@ -70,10 +84,7 @@ impl Server {
             (None, Some(hash)) => persisted()
                 .get(&hash)
                 .map(|text| text.to_string())
-                .ok_or_else(|| {
-                    // Clients look for these very words.
-                    coded("PERSISTED_QUERY_NOT_FOUND", "PersistedQueryNotFound", None)
-                }),
+                .ok_or_else(unknown),
             (None, None) => Err(coded("BAD_REQUEST", "`query` is missing.", None)),
         }
     }

@@ -1,0 +1,90 @@
+//! Trusted documents: a server that is given a manifest of them runs what is in it and nothing else.
+//!
+//! The manifest is what graphql-codegen's client preset and the Relay compiler write: a JSON object
+//! of the text of each document by its id. What an id is made of is not our business.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use api::{Documents, Limits};
+use async_graphql::{Name, ServerError, Value, indexmap::IndexMap};
+
+use crate::{envelope, error::Error};
+
+/// The documents of a manifest, in its order.
+pub struct Trusted {
+    path: PathBuf,
+    documents: IndexMap<Name, Value>,
+}
+
+impl Trusted {
+    /// Reads a manifest.
+    pub fn read(path: &Path) -> Result<Self, Error> {
+        let unusable = |reason: String| Error::UnusableDocuments {
+            path: path.to_owned(),
+            reason,
+        };
+        let bytes = fs::read(path).map_err(|reason| unusable(reason.to_string()))?;
+        let documents = match envelope::read(&bytes, 2).map_err(unusable)? {
+            Value::Object(documents) if !documents.is_empty() => documents,
+            Value::Object(_) => return Err(unusable("it is empty".to_owned())),
+            _ => return Err(unusable("it is no object".to_owned())),
+        };
+        let is_text = |value: &Value| matches!(value, Value::String(_));
+        if let Some((id, _)) = documents.iter().find(|(_, value)| !is_text(value)) {
+            return Err(unusable(format!(
+                "what it has for {:?} is no text",
+                id.as_str()
+            )));
+        }
+        Ok(Self {
+            path: path.to_owned(),
+            documents,
+        })
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.documents.len()
+    }
+
+    /// The document with this id.
+    pub fn text(&self, id: &str) -> Option<&str> {
+        text(self.documents.get(id)?)
+    }
+
+    /// The documents that do not run on this version's schema and by these limits, by id, and why.
+    pub fn faults(&self, limits: Limits) -> Vec<(&str, Vec<ServerError>)> {
+        let check = Documents::new(limits);
+        let documents = self.documents.iter();
+        documents
+            .map(|(id, value)| (id.as_str(), check.faults(text(value).unwrap_or_default())))
+            .filter(|(_, faults)| !faults.is_empty())
+            .collect()
+    }
+
+    /// Tells the operator what runs from now on.
+    pub fn announce(&self, limits: Limits) {
+        let path = self.path.display();
+        tracing::info!(
+            "only the {} documents of {path} run; text is refused, also that of the playground and \
+             of introspection",
+            self.count()
+        );
+        let faults = self.faults(limits).len();
+        if faults > 0 {
+            tracing::warn!(
+                "{faults} of these documents will fail: `roster check-documents {path}` says why"
+            );
+        }
+    }
+}
+
+fn text(value: &Value) -> Option<&str> {
+    match value {
+        Value::String(text) => Some(text),
+        _ => None,
+    }
+}
