@@ -56,7 +56,12 @@ function People() {
   );
 }
 
-const STATES = { connecting: 'Connecting…', live: 'Live', lost: 'Connection lost, trying again…' };
+const STATES = {
+  connecting: 'Connecting…',
+  live: 'Live',
+  lost: 'Connection lost, trying again…',
+  ended: 'Not live',
+};
 
 function Header() {
   const connection = useConnection();

@@ -8,7 +8,7 @@ import type { ChangesSubscription } from './gql/graphql';
 
 const headers = (): Record<string, string> => (token.get() ? { authorization: `Bearer ${token.get()}` } : {});
 
-type Connection = 'connecting' | 'live' | 'lost';
+type Connection = 'connecting' | 'live' | 'lost' | 'ended';
 let connection: Connection = 'connecting';
 const listeners = new Set<() => void>();
 
@@ -33,7 +33,7 @@ const socket = createClient({
   keepAlive: 20_000,
   retryAttempts: Infinity,
   shouldRetry: () => true,
-  on: { connected: () => become('live'), closed: () => become('lost') },
+  on: { connected: () => become('live'), closed: () => connection === 'ended' || become('lost') },
 });
 
 export const client = new Client({
@@ -54,6 +54,7 @@ export const client = new Client({
               sink.next({ data: result.data, errors: result.errors });
             },
             error(error) {
+              become('ended');
               if (Array.isArray(error)) {
                 sink.next({ errors: error });
                 sink.complete();

@@ -3,6 +3,7 @@
 import type { CombinedError } from 'urql';
 import { getFragmentData, graphql, type FragmentType } from './gql';
 
+export const number = new Intl.NumberFormat('en-GB');
 const day = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeZone: 'UTC' });
 
 export const date = (text: string) => day.format(new Date(text));

@@ -3,7 +3,7 @@
 import { useDeferredValue, useState } from 'react';
 import { graphql } from './gql';
 import { useLiveQuery } from './live';
-import { Failure, PersonLink } from './parts';
+import { Failure, number, PersonLink } from './parts';
 
 const People = graphql(`
   query People($name: String!) {
@@ -24,7 +24,7 @@ export function PeopleList({ current }: { current?: string }) {
   return (
     <section aria-labelledby="people">
       <h2 id="people">
-        People {people && <span className="count">{people.totalCount}</span>}
+        People {people && <span className="count">{number.format(people.totalCount)}</span>}
       </h2>
       <label className="field">
         Find by name

@@ -3,7 +3,7 @@
 import { useState } from 'react';
 import { graphql } from './gql';
 import { useLive, useLiveQuery } from './live';
-import { Failure, PersonLink, StintText } from './parts';
+import { Failure, number, PersonLink, StintText } from './parts';
 
 const Projects = graphql(`
   query Projects($first: Int!) {
@@ -32,7 +32,6 @@ const Projects = graphql(`
 `);
 
 const PAGE = 12;
-const number = new Intl.NumberFormat('en-GB');
 
 export function ProjectList() {
   const [first, setFirst] = useState(PAGE);
