@@ -3,6 +3,7 @@
 # The playground's bundle, by the two commands of the README.
 FROM node:22-bookworm-slim AS playground
 WORKDIR /roster
+COPY schema.graphql .
 COPY crates/server/playground crates/server/playground
 RUN npm ci --prefix crates/server/playground
 RUN npm run build --prefix crates/server/playground

@@ -3,53 +3,18 @@
 //   ROSTER=path/to/roster npm test        screenshots are left in output/
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { mkdirSync, readdirSync, rmSync } from 'node:fs';
-import { createInterface } from 'node:readline';
+import { readdirSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
-import { chromium } from 'playwright-core';
+import { demo, DEVICES, launch, OUTPUT, TIMEOUT, watched } from './browser.mjs';
 
-const ROSTER = process.env.ROSTER ?? `${process.env.CARGO_TARGET_DIR ?? '../../target'}/debug/roster`;
-const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
 const EXAMPLES = readdirSync('../../crates/server/playground/examples').length;
-const OUTPUT = process.env.OUTPUT ?? 'output';
-const TIMEOUT = 30_000;
-
-/** A server with the lesson's company, and where it listens. */
-async function demo() {
-  const server = spawn(ROSTER, ['demo', '--port', '0'], { stdio: ['ignore', 'pipe', 'inherit'] });
-  for await (const line of createInterface(server.stdout)) {
-    const url = line.match(/http:\/\/\S+\/$/)?.[0];
-    if (url) return { server, url };
-  }
-  throw new Error(`${ROSTER} did not say where it listens`);
-}
 
 let browser;
 
-before(async () => {
-  rmSync(OUTPUT, { recursive: true, force: true });
-  mkdirSync(OUTPUT, { recursive: true });
-  browser = await chromium.launch({
-    executablePath: CHROMIUM,
-    args: [
-      '--no-sandbox',
-      '--disable-gpu',
-      '--disable-quic',
-      '--no-first-run',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-    ],
-  });
-});
-
+before(async () => (browser = await launch()));
 after(() => browser?.close());
 
-for (const [device, settings] of Object.entries({
-  desktop: { viewport: { width: 1280, height: 800 }, colorScheme: 'light' },
-  phone: { viewport: { width: 390, height: 844 }, colorScheme: 'dark', hasTouch: true },
-})) {
+for (const [device, settings] of Object.entries(DEVICES)) {
   describe(device, { timeout: 120_000 }, () => {
     let server, url, context, page;
     /** Everything that must not happen. */
@@ -72,30 +37,7 @@ for (const [device, settings] of Object.entries({
 
     before(async () => {
       ({ server, url } = await demo());
-      context = await browser.newContext({ ...settings, reducedMotion: 'reduce' });
-      context.on('console', (message) => {
-        if (['error', 'warning'].includes(message.type())) faults.push(`${message.type()}: ${message.text()}`);
-      });
-      context.on('weberror', (error) => faults.push(`not caught: ${error.error().stack}`));
-      context.on('requestfailed', (request) => {
-        const { errorText } = request.failure();
-        // What was still loading when the page was left.
-        if (errorText !== 'net::ERR_ABORTED') faults.push(`${errorText}: ${request.url()}`);
-      });
-      context.on('response', (response) => {
-        if (response.status() >= 400) faults.push(`${response.status()}: ${response.url()}`);
-      });
-      context.on('page', (page) => {
-        page.on('websocket', (socket) => {
-          if (new URL(socket.url()).host !== new URL(url).host) faults.push(`another host: ${socket.url()}`);
-        });
-      });
-      await context.route(/.*/, (route) => {
-        const { protocol, host } = new URL(route.request().url());
-        if (host === new URL(url).host || ['data:', 'blob:'].includes(protocol)) return route.continue();
-        faults.push(`another host: ${route.request().url()}`);
-        return route.abort();
-      });
+      context = await watched(browser, settings, url, faults);
       page = await context.newPage();
       page.setDefaultTimeout(TIMEOUT);
       await page.goto(url);

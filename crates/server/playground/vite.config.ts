@@ -1,7 +1,7 @@
 import { defineConfig } from 'vite';
 
 export default defineConfig({
-  // The server answers `/` with the page and `/playground/` with everything it loads.
+  // The server answers `/` and `/app` with the pages and `/playground/` with everything they load.
   base: '/playground/',
   build: {
     // Files of their own instead of `data:` in scripts and styles.
@@ -10,6 +10,7 @@ export default defineConfig({
     chunkSizeWarningLimit: 8000,
     modulePreload: { polyfill: false },
     rolldownOptions: {
+      input: ['index.html', 'app.html'],
       // "use client" says nothing here: there is no server that renders.
       onwarn: (warning, warn) => warning.code === 'MODULE_LEVEL_DIRECTIVE' || warn(warning),
     },

@@ -32,7 +32,7 @@ const WORTH_COMPRESSING: u16 = 4_096;
 /// | route | answer |
 /// | --- | --- |
 /// | `POST /graphql`, `GET /graphql` | GraphQL; no mutations by GET; WebSockets |
-/// | `GET /`, `GET /playground/…` | a page to write queries in, see [`playground`] |
+/// | `GET /`, `GET /app`, `GET /playground/…` | a page to write queries in, and one that shows the data, see [`playground`] |
 /// | `GET /health/live`, `GET /health/ready` | see [`health`]; asked by any name, from any page |
 pub fn router(app: &App) -> Router {
     let compression = CompressionLayer::new()

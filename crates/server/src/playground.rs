@@ -1,5 +1,5 @@
-//! The page to write queries in: GraphiQL out of this program when its bundle was built with it,
-//! else GraphiQL from a CDN.
+//! The pages: one to write queries in, GraphiQL out of this program when its bundle was built with
+//! it, else GraphiQL from a CDN; and `/app`, a frontend to look at, which is in the same bundle.
 
 use async_graphql::http::GraphiQLSource;
 use axum::{
@@ -13,7 +13,7 @@ use axum::{
 /// Every file of the bundle and what is in it; none when it was not built (see `build.rs`).
 static BUNDLE: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/playground.rs"));
 
-/// The page alone, without a word to any other host. Monaco makes empty `<style>` elements to put
+/// The pages alone, without a word to any other host. Monaco makes empty `<style>` elements to put
 /// rules into by script: the hash is that of the empty text. Fonts and cursors are `data:` in CSS.
 const OWN: &str = "default-src 'none'; script-src 'self'; worker-src 'self'; connect-src 'self'; \
     style-src 'self' 'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='; \
@@ -26,7 +26,16 @@ const CDN: &str = "default-src 'none'; script-src 'unsafe-inline' data: blob: ht
     style-src 'unsafe-inline' https://esm.sh; img-src data: https://esm.sh; \
     font-src data: https://esm.sh; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// `/` and what the page loads.
+/// What `/app` says when it was not built; the commands are those of the README.
+const NO_APP: &str = "<!doctype html><html lang=en><meta charset=utf-8>\
+    <meta name=viewport content='width=device-width, initial-scale=1'>\
+    <meta name=color-scheme content='light dark'><title>Roster</title>\
+    <h1>This page was not built into the program</h1>\
+    <p>Run these where Roster's source is, then build and start it again:\
+    <pre>npm ci --prefix crates/server/playground\nnpm run build --prefix crates/server/playground</pre>\
+    <p><a href='/'>The playground</a> works without them.";
+
+/// `/`, `/app` and what they load.
 pub fn routes() -> Router {
     if file("index.html").is_none() {
         tracing::warn!(
@@ -37,6 +46,7 @@ pub fn routes() -> Router {
     }
     Router::new()
         .route("/", get(page))
+        .route("/app", get(app))
         .route("/playground/{*path}", get(asset))
 }
 
@@ -55,6 +65,11 @@ pub async fn page() -> Response {
         }
     };
     ([(header::CONTENT_SECURITY_POLICY, policy)], html).into_response()
+}
+
+async fn app() -> Response {
+    let html = file("app.html").unwrap_or(NO_APP.as_bytes());
+    ([(header::CONTENT_SECURITY_POLICY, OWN)], Html(html)).into_response()
 }
 
 async fn asset(Path(path): Path<String>) -> Response {

@@ -10,7 +10,7 @@ import { GraphiQL } from 'graphiql';
 import { useEffect } from 'react';
 import { createRoot } from 'react-dom/client';
 import { fetcher } from './fetcher';
-import { TokenButton } from './token';
+import { TokenButton } from './token-button';
 
 /** Long lines, like the comments of the examples, are broken. */
 function WordWrap() {

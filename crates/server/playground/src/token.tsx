@@ -1,7 +1,6 @@
-// One bearer token for all tabs, kept until the browser's tab is closed.
+// One bearer token for everything both pages ask, kept until the browser's tab is closed.
 
-import { ToolbarButton, useGraphiQLActions } from '@graphiql/react';
-import { useRef, useState } from 'react';
+import { useState, type RefObject } from 'react';
 
 const KEY = 'roster:token';
 
@@ -10,42 +9,40 @@ export const token = {
   set: (value: string) => (value ? sessionStorage.setItem(KEY, value) : sessionStorage.removeItem(KEY)),
 };
 
-/** A button of the toolbar and the question it asks. */
-export function TokenButton() {
-  const { introspect } = useGraphiQLActions();
+type Props = {
+  dialog: RefObject<HTMLDialogElement | null>;
+  label: string;
+  /** What it is sent with, and until when. */
+  hint: string;
+  onUse: () => void;
+};
+
+/** The question for it. */
+export function TokenDialog({ dialog, label, hint, onUse }: Props) {
   const [value, setValue] = useState(token.get);
-  const dialog = useRef<HTMLDialogElement>(null);
   return (
-    <>
-      <ToolbarButton label="Token for all tabs" onClick={() => dialog.current?.showModal()}>
-        <svg className="graphiql-toolbar-icon" viewBox="0 0 20 20" fill="none" stroke="currentColor" strokeWidth="1.5" aria-hidden>
-          <circle cx="6.5" cy="13.5" r="4" fill={value ? 'currentColor' : 'none'} />
-          <path d="m9.5 10.5 7-7M13 7l3 3" />
-        </svg>
-      </ToolbarButton>
-      <dialog ref={dialog} className="token" aria-label="Token for all tabs">
-        <form
-          method="dialog"
-          onSubmit={() => {
-            token.set(value.trim());
-            introspect();
-          }}
-        >
-          <label>
-            Bearer token
-            <input
-              autoFocus
-              autoComplete="off"
-              spellCheck={false}
-              value={value}
-              onChange={(event) => setValue(event.target.value)}
-              placeholder="eyJ…"
-            />
-          </label>
-          <p>Sent with every tab, by HTTP and WebSocket, until you close the page. Empty sends none.</p>
-          <button>Use it</button>
-        </form>
-      </dialog>
-    </>
+    <dialog ref={dialog} className="token" aria-label={label}>
+      <form
+        method="dialog"
+        onSubmit={() => {
+          token.set(value.trim());
+          onUse();
+        }}
+      >
+        <label>
+          Bearer token
+          <input
+            autoFocus
+            autoComplete="off"
+            spellCheck={false}
+            value={value}
+            onChange={(event) => setValue(event.target.value)}
+            placeholder="eyJ…"
+          />
+        </label>
+        <p>{hint}</p>
+        <button>Use it</button>
+      </form>
+    </dialog>
   );
 }
