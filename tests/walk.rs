@@ -1,5 +1,7 @@
 //! The main job: walking the graph on the lesson's data, by every question of the lesson.
 
+use std::{fs, path::Path};
+
 use serde_json::json;
 
 use crate::app::lessons;
@@ -566,5 +568,21 @@ async fn every_query_of_the_readme_and_the_docs_runs() {
                 app.query(query).await;
             }
         }
+    }
+}
+
+#[test]
+fn the_tour_of_the_readme_is_made_of_examples() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("playground/examples");
+    let examples: Vec<String> = fs::read_dir(folder)
+        .unwrap()
+        .map(|file| fs::read_to_string(file.unwrap().path()).unwrap())
+        .collect();
+    for block in include_str!("../README.md").split("```graphql\n").skip(1) {
+        let query = block.split("```").next().unwrap();
+        assert!(
+            examples.iter().any(|example| example.ends_with(query)),
+            "no example: {query}"
+        );
     }
 }
