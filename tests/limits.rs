@@ -390,3 +390,31 @@ async fn an_operation_that_takes_too_long_is_stopped_and_too_many_are_turned_awa
         "UNAVAILABLE"
     );
 }
+
+#[tokio::test]
+async fn filters_go_through_and_say_as_much_as_was_set() {
+    let app = self::app(|limits| {
+        limits.max_filter_hops = 1;
+        limits.max_filter_conditions = 2;
+    })
+    .await;
+    let count = |filter: &str| format!("{{ employees(where: {filter}) {{ totalCount }} }}");
+    for (fits, too_much, says) in [
+        (
+            "{meetings: {some: {}}}",
+            "{meetings: {some: {employees: {some: {}}}}}",
+            "at most 1 relations",
+        ),
+        (
+            r#"{name: {ne: "a", contains: "b"}}"#,
+            r#"{name: {ne: "a", contains: "b", isNull: false}}"#,
+            "more than 2 conditions",
+        ),
+    ] {
+        app.query(&count(fits)).await;
+        let errors = app.errors(&count(too_much)).await;
+        assert_eq!(errors[0]["extensions"]["code"], "BAD_USER_INPUT");
+        let message = errors[0]["message"].as_str().unwrap();
+        assert!(message.contains(says), "{message}");
+    }
+}

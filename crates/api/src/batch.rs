@@ -28,7 +28,7 @@ use sea_orm::DatabaseConnection;
 use crate::{
     allowance::{Allowance, within},
     error::{Error, Result},
-    filter::{AnyFilter, MAX_CONDITIONS},
+    filter::{AnyFilter, FilterLimits},
     limits::Limits,
     rows::Key,
     scalar::DateTime,
@@ -63,6 +63,7 @@ pub struct Batch {
     vanished: AtomicBool,
     /// What the operation may still load.
     pub allowance: Arc<Allowance>,
+    filter_limits: FilterLimits,
     filtered_fields: Mutex<FilteredFields>,
 }
 
@@ -88,6 +89,10 @@ impl Batch {
             statements: AtomicUsize::default(),
             vanished: AtomicBool::default(),
             allowance: Arc::new(Allowance::new(limits)),
+            filter_limits: FilterLimits {
+                hops: limits.filter_hops,
+                conditions: limits.filter_conditions,
+            },
             filtered_fields: Mutex::default(),
         }
     }
@@ -116,14 +121,15 @@ impl Batch {
             return Ok(());
         }
         let FilteredFields { fields, conditions } = &mut *lock(&self.filtered_fields);
+        let most = self.filter_limits.conditions;
         let check = || {
             for (argument, filter) in filters.into_iter().flatten() {
-                *conditions += filter.check(argument)?;
-                if *conditions > MAX_CONDITIONS {
+                *conditions += filter.check(argument, self.filter_limits)?;
+                if *conditions > most {
                     return Err(Error::bad_input(
                         argument,
                         format!(
-                            "The filters of one operation can have at most {MAX_CONDITIONS} conditions in all."
+                            "The filters of one operation can have at most {most} conditions in all."
                         ),
                     ));
                 }

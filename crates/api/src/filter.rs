@@ -30,11 +30,6 @@ use crate::{
     scalar::{Date, DateTime, Long, key_of},
 };
 
-/// How many relations one filter may go through.
-pub const MAX_HOPS: usize = 3;
-/// How many conditions the filters of one operation may have.
-pub const MAX_CONDITIONS: usize = 100;
-
 /// What is told of an explicit null.
 pub const NO_NULL: &str = "null is not allowed in a filter; leave the field out, or use isNull";
 
@@ -99,33 +94,49 @@ pub trait Filter: InputType + Clone + PartialEq + 'static {
 
 /// A filter whose entity is not known by type.
 pub trait AnyFilter {
-    /// How many conditions it has; an error when it is wrong.
-    fn check(&self, argument: &str) -> Result<usize>;
+    /// How many conditions it has; an error when it is wrong, or larger than the limits.
+    fn check(&self, argument: &str, limits: FilterLimits) -> Result<usize>;
 }
 
 impl<F: Filter> AnyFilter for F {
-    fn check(&self, argument: &str) -> Result<usize> {
+    fn check(&self, argument: &str, limits: FilterLimits) -> Result<usize> {
         let mut reading = Reading::new(DbBackend::Sqlite, argument);
+        reading.limits = limits;
         self.condition(&mut reading)?;
         Ok(reading.conditions)
     }
+}
+
+/// How large a filter may be.
+#[derive(Clone, Copy)]
+pub struct FilterLimits {
+    /// Relations that it may go through.
+    pub hops: usize,
+    /// Conditions that the filters of one operation may have in all.
+    pub conditions: usize,
 }
 
 /// A filter being turned into SQL: for which database, where in the filter, and how much so far.
 pub struct Reading {
     backend: DbBackend,
     path: Vec<String>,
+    limits: FilterLimits,
     hops: usize,
     /// Conditions met so far.
     pub conditions: usize,
 }
 
 impl Reading {
-    /// Begins with the filter that is the value of this argument.
+    /// Begins with the filter that is the value of this argument, and whose size
+    /// [has been looked at](AnyFilter::check).
     pub fn new(backend: DbBackend, argument: &str) -> Self {
         Self {
             backend,
             path: vec![argument.to_owned()],
+            limits: FilterLimits {
+                hops: usize::MAX,
+                conditions: usize::MAX,
+            },
             hops: 0,
             conditions: 0,
         }
@@ -153,9 +164,10 @@ impl Reading {
 
     fn count(&mut self) -> Result<()> {
         self.conditions += 1;
-        if self.conditions > MAX_CONDITIONS {
+        let most = self.limits.conditions;
+        if self.conditions > most {
             return Err(self.error(format!(
-                "This filter has more than {MAX_CONDITIONS} conditions. Use fewer, or `in` and `ids`."
+                "This filter has more than {most} conditions. Use fewer, or `in` and `ids`."
             )));
         }
         Ok(())
@@ -176,10 +188,9 @@ impl Reading {
     /// A sub-select over the rows of a related entity that match.
     fn hop<F: Filter>(&mut self, filter: &F) -> Result<Condition> {
         self.hops += 1;
-        if self.hops > MAX_HOPS {
-            return Err(self.error(format!(
-                "A filter can go through at most {MAX_HOPS} relations."
-            )));
+        let most = self.limits.hops;
+        if self.hops > most {
+            return Err(self.error(format!("A filter can go through at most {most} relations.")));
         }
         let condition = filter.condition(self)?;
         self.hops -= 1;

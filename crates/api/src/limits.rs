@@ -31,6 +31,10 @@ pub struct Limits {
     pub variable_depth: usize,
     /// Values in all variables together, those inside of lists and objects too.
     pub variable_values: usize,
+    /// Relations that a filter may go through; SQLite's parser takes no more than about four.
+    pub filter_hops: usize,
+    /// Conditions in all filters of the operation together.
+    pub filter_conditions: usize,
     /// Objects that the operation can return at most, page sizes multiplied down the tree.
     pub cost: u64,
     /// Rows that the operation may load.
@@ -57,6 +61,8 @@ impl Limits {
         variables: 100,
         variable_depth: 64,
         variable_values: 50_000,
+        filter_hops: 3,
+        filter_conditions: 100,
         cost: 500_000,
         loaded: 100_000,
         answer_values: 2_000_000,

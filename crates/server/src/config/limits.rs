@@ -197,6 +197,12 @@ pub struct LimitSettings {
     /// Values in all variables together
     #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = api::Limits::DEFAULT.variable_values)]
     pub max_variable_values: usize,
+    /// Relations that a filter may go through
+    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = api::Limits::DEFAULT.filter_hops)]
+    pub max_filter_hops: usize,
+    /// Conditions in all filters of an operation together
+    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = api::Limits::DEFAULT.filter_conditions)]
+    pub max_filter_conditions: usize,
     /// Objects that an operation can return, page sizes multiplied down the tree
     #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = api::Limits::DEFAULT.cost)]
     pub max_cost: u64,
@@ -228,6 +234,8 @@ impl LimitSettings {
             variables: self.max_variables,
             variable_depth: self.max_variable_depth,
             variable_values: self.max_variable_values,
+            filter_hops: self.max_filter_hops,
+            filter_conditions: self.max_filter_conditions,
             cost: self.max_cost,
             loaded: self.max_loaded,
             answer_values: self.max_answer_values,
