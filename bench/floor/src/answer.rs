@@ -1,0 +1,157 @@
+//! The answers, in the server's form, and what gives them.
+
+use std::{future::Future, sync::Arc};
+
+use chrono::{DateTime, NaiveDate, Utc};
+use serde::{Serialize, Serializer};
+
+use crate::Failure;
+
+/// What answers the operations.
+pub trait Store: Clone + Send + Sync + 'static {
+    /// One employee.
+    fn point(&self, employee: i64) -> impl Answer<Employee<Person>>;
+    /// One employee, their projects, who works on them.
+    fn mission(&self, employee: i64) -> impl Answer<Employee<Member<Mission>>>;
+    /// The first employees, their projects, the first who work on them.
+    fn nested(&self) -> impl Answer<Employees<Member<Project>>>;
+    /// The first thousand employees.
+    fn flat(&self) -> impl Answer<Employees<IdentifiedPerson>>;
+    /// The first projects, their assignments, whose they are.
+    fn edges(&self) -> impl Answer<Projects>;
+    /// Assigns an employee to a project; `None` when either does not exist.
+    fn write(&self, employee: i64, project: i64) -> impl Answer<Option<Assignment>>;
+}
+
+/// What comes of it.
+pub trait Answer<T>: Future<Output = Result<T, Failure>> + Send {}
+impl<T, F: Future<Output = Result<T, Failure>> + Send> Answer<T> for F {}
+
+/// How many employees and projects the lists at the root show.
+pub const ROOTS: i64 = 50;
+/// How many employees the flat list shows.
+pub const FLAT: i64 = 1_000;
+/// How many items a list shows that is asked for no number.
+pub const PAGE: i64 = 20;
+/// How many employees a project shows in the nested list.
+pub const TEAM: i64 = 10;
+
+#[derive(Serialize)]
+pub struct Employee<T> {
+    pub employee: Option<T>,
+}
+
+#[derive(Serialize)]
+pub struct Employees<T> {
+    pub employees: Nodes<T>,
+}
+
+#[derive(Serialize)]
+pub struct Projects {
+    pub projects: Nodes<Staffed>,
+}
+
+#[derive(Serialize)]
+pub struct Nodes<T> {
+    pub nodes: Vec<T>,
+}
+
+impl<T> FromIterator<T> for Nodes<T> {
+    fn from_iter<I: IntoIterator<Item = T>>(items: I) -> Self {
+        Self {
+            nodes: items.into_iter().collect(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub struct Name {
+    pub name: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Person {
+    pub name: String,
+    pub hire_date: NaiveDate,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct IdentifiedPerson {
+    #[serde(serialize_with = "employee_id")]
+    pub id: i64,
+    pub name: String,
+    pub hire_date: NaiveDate,
+}
+
+#[derive(Serialize)]
+pub struct Member<P> {
+    pub name: String,
+    pub projects: Nodes<P>,
+}
+
+#[derive(Serialize)]
+pub struct Mission {
+    pub title: String,
+    pub budget: Option<i64>,
+    pub employees: Nodes<Name>,
+}
+
+#[derive(Serialize)]
+pub struct Project {
+    pub title: String,
+    /// Several employees may have the project.
+    pub employees: Arc<Nodes<Name>>,
+}
+
+#[derive(Serialize)]
+pub struct Staffed {
+    pub title: String,
+    pub assignments: Nodes<Stint>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Stint {
+    pub role: Option<String>,
+    pub start_date: Option<DateTime<Utc>>,
+    pub end_date: Option<DateTime<Utc>>,
+    pub employee: Name,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Assigned {
+    assign_employee: Outcome,
+}
+
+#[derive(Serialize)]
+struct Outcome {
+    assignment: Option<Assignment>,
+}
+
+#[derive(Serialize)]
+pub struct Assignment {
+    #[serde(serialize_with = "assignment_id")]
+    pub id: i64,
+    pub employee: Name,
+}
+
+impl From<Option<Assignment>> for Assigned {
+    fn from(assignment: Option<Assignment>) -> Self {
+        Self {
+            assign_employee: Outcome { assignment },
+        }
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn employee_id<S: Serializer>(id: &i64, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&format_args!("emp_{id}"))
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn assignment_id<S: Serializer>(id: &i64, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&format_args!("asg_{id}"))
+}

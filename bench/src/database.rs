@@ -1,0 +1,217 @@
+//! Databases of the benchmark's own: made, filled by the server's program, copied, dropped.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use postgres::{Client, NoTls};
+use tempfile::TempDir;
+
+use crate::{
+    Database, Result, Settings,
+    program::{Programs, without_settings},
+    tell,
+};
+
+/// What the names of all our PostgreSQL databases begin with.
+pub const NAME: &str = "roster_bench";
+
+/// A company in a database; each server gets a copy to itself, so that none sees the writes of
+/// another, and all begin alike.
+pub struct Company {
+    pub employees: u64,
+    pub projects: u64,
+    place: Place,
+    copies: Vec<String>,
+}
+
+enum Place {
+    Sqlite { file: PathBuf, directory: PathBuf },
+    Postgres { server: String, name: String },
+}
+
+impl Company {
+    /// Makes one of so many employees.
+    pub fn make(
+        database: Database,
+        employees: u64,
+        programs: &Programs,
+        settings: &Settings,
+        directory: &TempDir,
+    ) -> Result<Self> {
+        tell(&format!(
+            "{}: making a company of {employees} employees",
+            database.title()
+        ));
+        let directory = directory.path().to_owned();
+        let place = match database {
+            Database::Sqlite => Place::Sqlite {
+                file: directory.join(format!("{employees}.db")),
+                directory,
+            },
+            Database::Postgres => Place::Postgres {
+                server: server(settings)?,
+                name: format!("{NAME}_{employees}"),
+            },
+        };
+        if let Place::Postgres { server, name } = &place {
+            execute(
+                server,
+                &[
+                    &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"),
+                    &format!("CREATE DATABASE {name} ENCODING 'UTF8' TEMPLATE template0"),
+                ],
+            )?;
+        }
+        let company = Self {
+            employees,
+            projects: 2_000,
+            place,
+            copies: Vec::new(),
+        };
+        let url = company.url();
+        roster(programs, &url, &["migrate", "up"])?;
+        roster(
+            programs,
+            &url,
+            &["seed", "--employees", &employees.to_string()],
+        )?;
+        if let Place::Postgres { server, name } = &company.place {
+            // Or it would do so by itself, at some time.
+            execute(
+                &with_database(server, name)?,
+                &["VACUUM ANALYZE", "CHECKPOINT"],
+            )?;
+        }
+        Ok(company)
+    }
+
+    /// The original.
+    pub fn url(&self) -> String {
+        match &self.place {
+            Place::Sqlite { file, .. } => sqlite_url(file),
+            // It was taken apart before.
+            Place::Postgres { server, name } => with_database(server, name).unwrap_or_default(),
+        }
+    }
+
+    /// A copy of this name, while nobody is connected to the original.
+    pub fn copy(&mut self, suffix: &str) -> Result<String> {
+        match &self.place {
+            Place::Sqlite { file, directory } => {
+                let copy = directory.join(format!("{}-{suffix}.db", self.employees));
+                fs::copy(file, &copy)?;
+                Ok(sqlite_url(&copy))
+            }
+            Place::Postgres { server, name } => {
+                let copy = format!("{name}_{}", suffix.replace('-', "_"));
+                self.copies.push(copy.clone());
+                execute(
+                    server,
+                    &[
+                        &format!("DROP DATABASE IF EXISTS {copy} WITH (FORCE)"),
+                        &format!("CREATE DATABASE {copy} TEMPLATE {name}"),
+                        "CHECKPOINT",
+                    ],
+                )?;
+                with_database(server, &copy)
+            }
+        }
+    }
+}
+
+impl Drop for Company {
+    fn drop(&mut self) {
+        let Place::Postgres { server, name } = &self.place else {
+            return;
+        };
+        for name in self.copies.iter().chain([name]) {
+            let drop = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
+            if let Err(error) = execute(server, &[&drop]) {
+                tell(&format!("{name} is left behind: {error}"));
+            }
+        }
+    }
+}
+
+/// What PostgreSQL says of itself.
+pub fn postgres_version(settings: &Settings) -> Result<String> {
+    let row = connect(&server(settings)?)?.query_one("SHOW server_version", &[])?;
+    Ok(row.get(0))
+}
+
+fn connect(url: &str) -> Result<Client> {
+    Client::connect(url, NoTls).map_err(|error| {
+        format!(
+            "PostgreSQL does not let us in: {}. See --postgres-url, or leave it out with \
+             --database sqlite",
+            reason(&error)
+        )
+        .into()
+    })
+}
+
+/// Runs these one after the other, none in a transaction.
+fn execute(url: &str, statements: &[&str]) -> Result<()> {
+    let mut client = connect(url)?;
+    for statement in statements {
+        client
+            .batch_execute(statement)
+            .map_err(|error| format!("{statement}: {}", reason(&error)))?;
+    }
+    Ok(())
+}
+
+/// What PostgreSQL said; the error itself only says that it said something.
+fn reason(error: &postgres::Error) -> String {
+    match error.as_db_error() {
+        Some(said) => said.message().to_owned(),
+        None => error.to_string(),
+    }
+}
+
+fn server(settings: &Settings) -> Result<String> {
+    settings.postgres_url.clone().ok_or_else(|| {
+        "which PostgreSQL? Give --postgres-url or TEST_DATABASE_URL, like \
+         postgres://postgres@127.0.0.1/postgres, or leave it out with --database sqlite"
+            .into()
+    })
+}
+
+/// The same server, this database.
+fn with_database(url: &str, name: &str) -> Result<String> {
+    let wrong = || format!("{url} is not of the form postgres://USER@HOST/NAME");
+    let (scheme, rest) = url.split_once("://").ok_or_else(wrong)?;
+    let (rest, parameters) = match rest.split_once('?') {
+        Some((rest, parameters)) => (rest, format!("?{parameters}")),
+        None => (rest, String::new()),
+    };
+    let host = rest.split('/').next().unwrap_or_default();
+    Ok(format!("{scheme}://{host}/{name}{parameters}"))
+}
+
+fn sqlite_url(file: &Path) -> String {
+    format!("sqlite:{}", file.display())
+}
+
+fn roster(programs: &Programs, url: &str, arguments: &[&str]) -> Result<()> {
+    let mut command = Command::new(&programs.roster);
+    without_settings(&mut command);
+    let output = command
+        .args(arguments)
+        .args(["--database-url", url])
+        .output();
+    let output =
+        output.map_err(|error| format!("cannot start {}: {error}", programs.roster.display()))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(format!(
+        "`roster {}` failed:\n{}",
+        arguments.join(" "),
+        String::from_utf8_lossy(&output.stderr)
+    )
+    .into())
+}

@@ -1,0 +1,134 @@
+//! Drives a server with wrk and looks at what it costs.
+
+use std::path::PathBuf;
+
+use crate::{
+    Database, Result, machine,
+    operations::Request,
+    program::{Server, root},
+};
+
+/// What is sent, and how.
+pub struct Load<'a> {
+    pub request: &'a Request,
+    pub connections: u64,
+    pub seconds: u64,
+    /// The same seed draws the same keys.
+    pub seed: u64,
+    /// How many employees and projects there are to draw from.
+    pub employees: u64,
+    pub projects: u64,
+    /// Draw from these employees instead.
+    pub keys: &'a [u64],
+}
+
+/// What came of it.
+#[derive(Clone, Copy, Default)]
+pub struct Measure {
+    pub per_second: f64,
+    /// Latency, in microseconds.
+    pub p50: f64,
+    pub p99: f64,
+    /// CPU time for each request, in microseconds.
+    pub cpu: f64,
+    pub database_cpu: f64,
+    /// The most memory that the server had, in MiB.
+    pub peak: f64,
+}
+
+impl Load<'_> {
+    /// Fails when any request does.
+    pub fn drive(&self, server: &Server, database: Database) -> Result<Measure> {
+        let pid = server.pid();
+        let database_cpu = || match database {
+            Database::Sqlite => Ok(0),
+            Database::Postgres => machine::postgres_cpu_time(),
+        };
+        machine::reset_peak_memory(pid)?;
+        let before = (machine::cpu_time(pid)?, database_cpu()?);
+        let report = self.wrk(server.port)?;
+        let after = (machine::cpu_time(pid)?, database_cpu()?);
+
+        let [requests, duration, failed, p50, p99] = report[..] else {
+            return Err("wrk told something else than expected".into());
+        };
+        if failed > 0 || requests == 0 {
+            return Err(format!(
+                "{}: {failed} of {requests} requests to {} failed",
+                server.kind.title(),
+                self.request.path
+            )
+            .into());
+        }
+        let each = |before: u64, after: u64| after.saturating_sub(before) as f64 / requests as f64;
+        Ok(Measure {
+            per_second: requests as f64 / duration as f64 * 1e6,
+            p50: p50 as f64,
+            p99: p99 as f64,
+            cpu: each(before.0, after.0),
+            database_cpu: each(before.1, after.1),
+            peak: machine::peak_memory(pid)? as f64 / 1024.0,
+        })
+    }
+
+    fn wrk(&self, port: u16) -> Result<Vec<u64>> {
+        let cores = machine::halves().map(|halves| halves.1);
+        let threads = self.connections.min(2).to_string();
+        let keys: Vec<_> = self.keys.iter().map(u64::to_string).collect();
+        let mut wrk = machine::on_cores(cores.as_deref(), "wrk");
+        wrk.args(["--threads", &threads])
+            .args(["--connections", &self.connections.to_string()])
+            .args(["--duration", &format!("{}s", self.seconds)])
+            .args(["--timeout", "20s", "--script"])
+            .arg(script())
+            .arg(format!("http://127.0.0.1:{port}"))
+            .env("BENCH_METHOD", self.request.method)
+            .env("BENCH_PATH", &*self.request.path)
+            .env("BENCH_EMPLOYEES", self.employees.to_string())
+            .env("BENCH_PROJECTS", self.projects.to_string())
+            .env("BENCH_SEED", self.seed.to_string())
+            .env("BENCH_KEYS", keys.join(","))
+            .env_remove("BENCH_BODY");
+        if let Some(body) = &self.request.body {
+            wrk.env("BENCH_BODY", body);
+        }
+        let output = wrk.output()?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        let line = text.lines().find_map(|line| line.strip_prefix("bench: "));
+        let line = line.ok_or_else(|| {
+            let error = String::from_utf8_lossy(&output.stderr);
+            format!("wrk failed:\n{text}{error}")
+        })?;
+        Ok(line
+            .split(' ')
+            .map(str::parse)
+            .collect::<std::result::Result<_, _>>()?)
+    }
+}
+
+fn script() -> PathBuf {
+    root().join("bench/wrk.lua")
+}
+
+/// The median of each figure.
+pub fn median(measures: &[Measure]) -> Measure {
+    let of = |figure: fn(&Measure) -> f64| median_of(measures.iter().map(figure).collect());
+    Measure {
+        per_second: of(|m| m.per_second),
+        p50: of(|m| m.p50),
+        p99: of(|m| m.p99),
+        cpu: of(|m| m.cpu),
+        database_cpu: of(|m| m.database_cpu),
+        peak: of(|m| m.peak),
+    }
+}
+
+/// The median of these figures, 0 of none.
+pub fn median_of(mut figures: Vec<f64>) -> f64 {
+    figures.sort_by(f64::total_cmp);
+    match figures.len() {
+        0 => 0.0,
+        count if count % 2 == 1 => figures[count / 2],
+        count => f64::midpoint(figures[count / 2 - 1], figures[count / 2]),
+    }
+}

@@ -1,0 +1,130 @@
+//! What Linux tells about processes and the machine.
+
+use std::{fs, process::Command, thread};
+
+use crate::Result;
+
+/// A clock tick of `/proc`, in microseconds; it is the same on every Linux of today.
+const TICK: u64 = 10_000;
+
+/// The CPU time that a process has taken so far, in microseconds.
+pub fn cpu_time(pid: u32) -> Result<u64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    // The name, in brackets, may hold anything.
+    let fields = stat.rsplit(')').next().unwrap_or_default();
+    let fields: Vec<&str> = fields.split_whitespace().collect();
+    match (fields.get(11), fields.get(12)) {
+        (Some(user), Some(system)) => Ok((user.parse::<u64>()? + system.parse::<u64>()?) * TICK),
+        _ => Err(format!("/proc/{pid}/stat is not as it should be").into()),
+    }
+}
+
+/// The CPU time that PostgreSQL has taken so far: what serves our databases and what serves all.
+pub fn postgres_cpu_time() -> Result<u64> {
+    let mut sum = 0;
+    for entry in fs::read_dir("/proc")? {
+        let Ok(pid) = entry?.file_name().to_string_lossy().parse() else {
+            continue;
+        };
+        if fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name == "postgres\n")
+            && !serves_others(&fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default())
+        {
+            // It may be gone by now.
+            sum += cpu_time(pid).unwrap_or_default();
+        }
+    }
+    Ok(sum)
+}
+
+/// Whether this is a session in a database that is none of ours: they tell their client.
+fn serves_others(title: &[u8]) -> bool {
+    let title = String::from_utf8_lossy(title);
+    let session = title.contains('(') || title.contains("[local]");
+    session && !title.contains(crate::database::NAME)
+}
+
+/// From now on [`peak_memory`] tells of what comes.
+pub fn reset_peak_memory(pid: u32) -> Result<()> {
+    Ok(fs::write(format!("/proc/{pid}/clear_refs"), "5")?)
+}
+
+/// The most memory that a process has had, in KiB.
+pub fn peak_memory(pid: u32) -> Result<u64> {
+    memory(pid, "VmHWM:")
+}
+
+/// The memory that a process has, in KiB.
+pub fn resident_memory(pid: u32) -> Result<u64> {
+    memory(pid, "VmRSS:")
+}
+
+fn memory(pid: u32, what: &str) -> Result<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    Ok(value(&status, what)
+        .and_then(|value| value.split_whitespace().next())
+        .ok_or("/proc does not tell of memory")?
+        .parse()?)
+}
+
+fn value<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+    text.lines().find_map(|line| line.strip_prefix(name))
+}
+
+/// How many cores there are.
+pub fn cores() -> usize {
+    thread::available_parallelism().map_or(1, |cores| cores.get())
+}
+
+/// Which cores the server gets, and which wrk gets, when there are enough of them.
+pub fn halves() -> Option<(String, String)> {
+    let cores = cores();
+    let half = cores / 2;
+    (cores >= 4).then(|| (format!("0-{}", half - 1), format!("{half}-{}", cores - 1)))
+}
+
+/// A command that runs on these cores only.
+pub fn on_cores(cores: Option<&str>, program: impl AsRef<std::ffi::OsStr>) -> Command {
+    match cores {
+        Some(cores) => {
+            let mut command = Command::new("taskset");
+            command.args(["--cpu-list", cores]).arg(program);
+            command
+        }
+        None => Command::new(program),
+    }
+}
+
+/// What there is, in one line.
+pub fn description() -> String {
+    let read = |path| fs::read_to_string(path).unwrap_or_default();
+    let cpu = read("/proc/cpuinfo");
+    let cpu =
+        value(&cpu, "model name").map_or("", |model| model.trim_start_matches([' ', '\t', ':']));
+    let memory = read("/proc/meminfo");
+    let memory = value(&memory, "MemTotal:").and_then(|value| value.split_whitespace().next());
+    let memory: u64 = memory.and_then(|kib| kib.parse().ok()).unwrap_or_default();
+    format!(
+        "{cpu}, {} cores, {} GiB, Linux {}",
+        cores(),
+        (memory + (1 << 19)) >> 20,
+        read("/proc/sys/kernel/osrelease").trim()
+    )
+}
+
+/// What a program says, or nothing when it is not there.
+pub fn output(program: &str, arguments: &[&str]) -> Option<String> {
+    let output = Command::new(program).args(arguments).output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    Some(text.trim().to_owned())
+}
+
+/// Says what to do when a program is missing.
+pub fn need(program: &str) -> Result<()> {
+    match Command::new(program).arg("--version").output() {
+        Ok(_) => Ok(()),
+        Err(_) => Err(format!(
+            "{program} is not installed: `apt-get install {program}`, or what your system has for it"
+        )
+        .into()),
+    }
+}

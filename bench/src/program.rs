@@ -1,0 +1,203 @@
+//! The programs that are measured: built, started, asked, ended.
+
+use std::{
+    env, fs,
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    Result, Settings, http::Connection, machine, operations::Operation, operations::Request, tell,
+};
+
+/// How long a server may take to answer for the first time.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Where the programs are.
+pub struct Programs {
+    pub roster: PathBuf,
+    pub floor: PathBuf,
+}
+
+impl Programs {
+    /// Builds what is not given. One by one: built together they would get each other's features.
+    pub fn get(settings: &Settings, with_floor: bool) -> Result<Self> {
+        let roster = match &settings.roster {
+            Some(path) => path.clone(),
+            None => build("server", "roster")?,
+        };
+        let floor = match &settings.floor {
+            Some(path) => path.clone(),
+            None if with_floor => build("floor", "floor")?,
+            None => PathBuf::new(),
+        };
+        Ok(Self { roster, floor })
+    }
+}
+
+fn build(package: &str, program: &str) -> Result<PathBuf> {
+    tell(&format!(
+        "building {program}, which takes minutes the first time"
+    ));
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = Command::new(cargo)
+        .current_dir(root())
+        .args(["build", "--release", "--locked", "--package", package])
+        .args(["--bin", program, "--message-format=json-render-diagnostics"])
+        .stderr(Stdio::inherit())
+        .output()?;
+    if !output.status.success() {
+        return Err(format!("{program} does not build").into());
+    }
+    let artifact = String::from_utf8(output.stdout)?
+        .lines()
+        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
+        .filter(|message| message["target"]["name"] == program)
+        .find_map(|message| message["executable"].as_str().map(PathBuf::from));
+    artifact.ok_or_else(|| format!("cargo did not say where {program} is").into())
+}
+
+/// The workspace.
+pub fn root() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+}
+
+/// What a server is, and so how it is asked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Roster,
+    Floor,
+    OneStatement,
+}
+
+impl Kind {
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Roster => "roster",
+            Self::Floor => "floor",
+            Self::OneStatement => "tokio-postgres",
+        }
+    }
+
+    pub fn request(self, operation: Operation) -> Request {
+        match self {
+            Self::Roster => operation.graphql(),
+            Self::Floor | Self::OneStatement => operation.by_hand(),
+        }
+    }
+}
+
+/// A server that runs; it ends with this value.
+pub struct Server {
+    pub kind: Kind,
+    pub port: u16,
+    process: Child,
+    log: PathBuf,
+}
+
+impl Server {
+    /// Starts one on its half of the cores and waits until it answers.
+    pub fn start(kind: Kind, programs: &Programs, url: &str, log: &Path) -> Result<Self> {
+        let port = free_port()?;
+        let cores = machine::halves().map(|halves| halves.0);
+        let program = match kind {
+            Kind::Roster => &programs.roster,
+            Kind::Floor | Kind::OneStatement => &programs.floor,
+        };
+        let mut command = machine::on_cores(cores.as_deref(), program);
+        match kind {
+            Kind::Roster => command.arg("serve"),
+            Kind::Floor => command.args(["--driver", "sqlx"]),
+            Kind::OneStatement => command.args(["--driver", "tokio-postgres"]),
+        };
+        command.args(["--port", &port.to_string(), "--database-url", url]);
+        Self::run(kind, command, port, log)
+    }
+
+    /// The same with a command of one's own.
+    pub fn run(kind: Kind, mut command: Command, port: u16, log: &Path) -> Result<Self> {
+        let output = fs::File::create(log)?;
+        without_settings(&mut command);
+        let process = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(output)
+            .spawn()
+            .map_err(|error| format!("cannot start {}: {error}", kind.title()))?;
+        let mut server = Self {
+            kind,
+            port,
+            process,
+            log: log.to_owned(),
+        };
+        server.wait()?;
+        Ok(server)
+    }
+
+    fn wait(&mut self) -> Result<()> {
+        let request = self.kind.request(Operation::Point).with(1, 1);
+        let start = Instant::now();
+        loop {
+            if let Ok(mut connection) = Connection::open(self.port) {
+                connection.ask(&request)?;
+                return Ok(());
+            }
+            let ended = self.process.try_wait()?.is_some();
+            if ended || start.elapsed() > PATIENCE {
+                return Err(format!(
+                    "{} does not answer; it said:\n{}",
+                    self.kind.title(),
+                    fs::read_to_string(&self.log)?
+                )
+                .into());
+            }
+            sleep(Duration::from_micros(500));
+        }
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// The answer to an operation for these keys.
+    pub fn answer(&self, operation: Operation, employee: u64, project: u64) -> Result<String> {
+        let request = self.kind.request(operation).with(employee, project);
+        Connection::open(self.port)?.ask(&request)
+    }
+
+    /// How many statements the server says that an operation took.
+    pub fn statements(&self, operation: Operation) -> Result<u64> {
+        let request = self.kind.request(operation).with(1, 1);
+        let answer = Connection::open(self.port)?.ask_with(&request, "x-cost: true\r\n")?;
+        let answer: serde_json::Value = serde_json::from_str(&answer)?;
+        answer["extensions"]["cost"]["statements"]
+            .as_u64()
+            .ok_or_else(|| "the server does not tell its statements".into())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may be gone already.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Takes away what would be a setting of the server.
+pub fn without_settings(command: &mut Command) {
+    command.env_clear();
+    for name in ["PATH", "HOME", "TMPDIR"] {
+        if let Some(value) = env::var_os(name) {
+            command.env(name, value);
+        }
+    }
+}
+
+/// A port that nobody listens on.
+pub fn free_port() -> Result<u16> {
+    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
+}
