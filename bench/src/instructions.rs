@@ -1,5 +1,227 @@
-//! Instructions for each operation.
-use crate::{Result, Settings};
-pub fn run(_: &Settings) -> Result<()> {
-    Err("not yet".into())
+//! Instructions for each operation, counted by callgrind: a machine that is busy with other things
+//! does not change them, so a few percent more are a few percent more.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use tempfile::TempDir;
+
+use crate::{
+    Database, Result, Settings,
+    database::Company,
+    http::Connection,
+    machine,
+    operations::Operation,
+    program::{Kind, Programs, Server, free_port, root},
+    say,
+    table::{Table, thousands},
+    tell,
+};
+
+const EMPLOYEES: u64 = 10_000;
+
+/// How much more, or less, is more than chance.
+const TOLERANCE: f64 = 0.05;
+
+/// Requests that fill caches before anything is counted.
+const WARM_UP: u64 = 50;
+
+/// How many different employees are asked for, in turn.
+const KEYS: u64 = 20;
+
+/// Instructions by operation, by database.
+type Counts = BTreeMap<String, BTreeMap<String, u64>>;
+
+/// Counts, compares and says; fails when any operation takes more than it did.
+pub fn run(settings: &Settings) -> Result<()> {
+    machine::need("valgrind")?;
+    let programs = Programs::get(settings, false)?;
+    let baseline = baseline()?;
+    let mut counts = Counts::new();
+    for database in settings.databases() {
+        let counted = count(database, &programs, settings)?;
+        counts.insert(database.key().to_owned(), counted);
+    }
+
+    let mut table = Table::new(
+        &["Database", "Operation", "Instructions", "Were", "Change"],
+        2,
+    );
+    let mut more = Vec::new();
+    let mut less = false;
+    for (database, operations) in &counts {
+        for (operation, &now) in operations {
+            let before = baseline.get(database).and_then(|of| of.get(operation));
+            let change = before.map(|&before| now as f64 / before as f64 - 1.0);
+            table.row(vec![
+                database.clone(),
+                operation.clone(),
+                thousands(now),
+                before.map_or("–".to_owned(), |&before| thousands(before)),
+                change.map_or("–".to_owned(), |change| {
+                    format!("{:+.1} %", 100.0 * change)
+                }),
+            ]);
+            if let (Some(&before), Some(change)) = (before, change) {
+                if change > TOLERANCE {
+                    more.push(format!(
+                        "{operation} on {database}: {:.2} M instructions, was {:.2} M ({:+.0} %)",
+                        now as f64 / 1e6,
+                        before as f64 / 1e6,
+                        100.0 * change
+                    ));
+                }
+                less |= change < -TOLERANCE;
+            }
+        }
+    }
+    say(&table.to_string())?;
+    if settings.save {
+        return save(baseline, counts);
+    }
+    if less {
+        tell("some take less than they did: --save records it");
+    }
+    if more.is_empty() {
+        return Ok(());
+    }
+    Err(format!(
+        "{}\nIf that is what it costs, --save records it.",
+        more.join("\n")
+    )
+    .into())
+}
+
+fn count(
+    database: Database,
+    programs: &Programs,
+    settings: &Settings,
+) -> Result<BTreeMap<String, u64>> {
+    let directory = TempDir::with_prefix("roster-bench-")?;
+    let mut company = Company::make(database, EMPLOYEES, programs, settings, &directory)?;
+    let url = company.copy("instructions")?;
+    tell(&format!("{}: starting it in callgrind", database.title()));
+    let server = start(programs, &url, directory.path())?;
+    let mut connection = Connection::open(server.port)?;
+    let mut counted = BTreeMap::new();
+    let mut dumps = Dumps {
+        directory: directory.path(),
+        pid: server.pid(),
+        count: 0,
+    };
+    for operation in settings.operations() {
+        let requests = requests(operation);
+        tell(&format!(
+            "{}: {} × {}",
+            database.title(),
+            operation.name(),
+            requests
+        ));
+        let mut nth = 0;
+        let mut ask = |times| -> Result<()> {
+            for _ in 0..times {
+                let (employee, project) = keys(operation, nth);
+                connection.ask(&operation.graphql().with(employee, project))?;
+                nth += 1;
+            }
+            Ok(())
+        };
+        ask(WARM_UP.min(requests))?;
+        dumps.take()?;
+        ask(requests)?;
+        counted.insert(operation.name().to_owned(), dumps.take()? / requests);
+    }
+    Ok(counted)
+}
+
+/// So many that two runs differ by much less than the tolerance.
+fn requests(operation: Operation) -> u64 {
+    match operation {
+        Operation::Point => 400,
+        Operation::Mission | Operation::Write => 200,
+        Operation::Nested | Operation::Flat | Operation::Edges => 20,
+    }
+}
+
+/// The same in every run; no two writes of one run are alike.
+fn keys(operation: Operation, nth: u64) -> (u64, u64) {
+    match operation {
+        Operation::Write => (1 + nth, 1 + nth * 7 % 2_000),
+        _ => (1 + nth % KEYS, 1),
+    }
+}
+
+/// One thread that works, so that none looks for work, and one connection for it.
+fn start(programs: &Programs, url: &str, directory: &Path) -> Result<Server> {
+    let port = free_port()?;
+    let mut command = Command::new("env");
+    command
+        .args(["TOKIO_WORKER_THREADS=1", "valgrind", "--tool=callgrind"])
+        .arg(format!(
+            "--callgrind-out-file={}",
+            directory.join("counts").display()
+        ))
+        .arg(&programs.roster)
+        .args(["serve", "--database-connections", "2"])
+        .args(["--port", &port.to_string(), "--database-url", url]);
+    Server::run(Kind::Roster, command, port, &directory.join("log"))
+}
+
+/// What callgrind has written; each tells what came after the one before.
+struct Dumps<'a> {
+    directory: &'a Path,
+    pid: u32,
+    count: u64,
+}
+
+impl Dumps<'_> {
+    /// The instructions since the last time.
+    fn take(&mut self) -> Result<u64> {
+        let output = Command::new("callgrind_control")
+            .args(["--dump", &self.pid.to_string()])
+            .output()
+            .map_err(|error| format!("callgrind_control, a part of valgrind: {error}"))?;
+        self.count += 1;
+        let file = self.directory.join(format!("counts.{}", self.count));
+        let dump = fs::read_to_string(&file).map_err(|_| {
+            format!(
+                "callgrind does not tell its counts:\n{}{}",
+                String::from_utf8_lossy(&output.stdout),
+                String::from_utf8_lossy(&output.stderr)
+            )
+        })?;
+        fs::remove_file(file)?;
+        let total = dump.lines().rev().find_map(|line| {
+            let total = line
+                .strip_prefix("totals:")
+                .or(line.strip_prefix("summary:"));
+            total?.trim().parse().ok()
+        });
+        total.ok_or_else(|| "callgrind's counts have no sum".into())
+    }
+}
+
+fn path() -> PathBuf {
+    root().join("bench/instructions.json")
+}
+
+fn baseline() -> Result<Counts> {
+    if !path().exists() {
+        return Ok(Counts::new());
+    }
+    Ok(serde_json::from_str(&fs::read_to_string(path())?)?)
+}
+
+/// What was not counted this time stays.
+fn save(mut baseline: Counts, counts: Counts) -> Result<()> {
+    for (database, operations) in counts {
+        baseline.entry(database).or_default().extend(operations);
+    }
+    fs::write(path(), serde_json::to_string_pretty(&baseline)? + "\n")?;
+    tell("bench/instructions.json has the new counts");
+    Ok(())
 }
