@@ -33,7 +33,7 @@ enum Place {
 }
 
 impl Company {
-    /// Makes one of so many employees.
+    /// Makes one of so many employees, a fifth as many projects and five times as many assignments.
     pub fn make(
         database: Database,
         employees: u64,
@@ -41,6 +41,7 @@ impl Company {
         settings: &Settings,
         directory: &TempDir,
     ) -> Result<Self> {
+        let projects = employees / 5;
         tell(&format!(
             "{}: making a company of {employees} employees",
             database.title()
@@ -67,7 +68,7 @@ impl Company {
         }
         let company = Self {
             employees,
-            projects: 2_000,
+            projects,
             place,
             copies: Vec::new(),
         };
@@ -76,7 +77,13 @@ impl Company {
         roster(
             programs,
             &url,
-            &["seed", "--employees", &employees.to_string()],
+            &[
+                "seed",
+                "--employees",
+                &employees.to_string(),
+                "--projects",
+                &projects.to_string(),
+            ],
         )?;
         if let Place::Postgres { server, name } = &company.place {
             // Or it would do so by itself, at some time.

@@ -47,8 +47,12 @@ struct Cli {
 
 #[derive(Clone, Copy, Subcommand)]
 enum Command {
-    /// Is the same answer as cheap from a company of a million, and is memory flat?
-    Growth,
+    /// Is the same answer as cheap from a large company, is a page deep in a list, is memory flat?
+    Growth {
+        /// How large
+        #[arg(long, value_name = "N", default_value_t = 1_000_000)]
+        employees: u64,
+    },
     /// Count the instructions of each operation and compare them with instructions.json
     Instructions,
 }
@@ -128,7 +132,7 @@ fn main() -> ExitCode {
     let Cli { command, settings } = Cli::parse();
     let outcome = match command {
         None => compare::run(&settings),
-        Some(Command::Growth) => growth::run(&settings),
+        Some(Command::Growth { employees }) => growth::run(&settings, employees),
         Some(Command::Instructions) => instructions::run(&settings),
     };
     match outcome {
