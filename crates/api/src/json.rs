@@ -1,0 +1,55 @@
+//! An answer as JSON. Parts of it may be JSON already, in a [`Value::Binary`]: no type of the schema
+//! has values of that kind, and the library hands them on as they are.
+
+use async_graphql::Value;
+
+/// JSON that [`write()`] copies as it is.
+pub fn text(json: Vec<u8>) -> Value {
+    Value::Binary(json.into())
+}
+
+/// About how long the JSON will be: room for it.
+pub fn length(value: &Value) -> usize {
+    match value {
+        Value::Binary(json) => json.len(),
+        Value::Object(fields) => fields.values().map(length).sum::<usize>() + 16 * fields.len(),
+        Value::List(items) => items.iter().map(length).sum(),
+        Value::String(text) => text.len(),
+        _ => 8,
+    }
+}
+
+/// Writes a value as JSON.
+pub fn write(value: &Value, json: &mut Vec<u8>) {
+    match value {
+        Value::Binary(text) => json.extend_from_slice(text),
+        Value::Object(fields) => {
+            json.push(b'{');
+            for (index, (name, value)) in fields.iter().enumerate() {
+                if index > 0 {
+                    json.push(b',');
+                }
+                leaf(name.as_str(), json);
+                json.push(b':');
+                write(value, json);
+            }
+            json.push(b'}');
+        }
+        Value::List(items) => {
+            json.push(b'[');
+            for (index, item) in items.iter().enumerate() {
+                if index > 0 {
+                    json.push(b',');
+                }
+                write(item, json);
+            }
+            json.push(b']');
+        }
+        value => leaf(value, json),
+    }
+}
+
+fn leaf<T: serde::Serialize + ?Sized>(value: &T, json: &mut Vec<u8>) {
+    // A vector takes all that is written, and a leaf has no keys that could be no text.
+    let _ = serde_json::to_writer(json, value);
+}
