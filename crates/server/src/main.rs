@@ -1,7 +1,7 @@
 //! The program `roster`: demo · serve · migrate · seed · token · schema · check-documents.
 
 use std::{
-    fs,
+    env, fs,
     io::{self, IsTerminal, Write},
     path::Path,
     process::ExitCode,
@@ -24,7 +24,12 @@ use server::{
     trusted::Trusted,
 };
 use tokio::net::TcpListener;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{
+    filter::{LevelFilter, Targets},
+    fmt,
+    layer::SubscriberExt,
+    util::SubscriberInitExt,
+};
 
 /// Many small allocations for each request: worth 10 to 20 percent.
 #[global_allocator]
@@ -35,7 +40,7 @@ const LOG: &str = "info,sea_orm_migration=warn,sqlx=warn";
 
 /// What is never logged: SQLx names unknown parameters of a `DATABASE_URL` with their values, one of
 /// which may be the password under a misspelled name.
-const NEVER_LOG: &str = "sqlx_postgres::options::parse=off";
+const NEVER_LOG: &str = "sqlx_postgres::options::parse";
 
 /// A second line of defence behind the limits on nesting.
 const STACK: usize = 8 << 20;
@@ -54,19 +59,22 @@ fn main() -> ExitCode {
 }
 
 fn log(format: LogFormat) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOG));
-    let filter = match NEVER_LOG.parse() {
-        Ok(never) => filter.add_directive(never),
-        Err(_) => filter,
-    };
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let wanted = env::var("RUST_LOG").ok();
+    let filter: Targets = wanted
+        .and_then(|wanted| wanted.parse().ok())
+        .or_else(|| LOG.parse().ok())
+        .unwrap_or_default();
+    let filter = filter.with_target(NEVER_LOG, LevelFilter::OFF);
+    let log = fmt::layer()
         .with_writer(io::stderr)
         .with_ansi(io::stderr().is_terminal())
         .log_internal_errors(false);
     match format {
-        LogFormat::Text => log.init(),
-        LogFormat::Json => log.json().flatten_event(true).init(),
+        LogFormat::Text => tracing_subscriber::registry().with(filter).with(log).init(),
+        LogFormat::Json => tracing_subscriber::registry()
+            .with(filter)
+            .with(log.json().flatten_event(true))
+            .init(),
     }
 }
 
