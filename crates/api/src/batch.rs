@@ -30,6 +30,7 @@ use crate::{
     error::{Error, Result},
     filter::{AnyFilter, FilterLimits},
     limits::Limits,
+    nodes::Plans,
     rows::Key,
     scalar::DateTime,
 };
@@ -65,6 +66,30 @@ pub struct Batch {
     pub allowance: Arc<Allowance>,
     filter_limits: FilterLimits,
     filtered_fields: Mutex<FilteredFields>,
+    /// What may be left out on the way to the same answer.
+    pub shortcuts: Shortcuts,
+    plans: Mutex<Plans>,
+}
+
+/// What makes answers fast and not different, so that it can be left out to see that it does not.
+#[derive(Clone, Copy, Debug)]
+pub struct Shortcuts {
+    /// Scalar fields are read on the spot.
+    pub leaves: bool,
+    /// Objects become text as they are read.
+    pub text: bool,
+    /// A document that has been validated is not validated again for other variables of the types
+    /// it declares.
+    pub validated: bool,
+}
+
+impl Shortcuts {
+    /// As operations run.
+    pub const ALL: Self = Self {
+        leaves: true,
+        text: true,
+        validated: true,
+    };
 }
 
 /// What was found of the filters of each field, and how many conditions they have in all.
@@ -74,15 +99,9 @@ struct FilteredFields {
     conditions: usize,
 }
 
-impl Default for Batch {
-    fn default() -> Self {
-        Self::new(&Limits::DEFAULT)
-    }
-}
-
 impl Batch {
     /// Of an operation with these limits.
-    pub fn new(limits: &Limits) -> Self {
+    pub fn new(limits: &Limits, shortcuts: Shortcuts) -> Self {
         Self {
             now: Mutex::new(clock()),
             level: Mutex::default(),
@@ -94,6 +113,8 @@ impl Batch {
                 conditions: limits.filter_conditions,
             },
             filtered_fields: Mutex::default(),
+            shortcuts,
+            plans: Mutex::default(),
         }
     }
 
@@ -108,6 +129,12 @@ impl Batch {
         self.allowance.renew();
         // What an event that failed has asked and no longer waits for.
         lock(&self.level).clear();
+        *self.plans() = Plans::default();
+    }
+
+    /// What the selections of the operation ask.
+    pub fn plans(&self) -> MutexGuard<'_, Plans> {
+        lock(&self.plans)
     }
 
     /// Refuses filters that are wrong or too large before a statement is sent. A field is looked at

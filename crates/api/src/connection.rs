@@ -26,8 +26,8 @@ macro_rules! connection {
             }
 
             /// Where the page stands.
-            async fn page_info(&self) -> $crate::page::PageInfo {
-                self.0.clone().into()
+            async fn page_info(&self) -> $crate::nodes::Object<$crate::page::PageInfo> {
+                $crate::nodes::Object(self.0.clone().into())
             }
 
             /// How many distinct items match in all, whatever the page. Counted only when asked for.
@@ -112,14 +112,14 @@ macro_rules! object {
                     $(#[graphql(desc = $through)] through: Option<$Through>,)?
                     #[graphql(desc = $order)]
                     order_by: Option<Vec<$Order>>,
-                ) -> $crate::error::Result<$Connection> {
+                ) -> $crate::error::Result<$crate::nodes::Object<$Connection>> {
                     let arguments = $crate::page::PageArguments { first, after, last, before };
                     let through: [Option<$crate::assignment::AssignmentFilter>; _] =
                         [None, $({ let through: Option<$Through> = through; through })?];
                     let [.., through] = through;
-                    Ok($Connection($crate::page::Page::new(
+                    Ok($crate::nodes::Object($Connection($crate::page::Page::new(
                         ctx, $source, self.key(), arguments, filter, through, order_by,
-                    )?))
+                    )?)))
                 }
             )*
         }

@@ -29,13 +29,20 @@ pub struct Guard {
     limits: Limits,
     costs: cost::Costs,
     /// By their whole text. What depends on variables is checked each time.
-    documents: Mutex<Kept<Arc<ExecutableDocument>>>,
+    documents: Mutex<Kept<Arc<Document>>>,
+}
+
+/// A document within the limits.
+struct Document {
+    parsed: ExecutableDocument,
+    /// Whether every name in the response is of one field only, so that nothing is merged.
+    is_plain: bool,
 }
 
 /// A request whose document is within the limits.
 pub struct Checked {
     request: Request,
-    document: Arc<ExecutableDocument>,
+    document: Arc<Document>,
     /// What kind of operation will run.
     pub kind: OperationType,
     /// How many objects it can return at most.
@@ -79,7 +86,7 @@ impl Guard {
     pub fn check(&self, request: Request) -> Result<Checked, Refused> {
         self.check_variables(&request)?;
         let document = self.document(&request.query)?;
-        let operation = operation(&document, request.operation_name.as_deref())?;
+        let operation = operation(&document.parsed, request.operation_name.as_deref())?;
         check_required(operation, &request)?;
         self.price(request, document)
     }
@@ -87,7 +94,11 @@ impl Guard {
     /// Each operation of a text, checked as far as that goes before anybody gives variables.
     pub(crate) fn check_text(&self, text: &str) -> Result<Vec<Checked>, Refused> {
         let document = self.document(text)?;
-        let names = document.operations.iter().map(|(name, _)| name.cloned());
+        let names = document
+            .parsed
+            .operations
+            .iter()
+            .map(|(name, _)| name.cloned());
         let price = |name: Option<Name>| {
             let mut request = Request::new("");
             request.operation_name = name.map(|name| name.to_string());
@@ -96,16 +107,14 @@ impl Guard {
         names.map(price).collect()
     }
 
-    fn price(
-        &self,
-        request: Request,
-        document: Arc<ExecutableDocument>,
-    ) -> Result<Checked, Refused> {
-        let operation = operation(&document, request.operation_name.as_deref())?;
+    fn price(&self, request: Request, document: Arc<Document>) -> Result<Checked, Refused> {
+        let operation = operation(&document.parsed, request.operation_name.as_deref())?;
         let kind = operation.node.ty;
-        let cost = self
-            .costs
-            .of(&operation.node, &document.fragments, &request.variables);
+        let cost = self.costs.of(
+            &operation.node,
+            &document.parsed.fragments,
+            &request.variables,
+        );
         if cost > self.limits.cost {
             let most = self.limits.cost;
             let error = limit_error(
@@ -130,23 +139,26 @@ impl Guard {
         })
     }
 
-    fn document(&self, text: &str) -> Result<Arc<ExecutableDocument>, ServerError> {
+    fn document(&self, text: &str) -> Result<Arc<Document>, ServerError> {
         if let Some(document) = self.documents().get(text) {
             return Ok(document);
         }
         scan::scan(text, &self.limits)?;
-        let document = parse_query(text).map_err(|error| {
+        let parsed = parse_query(text).map_err(|error| {
             let mut error = ServerError::from(error);
             set(&mut error, "code", "GRAPHQL_PARSE_FAILED");
             error
         })?;
-        shape::check(&document, &self.limits)?;
-        let document = Arc::new(document);
+        shape::check(&parsed, &self.limits)?;
+        let document = Arc::new(Document {
+            is_plain: shape::is_plain(&parsed),
+            parsed,
+        });
         self.documents().keep(text, document.clone(), text.len());
         Ok(document)
     }
 
-    fn documents(&self) -> MutexGuard<'_, Kept<Arc<ExecutableDocument>>> {
+    fn documents(&self) -> MutexGuard<'_, Kept<Arc<Document>>> {
         self.documents
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -193,7 +205,7 @@ impl Guard {
 impl Checked {
     /// The operation that will run.
     pub fn operation(&self) -> &Positioned<OperationDefinition> {
-        match operation(&self.document, self.request.operation_name.as_deref()) {
+        match operation(self.document(), self.request.operation_name.as_deref()) {
             Ok(operation) => operation,
             Err(_) => unreachable!("it was found when the request was checked"),
         }
@@ -201,7 +213,7 @@ impl Checked {
 
     /// Its name.
     pub fn operation_name(&self) -> Option<&str> {
-        match &self.document.operations {
+        match &self.document().operations {
             DocumentOperations::Single(_) => None,
             DocumentOperations::Multiple(operations) => match &self.request.operation_name {
                 Some(name) => Some(name),
@@ -213,7 +225,12 @@ impl Checked {
 
     /// The document, with the fragments of the operation.
     pub fn document(&self) -> &ExecutableDocument {
-        &self.document
+        &self.document.parsed
+    }
+
+    /// Whether every name in the response is of one field only.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.document.is_plain
     }
 
     /// What came with the request, by its type.
@@ -227,7 +244,7 @@ impl Checked {
         request
             .operation_name
             .clone_from(&self.request.operation_name);
-        request.set_parsed_query(ExecutableDocument::clone(&self.document));
+        request.set_parsed_query(self.document().clone());
         request
     }
 }

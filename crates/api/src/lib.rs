@@ -45,6 +45,7 @@ pub mod feed;
 pub mod filter;
 pub mod fold;
 pub mod guard;
+pub mod json;
 pub mod kept;
 pub mod limits;
 pub mod link;

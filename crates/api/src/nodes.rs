@@ -1,14 +1,22 @@
-//! Lists and objects whose scalar fields are read on the spot.
+//! Lists and objects whose scalar fields are read on the spot, and which are written as JSON at once.
 //!
-//! async-graphql makes a boxed future of every field of every object. Most fields of a list are
-//! there already, so [`Nodes`] and [`Object`] poll a field whose type is a leaf once, on the stack,
-//! and only what has to wait goes the ordinary way. The selection is flattened once for a list, and
-//! one template object is cloned for each item.
+//! async-graphql makes a boxed future of every field of every object, and a tree of values of the
+//! answer. Most fields of a list are there already, so [`Nodes`] and [`Object`] poll a field whose
+//! type is a leaf once, on the stack, and only what has to wait goes the ordinary way. What a
+//! selection asks is worked out once for all objects it is asked of. And the objects become
+//! [text](Text) as they are read; or a [tree](Tree), where one may have to be merged with another.
 
 use std::{
     borrow::Cow,
+    collections::HashMap,
+    future::poll_fn,
+    mem,
     pin::pin,
-    sync::Arc,
+    ptr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context as TaskContext, Poll, Waker},
 };
 
@@ -18,9 +26,9 @@ use async_graphql::{
     parser::types::{Field, Selection},
     registry::{MetaType, MetaTypeName, Registry},
 };
-use futures_util::future::try_join_all;
+use futures_util::{FutureExt, future::BoxFuture};
 
-use crate::batch::Batch;
+use crate::{batch::Batch, json};
 
 /// A list of objects, as `[T!]!`.
 pub struct Nodes<T>(pub Vec<T>);
@@ -43,12 +51,7 @@ impl<T: ObjectType> OutputType for Nodes<T> {
         ctx: &ContextSelectionSet<'_>,
         _field: &Positioned<Field>,
     ) -> ServerResult<Value> {
-        let items = self
-            .0
-            .iter()
-            .enumerate()
-            .map(|(index, item)| (Some(index), item));
-        Ok(Value::List(resolve(ctx, items).await?))
+        resolve(ctx, Objects::List(&self.0)).await
     }
 }
 
@@ -69,70 +72,68 @@ impl<T: ObjectType> OutputType for Object<T> {
         ctx: &ContextSelectionSet<'_>,
         _field: &Positioned<Field>,
     ) -> ServerResult<Value> {
-        let mut values = resolve(ctx, [(None, &self.0)].into_iter()).await?;
-        Ok(values.pop().unwrap_or_default())
+        resolve(ctx, Objects::One(&self.0)).await
     }
 }
 
-/// A selected field, and where its value goes in the object.
-struct Selected<'a> {
-    field: &'a Positioned<Field>,
-    slot: usize,
-    /// Worth polling on the spot; taken back when the first object has to wait for it.
-    leaf: bool,
+/// What is answered: one object, or a list.
+enum Objects<'a, T> {
+    One(&'a T),
+    List(&'a [T]),
 }
 
-async fn resolve<'a, T: ObjectType + 'a>(
+async fn resolve<T: ObjectType>(
     ctx: &ContextSelectionSet<'_>,
-    items: impl ExactSizeIterator<Item = (Option<usize>, &'a T)>,
-) -> ServerResult<Vec<Value>> {
-    let mut template = IndexMap::new();
-    let mut fields = Vec::new();
-    flatten::<T>(ctx, &mut template, &mut fields);
-    let values = items.len().saturating_mul(template.len());
-    let allowance = &ctx.data_unchecked::<Arc<Batch>>().allowance;
-    allowance
+    objects: Objects<'_, T>,
+) -> ServerResult<Value> {
+    let batch = ctx.data_unchecked::<Arc<Batch>>();
+    if batch.shortcuts.text {
+        resolve_as::<T, Text>(ctx, batch, objects).await
+    } else {
+        resolve_as::<T, Tree>(ctx, batch, objects).await
+    }
+}
+
+async fn resolve_as<T: ObjectType, F: Form>(
+    ctx: &ContextSelectionSet<'_>,
+    batch: &Batch,
+    objects: Objects<'_, T>,
+) -> ServerResult<Value> {
+    let (items, is_list) = match objects {
+        Objects::One(object) => (std::slice::from_ref(object), false),
+        Objects::List(items) => (items, true),
+    };
+    let plan = batch.plans().plan::<T>(ctx);
+    let values = items.len().saturating_mul(plan.names.len());
+    batch
+        .allowance
         .take_values(values, ctx.item.pos)
         .map_err(|error| ctx.set_error_path(error))?;
 
-    let mut objects = Vec::with_capacity(items.len());
+    let mut form = F::begin(items.len(), is_list);
     let mut waiting = Vec::new();
-    for (index, item) in items {
-        let mut object = template.clone();
-        for selected in &mut fields {
-            let Selected { field, slot, leaf } = *selected;
-            if leaf {
-                match poll_on_the_spot(ctx, index, field, item) {
+    for (index, item) in items.iter().enumerate() {
+        let index = is_list.then_some(index);
+        form.begin_object(&plan);
+        for planned in &plan.fields {
+            let Planned { field, .. } = planned;
+            if batch.shortcuts.leaves && planned.is_leaf.load(Ordering::Relaxed) {
+                let future = pin!(resolve_field(ctx, index, field, item));
+                match future.poll(&mut TaskContext::from_waker(Waker::noop())) {
                     Poll::Ready(value) => {
-                        object[slot] = value?;
+                        form.value(planned, value?);
                         continue;
                     }
-                    Poll::Pending => selected.leaf = false,
+                    // Not for the next object either.
+                    Poll::Pending => planned.is_leaf.store(false, Ordering::Relaxed),
                 }
             }
-            let position = objects.len();
-            waiting.push(Box::pin(async move {
-                let value = resolve_field(ctx, index, field, item).await?;
-                ServerResult::Ok((position, slot, value))
-            }));
+            form.gap(planned);
+            waiting.push(Waiting::For(resolve_field(ctx, index, field, item).boxed()));
         }
-        objects.push(object);
+        form.end_object();
     }
-
-    for (position, slot, value) in try_join_all(waiting).await? {
-        merge(&mut objects[position][slot], value);
-    }
-    Ok(objects.into_iter().map(Value::Object).collect())
-}
-
-fn poll_on_the_spot<T: ObjectType>(
-    ctx: &ContextSelectionSet<'_>,
-    index: Option<usize>,
-    field: &Positioned<Field>,
-    item: &T,
-) -> Poll<ServerResult<Value>> {
-    let future = pin!(resolve_field(ctx, index, field, item));
-    future.poll(&mut TaskContext::from_waker(Waker::noop()))
+    Ok(form.finish(all(waiting).await?))
 }
 
 async fn resolve_field<T: ObjectType>(
@@ -153,47 +154,279 @@ async fn resolve_field<T: ObjectType>(
     }
 }
 
-/// The fields that the selection asks of an object of type `T`, through fragments, in the order of
-/// the response; `@skip` and `@include` have been carried out before execution.
-fn flatten<'a, T: ObjectType>(
-    ctx: &ContextSelectionSet<'a>,
-    template: &mut IndexMap<Name, Value>,
-    fields: &mut Vec<Selected<'a>>,
-) {
-    let type_name = T::type_name();
-    for selection in &ctx.item.node.items {
-        let (condition, selection_set) = match &selection.node {
-            Selection::Field(field) => {
-                let entry = template.entry(field.node.response_key().node.clone());
-                let slot = entry.index();
-                entry.or_insert(Value::Null);
-                let leaf = is_leaf(&ctx.schema_env.registry, &type_name, &field.node.name.node);
-                fields.push(Selected { field, slot, leaf });
-                continue;
+enum Waiting<'a> {
+    For(BoxFuture<'a, ServerResult<Value>>),
+    Done(Value),
+}
+
+/// The values of all, or the first error. Who waits for a level is woken when all of it is there,
+/// so all are asked again, and nobody keeps account of who was woken.
+async fn all(mut waiting: Vec<Waiting<'_>>) -> ServerResult<Vec<Value>> {
+    poll_fn(|context| {
+        let mut ready = true;
+        for one in &mut waiting {
+            if let Waiting::For(future) = one {
+                match future.as_mut().poll(context)? {
+                    Poll::Ready(value) => *one = Waiting::Done(value),
+                    Poll::Pending => ready = false,
+                }
             }
-            Selection::InlineFragment(fragment) => (
-                fragment.node.type_condition.as_ref(),
-                &fragment.node.selection_set,
-            ),
-            Selection::FragmentSpread(spread) => {
-                // Validation has refused spreads of unknown fragments.
-                let Some(fragment) = ctx.query_env.fragments.get(&spread.node.fragment_name.node)
-                else {
-                    continue;
+        }
+        if ready {
+            Poll::Ready(ServerResult::Ok(()))
+        } else {
+            Poll::Pending
+        }
+    })
+    .await?;
+    let value = |one| match one {
+        Waiting::Done(value) => value,
+        Waiting::For(_) => Value::Null,
+    };
+    Ok(waiting.into_iter().map(value).collect())
+}
+
+/// What the objects become.
+trait Form: Send {
+    /// Begins a list of so many objects, or the only one.
+    fn begin(objects: usize, is_list: bool) -> Self;
+    fn begin_object(&mut self, plan: &Plan);
+    /// A field that is there.
+    fn value(&mut self, planned: &Planned, value: Value);
+    /// A field that will be among those that are given in the end.
+    fn gap(&mut self, planned: &Planned);
+    fn end_object(&mut self);
+    /// All of it, with these values in the gaps, in their order.
+    fn finish(self, values: Vec<Value>) -> Value;
+}
+
+/// Objects as the library has them.
+struct Tree {
+    is_list: bool,
+    objects: Vec<Value>,
+    object: IndexMap<Name, Value>,
+    /// The object and the field.
+    gaps: Vec<(usize, usize)>,
+}
+
+impl Form for Tree {
+    fn begin(objects: usize, is_list: bool) -> Self {
+        Self {
+            is_list,
+            objects: Vec::with_capacity(objects),
+            object: IndexMap::new(),
+            gaps: Vec::new(),
+        }
+    }
+
+    fn begin_object(&mut self, plan: &Plan) {
+        self.object = plan.names.clone();
+    }
+
+    fn value(&mut self, planned: &Planned, value: Value) {
+        self.object[planned.slot] = value;
+    }
+
+    fn gap(&mut self, planned: &Planned) {
+        self.gaps.push((self.objects.len(), planned.slot));
+    }
+
+    fn end_object(&mut self) {
+        self.objects
+            .push(Value::Object(mem::take(&mut self.object)));
+    }
+
+    fn finish(mut self, values: Vec<Value>) -> Value {
+        for ((object, slot), value) in self.gaps.into_iter().zip(values) {
+            if let Value::Object(object) = &mut self.objects[object] {
+                merge(&mut object[slot], value);
+            }
+        }
+        if self.is_list {
+            Value::List(self.objects)
+        } else {
+            self.objects.pop().unwrap_or_default()
+        }
+    }
+}
+
+/// Bytes for an object that is not known yet.
+const ROOM: usize = 128;
+
+/// Objects as JSON: no tree is built, walked and torn down. See [`json`].
+struct Text {
+    text: Vec<u8>,
+    is_list: bool,
+    is_first: bool,
+    is_first_field: bool,
+    /// How many are to come.
+    left: usize,
+    /// Where in the text.
+    gaps: Vec<usize>,
+}
+
+impl Text {
+    fn name(&mut self, planned: &Planned) {
+        if !mem::take(&mut self.is_first_field) {
+            self.text.push(b',');
+        }
+        self.text.extend_from_slice(planned.name.as_bytes());
+    }
+}
+
+impl Form for Text {
+    fn begin(objects: usize, is_list: bool) -> Self {
+        let mut text = Vec::with_capacity(ROOM);
+        if is_list {
+            text.push(b'[');
+        }
+        Self {
+            text,
+            is_list,
+            is_first: true,
+            is_first_field: true,
+            left: objects,
+            gaps: Vec::new(),
+        }
+    }
+
+    fn begin_object(&mut self, _plan: &Plan) {
+        if !self.is_first {
+            self.text.push(b',');
+        }
+        self.text.push(b'{');
+        self.is_first_field = true;
+    }
+
+    fn value(&mut self, planned: &Planned, value: Value) {
+        self.name(planned);
+        json::write(&value, &mut self.text);
+    }
+
+    fn gap(&mut self, planned: &Planned) {
+        self.name(planned);
+        self.gaps.push(self.text.len());
+    }
+
+    fn end_object(&mut self) {
+        self.text.push(b'}');
+        self.left -= 1;
+        if mem::take(&mut self.is_first) {
+            // Room for the others, if they are like the first.
+            self.text.reserve(self.text.len() * self.left * 5 / 4);
+        }
+    }
+
+    fn finish(mut self, values: Vec<Value>) -> Value {
+        if self.is_list {
+            self.text.push(b']');
+        }
+        if self.gaps.is_empty() {
+            return json::text(self.text);
+        }
+        let room: usize = values.iter().map(json::length).sum();
+        let mut text = Vec::with_capacity(self.text.len() + room);
+        let mut written = 0;
+        for (gap, value) in self.gaps.into_iter().zip(&values) {
+            text.extend_from_slice(&self.text[written..gap]);
+            json::write(value, &mut text);
+            written = gap;
+        }
+        text.extend_from_slice(&self.text[written..]);
+        json::text(text)
+    }
+}
+
+/// What a selection asks of objects of one type.
+struct Plan {
+    type_name: Cow<'static, str>,
+    fields: Vec<Planned>,
+    /// The names in the response, in its order.
+    names: IndexMap<Name, Value>,
+}
+
+/// A field that is asked.
+struct Planned {
+    field: Positioned<Field>,
+    /// Which of the plan's names.
+    slot: usize,
+    /// The name, as in JSON: `"name":`.
+    name: String,
+    /// Worth polling on the spot; taken back when it has to wait.
+    is_leaf: AtomicBool,
+}
+
+/// The plans of an operation, by where in memory the selection is.
+#[derive(Default)]
+pub struct Plans(HashMap<usize, Arc<Plan>>);
+
+impl Plans {
+    fn plan<T: ObjectType>(&mut self, ctx: &ContextSelectionSet<'_>) -> Arc<Plan> {
+        let type_name = T::type_name();
+        let place = ptr::from_ref(ctx.item).addr();
+        match self.0.get(&place) {
+            Some(plan) if plan.type_name == type_name => plan.clone(),
+            _ => {
+                let mut plan = Plan {
+                    type_name,
+                    fields: Vec::new(),
+                    names: IndexMap::new(),
                 };
-                (
-                    Some(&fragment.node.type_condition),
-                    &fragment.node.selection_set,
-                )
+                plan.add(ctx);
+                let plan = Arc::new(plan);
+                self.0.insert(place, plan.clone());
+                plan
             }
-        };
-        let applies = condition.is_none_or(|condition| {
-            let on = condition.node.on.node.as_str();
-            let interfaces = ctx.schema_env.registry.implements.get(&*type_name);
-            on == type_name || interfaces.is_some_and(|interfaces| interfaces.contains(on))
-        });
-        if applies {
-            flatten::<T>(&ctx.with_selection_set(selection_set), template, fields);
+        }
+    }
+}
+
+impl Plan {
+    /// Adds the fields of a selection, through fragments; `@skip` and `@include` have been carried
+    /// out before execution.
+    fn add(&mut self, ctx: &ContextSelectionSet<'_>) {
+        let registry = &ctx.schema_env.registry;
+        for selection in &ctx.item.node.items {
+            let (condition, selection_set) = match &selection.node {
+                Selection::Field(field) => {
+                    let name = &field.node.response_key().node;
+                    let entry = self.names.entry(name.clone());
+                    let slot = entry.index();
+                    entry.or_insert(Value::Null);
+                    let is_leaf = is_leaf(registry, &self.type_name, &field.node.name.node);
+                    self.fields.push(Planned {
+                        field: field.clone(),
+                        slot,
+                        name: format!("\"{name}\":"),
+                        is_leaf: is_leaf.into(),
+                    });
+                    continue;
+                }
+                Selection::InlineFragment(fragment) => (
+                    fragment.node.type_condition.as_ref(),
+                    &fragment.node.selection_set,
+                ),
+                Selection::FragmentSpread(spread) => {
+                    // Validation has refused spreads of unknown fragments.
+                    let Some(fragment) =
+                        ctx.query_env.fragments.get(&spread.node.fragment_name.node)
+                    else {
+                        continue;
+                    };
+                    (
+                        Some(&fragment.node.type_condition),
+                        &fragment.node.selection_set,
+                    )
+                }
+            };
+            let applies = condition.is_none_or(|condition| {
+                let on = condition.node.on.node.as_str();
+                let interfaces = registry.implements.get(&*self.type_name);
+                on == self.type_name || interfaces.is_some_and(|names| names.contains(on))
+            });
+            if applies {
+                self.add(&ctx.with_selection_set(selection_set));
+            }
         }
     }
 }

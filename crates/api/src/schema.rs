@@ -17,7 +17,7 @@ use crate::{
         AssignmentOrder,
     },
     auth::authorize,
-    batch::Batch,
+    batch::{Batch, Shortcuts},
     changes::{self, ChangeConnection, ChangeFilter},
     connection::object,
     context::{Database, Record, find},
@@ -252,6 +252,7 @@ pub struct Roster {
     database: Database,
     feed: Feed,
     guard: Arc<Guard>,
+    shortcuts: Shortcuts,
 }
 
 impl Roster {
@@ -268,7 +269,14 @@ impl Roster {
             database,
             feed,
             guard: Arc::new(Guard::new(&sdl(), limits)),
+            shortcuts: Shortcuts::ALL,
         }
+    }
+
+    /// The same, with these shortcuts only.
+    #[must_use]
+    pub fn with_shortcuts(self, shortcuts: Shortcuts) -> Self {
+        Self { shortcuts, ..self }
     }
 
     /// The change feed of this server.
@@ -311,7 +319,7 @@ impl Roster {
                 return ready(refused).into_stream().boxed();
             }
         };
-        let batch = Arc::new(Batch::new(self.guard.limits()));
+        let batch = self.batch(&checked);
         let events = self.schema.execute_stream(request.data(batch.clone()));
         let events = batch.clone().drive_stream(&self.database.reader, events);
         AssertUnwindSafe(events)
@@ -321,6 +329,14 @@ impl Roster {
                 Err(_) => roster.panicked(&checked),
             })
             .boxed()
+    }
+
+    /// For who reads the values of an answer with the library's types.
+    fn as_tree(&self) -> Self {
+        self.clone().with_shortcuts(Shortcuts {
+            text: false,
+            ..self.shortcuts
+        })
     }
 
     async fn try_to_run(&self, checked: &Checked) -> Answer {
@@ -337,7 +353,7 @@ impl Roster {
                 _ => once_each(checked),
             };
             let (response, batch) = match request {
-                Ok(request) => self.attempt(request).await,
+                Ok(request) => self.attempt(request, self.batch(checked)).await,
                 Err(errors) => {
                     return Answer::ran(Response::from_errors(errors), self.cost(checked, None));
                 }
@@ -379,9 +395,17 @@ impl Roster {
         }
     }
 
+    fn batch(&self, checked: &Checked) -> Arc<Batch> {
+        let shortcuts = Shortcuts {
+            // A text cannot be merged with another.
+            text: self.shortcuts.text && checked.is_plain(),
+            ..self.shortcuts
+        };
+        Arc::new(Batch::new(self.guard.limits(), shortcuts))
+    }
+
     /// One attempt. The batch tells what it took.
-    async fn attempt(&self, request: Request) -> (Response, Arc<Batch>) {
-        let batch = Arc::new(Batch::new(self.guard.limits()));
+    async fn attempt(&self, request: Request, batch: Arc<Batch>) -> (Response, Arc<Batch>) {
         let operation = self.schema.execute(request.data(batch.clone()));
         let response = batch.drive(&self.database.reader, operation).await;
         (response, batch)
@@ -391,7 +415,7 @@ impl Roster {
 impl Executor for Roster {
     async fn execute(&self, request: Request) -> Response {
         match self.check(request) {
-            Ok(checked) => self.run(&checked).await.response,
+            Ok(checked) => self.as_tree().run(&checked).await.response,
             Err(answer) => answer.response,
         }
     }
@@ -403,6 +427,7 @@ impl Executor for Roster {
     ) -> BoxStream<'static, Response> {
         match self.check(request) {
             Ok(checked) => self
+                .as_tree()
                 .run_stream(checked)
                 .map(|answer| answer.response)
                 .boxed(),

@@ -1,6 +1,7 @@
 //! One operation, whichever way it came: found, checked, run within its time, counted, told.
 
 use std::{
+    collections::BTreeMap,
     sync::{Arc, PoisonError},
     time::{Duration, Instant},
 };
@@ -9,12 +10,12 @@ use api::{
     answer::{Answer, code},
     auth::Viewer,
     guard::{Checked, coded},
+    json,
 };
 use async_graphql::{
     ErrorExtensionValues, Request, Response, ServerError, Value, parser::types::OperationType,
 };
 use futures_util::{StreamExt, stream::BoxStream};
-use serde::Serialize;
 use sha2::{Digest, Sha256};
 use tokio::time::timeout;
 use tracing::Instrument;
@@ -172,15 +173,45 @@ pub fn refused(error: ServerError) -> Answer {
 }
 
 /// An answer as it goes out.
-#[derive(Serialize)]
 pub struct Told<'a> {
     /// What went wrong.
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
     pub errors: &'a [ServerError],
-    #[serde(skip_serializing_if = "Option::is_none")]
     data: Option<&'a Value>,
-    #[serde(skip_serializing_if = "std::collections::BTreeMap::is_empty")]
-    extensions: &'a std::collections::BTreeMap<String, Value>,
+    extensions: &'a BTreeMap<String, Value>,
+}
+
+impl Told<'_> {
+    /// As JSON.
+    pub fn to_json(&self) -> Vec<u8> {
+        let Self {
+            errors,
+            data,
+            extensions,
+        } = self;
+        let mut text = Vec::with_capacity(64 + data.map_or(0, json::length));
+        let name = |text: &mut Vec<u8>, name: &str| {
+            text.push(if text.is_empty() { b'{' } else { b',' });
+            text.extend_from_slice(name.as_bytes());
+        };
+        // Values come from our own types, and a map with text keys can always be written.
+        if !errors.is_empty() {
+            name(&mut text, "\"errors\":");
+            let _ = serde_json::to_writer(&mut text, errors);
+        }
+        if let Some(data) = data {
+            name(&mut text, "\"data\":");
+            json::write(data, &mut text);
+        }
+        if !extensions.is_empty() {
+            name(&mut text, "\"extensions\":");
+            let _ = serde_json::to_writer(&mut text, extensions);
+        }
+        if text.is_empty() {
+            text.push(b'{');
+        }
+        text.push(b'}');
+        text
+    }
 }
 
 impl Server {

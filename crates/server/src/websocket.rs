@@ -19,7 +19,7 @@ use async_graphql::{Value, indexmap::IndexMap};
 use axum::{
     extract::{
         WebSocketUpgrade,
-        ws::{CloseFrame, Message, WebSocket},
+        ws::{CloseFrame, Message, Utf8Bytes, WebSocket},
     },
     http::StatusCode,
     response::{IntoResponse, Response},
@@ -217,7 +217,7 @@ impl Session {
             "ping" => {
                 let payload = object(payload)?;
                 let pong = (!payload.is_empty()).then_some(Value::Object(payload));
-                self.say(None, "pong", pong.as_ref()).await
+                self.say(None, "pong", pong.as_ref().map(to_json)).await
             }
             "pong" => object(payload).map(|_| ()),
             "subscribe" => {
@@ -249,7 +249,7 @@ impl Session {
                 Some(verifier.identify_bearer(given).ok_or(FORBIDDEN)?)
             }
         });
-        self.say(None, "connection_ack", None::<()>).await
+        self.say(None, "connection_ack", None).await
     }
 
     async fn subscribe(&mut self, id: String, payload: Value) -> Result<(), Close> {
@@ -323,7 +323,7 @@ impl Session {
             }
             Event::End => {
                 self.end(&id);
-                self.say(Some(&id), "complete", None::<()>).await
+                self.say(Some(&id), "complete", None).await
             }
         }
     }
@@ -339,9 +339,10 @@ impl Session {
         let app = self.app.clone();
         let told = app.tell_client(request, &mut answer, false);
         if executed {
-            self.say(Some(id), "next", Some(told)).await
+            self.say(Some(id), "next", Some(told.to_json())).await
         } else {
-            self.say(Some(id), "error", Some(told.errors)).await
+            self.say(Some(id), "error", Some(to_json(&told.errors)))
+                .await
         }
     }
 
@@ -349,24 +350,23 @@ impl Session {
         &mut self,
         id: Option<&str>,
         kind: &str,
-        payload: Option<impl Serialize>,
+        payload: Option<Vec<u8>>,
     ) -> Result<(), Close> {
         #[derive(Serialize)]
-        struct Said<'a, P> {
+        struct Said<'a> {
             #[serde(skip_serializing_if = "Option::is_none")]
             id: Option<&'a str>,
             r#type: &'a str,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            payload: Option<P>,
         }
-        let said = Said {
-            id,
-            r#type: kind,
-            payload,
-        };
-        // Values come from our own types, and a map with text keys can always be written.
-        let json = serde_json::to_string(&said).unwrap_or_default();
-        self.send(Message::Text(json.into())).await
+        let mut json = to_json(&Said { id, r#type: kind });
+        if let Some(payload) = payload {
+            json.pop();
+            json.extend_from_slice(b",\"payload\":");
+            json.extend_from_slice(&payload);
+            json.push(b'}');
+        }
+        let text = Utf8Bytes::try_from(json).unwrap_or_default();
+        self.send(Message::Text(text)).await
     }
 
     /// A client that does not take a message in time is gone.
@@ -377,6 +377,11 @@ impl Session {
             _ => Err(GONE),
         }
     }
+}
+
+fn to_json(value: &impl Serialize) -> Vec<u8> {
+    // Values come from our own types, and a map with text keys can always be written.
+    serde_json::to_vec(value).unwrap_or_default()
 }
 
 fn after(time: Duration) -> Sleep {

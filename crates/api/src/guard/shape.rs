@@ -1,7 +1,7 @@
 //! The look at the document after the parse: each definition is visited once, however often it is
 //! spread, and every count saturates.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use async_graphql::{
     Name, Positioned, ServerError,
@@ -67,6 +67,38 @@ pub fn check(document: &ExecutableDocument, limits: &Limits) -> Result<(), Serve
     Ok(())
 }
 
+/// Whether no selection set has the same response name twice, fragments written out. The document
+/// is within the limits.
+pub fn is_plain(document: &ExecutableDocument) -> bool {
+    fn in_set<'a>(
+        set: &'a SelectionSet,
+        fragments: &'a Fragments,
+        names: &mut HashSet<&'a str>,
+    ) -> bool {
+        set.items.iter().all(|selection| match &selection.node {
+            Selection::Field(field) => {
+                let field = &field.node;
+                names.insert(&field.response_key().node)
+                    && in_set(&field.selection_set.node, fragments, &mut HashSet::new())
+            }
+            Selection::InlineFragment(fragment) => {
+                in_set(&fragment.node.selection_set.node, fragments, names)
+            }
+            // Ends at the first name that comes twice, so however often a fragment is spread, it is
+            // looked at once for each name that it adds.
+            Selection::FragmentSpread(spread) => fragments
+                .get(&spread.node.fragment_name.node)
+                .is_none_or(|fragment| in_set(&fragment.node.selection_set.node, fragments, names)),
+        })
+    }
+    document.operations.iter().all(|(_, operation)| {
+        let set = &operation.node.selection_set.node;
+        in_set(set, &document.fragments, &mut HashSet::new())
+    })
+}
+
+type Fragments = HashMap<Name, Positioned<FragmentDefinition>>;
+
 const FIELDS: &str = "fields, those of a fragment counted for each spread";
 
 /// What a selection set comes to when all its fragments are written out.
@@ -111,7 +143,7 @@ impl Shape {
 }
 
 struct Walk<'a> {
-    fragments: &'a HashMap<Name, Positioned<FragmentDefinition>>,
+    fragments: &'a Fragments,
     limits: &'a Limits,
     /// `None` while the fragment is being visited.
     seen: HashMap<&'a Name, Option<Shape>>,

@@ -217,12 +217,10 @@ impl Exchange<'_> {
             status
         };
         let told = self.app.tell_client(self.id, &mut answer, self.wants_cost);
-        // Values come from our own types, and a map with text keys can always be written.
-        let json = serde_json::to_vec(&told).unwrap_or_default();
         (
             status,
             [(header::CONTENT_TYPE, self.media.content_type())],
-            json,
+            told.to_json(),
         )
             .into_response()
     }
