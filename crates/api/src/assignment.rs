@@ -6,7 +6,7 @@ mod mutations;
 use async_graphql::{Context, ID, Interface, Object, SimpleObject};
 use entity::{assignment, employee, project};
 use sea_orm::{
-    DatabaseConnection, FromQueryResult, Iterable,
+    DatabaseConnection, Iterable,
     sea_query::{Expr, ExprTrait, Func, NullOrdering, Order as Direction, Query, SelectStatement},
 };
 use serde::Deserialize;
@@ -20,10 +20,10 @@ use crate::{
     error::{Error, Result},
     filter::{ActiveFilter, Comparison, DateTimeFilter, Filter, StringFilter, column, filter, one},
     nodes::{Nodes, Object as AnObject},
-    order::{By, SortKey, columns, order},
+    order::{By, SortKey, order},
     page::{Positioned, Scope, links},
     project::{Project, ProjectFilter},
-    rows::{Rows, key_part, rows_per_key},
+    rows::{key_part, row, rows_per_key},
     scalar::{DateTime, public_id},
 };
 
@@ -38,6 +38,16 @@ impl From<Found<assignment::Entity>> for Assignment {
         Self(found)
     }
 }
+
+row!(assignment::Model {
+    id,
+    role,
+    start_date,
+    end_date,
+    employee_id,
+    project_id,
+    version,
+});
 
 impl Record for assignment::Entity {
     const PREFIX: &'static str = "asg_";
@@ -401,28 +411,25 @@ impl Question for LinkAssignments {
             )
             .order_by((assignment::Entity, assignment::Column::Id), Direction::Asc)
             .limit(self.limit);
-        rows_per_key(
-            db,
-            Rows {
-                select,
-                columns: columns::<assignment::Entity>(),
-                extras: 0,
-            },
-            pairs,
-        )
-        .await
+        rows_per_key(db, select.into(), pairs).await
     }
 }
 
 #[derive(Clone, PartialEq)]
 struct LinkSummary(Link);
 
-#[derive(Clone, Default, Deserialize, FromQueryResult)]
+#[derive(Clone, Default, Deserialize)]
 struct LinkSummaryRow {
     count: i64,
     since: Option<chrono::DateTime<chrono::Utc>>,
     until: Option<chrono::DateTime<chrono::Utc>>,
 }
+
+row!(LinkSummaryRow {
+    count,
+    since,
+    until
+});
 
 impl Question for LinkSummary {
     type Key = (i64, i64);
@@ -444,12 +451,7 @@ impl Question for LinkSummary {
             .expr_as(Func::count(Expr::cust("*")), "count")
             .expr_as(unless_open(start(), Func::min(start()).into()), "since")
             .expr_as(unless_open(end(), Func::max(end()).into()), "until");
-        let query = Rows {
-            select,
-            columns: vec!["count", "since", "until"],
-            extras: 0,
-        };
-        let found: Vec<Vec<LinkSummaryRow>> = rows_per_key(db, query, pairs).await?;
+        let found: Vec<Vec<LinkSummaryRow>> = rows_per_key(db, select.into(), pairs).await?;
         Ok(found
             .into_iter()
             .map(|rows| rows.into_iter().next().unwrap_or_default())
@@ -460,10 +462,12 @@ impl Question for LinkSummary {
 #[derive(Clone, PartialEq)]
 struct LinkRoles(Link);
 
-#[derive(Deserialize, FromQueryResult)]
+#[derive(Deserialize)]
 struct RoleRow {
     role: String,
 }
+
+row!(RoleRow { role });
 
 impl Question for LinkRoles {
     type Key = (i64, i64);
@@ -484,12 +488,7 @@ impl Question for LinkRoles {
             .group_by_col("role")
             .order_by_expr(Func::min(Expr::col("place")).into(), Direction::Asc)
             .take();
-        let query = Rows {
-            select,
-            columns: vec!["role"],
-            extras: 0,
-        };
-        let found: Vec<Vec<RoleRow>> = rows_per_key(db, query, pairs).await?;
+        let found: Vec<Vec<RoleRow>> = rows_per_key(db, select.into(), pairs).await?;
         Ok(found
             .into_iter()
             .map(|rows| rows.into_iter().map(|row| row.role).collect())
@@ -501,12 +500,18 @@ impl Question for LinkRoles {
 #[derive(Clone, PartialEq)]
 struct RoleCounts(Scope<AssignmentFilter>);
 
-#[derive(Deserialize, FromQueryResult)]
+#[derive(Deserialize)]
 struct RoleCountRow {
     role: Option<String>,
     assignments: i64,
     employees: i64,
 }
+
+row!(RoleCountRow {
+    role,
+    assignments,
+    employees
+});
 
 impl From<RoleCountRow> for RoleCount {
     fn from(row: RoleCountRow) -> Self {
@@ -537,12 +542,7 @@ impl Question for RoleCounts {
             .order_by_expr(Func::count(Expr::cust("*")).into(), Direction::Desc)
             .order_by_with_nulls(role, Direction::Asc, NullOrdering::Last)
             .limit(100);
-        let query = Rows {
-            select,
-            columns: vec!["role", "assignments", "employees"],
-            extras: 0,
-        };
-        let found: Vec<Vec<RoleCountRow>> = self.0.fetch(db, query, keys).await?;
+        let found: Vec<Vec<RoleCountRow>> = self.0.fetch(db, select.into(), keys).await?;
         Ok(found
             .into_iter()
             .map(|rows| rows.into_iter().map(Into::into).collect())

@@ -17,7 +17,7 @@ use entity::{
 };
 use futures_util::{FutureExt, future::BoxFuture};
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, FromQueryResult,
+    ActiveEnum, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
     Iterable, Statement,
     sea_query::{Condition, Expr, ExprTrait, JoinType, Order as Direction, Query, SelectStatement},
 };
@@ -36,7 +36,7 @@ use crate::{
     nodes::{Nodes, Object as AnObject},
     page::{PageInfo, Standing},
     project::Project,
-    rows::{Rows, rows},
+    rows::{Row, row, rows},
     scalar::{DateTime, key_of, public_id},
     schema::{Node, node_with_key},
 };
@@ -454,27 +454,40 @@ pub struct Stretch {
 }
 
 /// The oldest and the newest number; a change, or nothing when there is none.
-#[derive(Deserialize, FromQueryResult)]
+#[derive(Deserialize)]
 struct StretchRow {
     oldest: i64,
     newest: i64,
     seq: Option<i64>,
     occurred_at: Option<chrono::DateTime<Utc>>,
-    subject: Option<Subject>,
-    kind: Option<Kind>,
+    subject: Option<String>,
+    kind: Option<String>,
     employee_id: Option<i64>,
     meeting_id: Option<i64>,
     project_id: Option<i64>,
     assignment_id: Option<i64>,
 }
 
+row!(StretchRow {
+    oldest,
+    newest,
+    seq,
+    occurred_at,
+    subject,
+    kind,
+    employee_id,
+    meeting_id,
+    project_id,
+    assignment_id,
+});
+
 impl StretchRow {
     fn change(self) -> Option<change::Model> {
         Some(change::Model {
             seq: self.seq?,
             occurred_at: self.occurred_at?,
-            subject: self.subject?,
-            kind: self.kind?,
+            subject: Subject::try_from_value(&self.subject?).ok()?,
+            kind: Kind::try_from_value(&self.kind?).ok()?,
             employee_id: self.employee_id,
             meeting_id: self.meeting_id,
             project_id: self.project_id,
@@ -510,20 +523,13 @@ pub async fn read(
     if let Some(after) = after {
         page.and_where(column(Column::Seq).gt(after));
     }
-    let mut columns = vec!["oldest", "newest"];
-    columns.extend(crate::order::columns::<change::Entity>());
     let select = Query::select()
-        .columns(columns.iter().copied())
+        .columns(StretchRow::COLUMNS.iter().copied())
         .from_subquery(ends, "ends")
         .join_subquery(JoinType::LeftJoin, page, "page", Expr::cust("TRUE"))
         .order_by("seq", Direction::Asc)
         .take();
-    let query = Rows {
-        select,
-        columns,
-        extras: 0,
-    };
-    let found: Vec<StretchRow> = rows(db, query).await?;
+    let found: Vec<StretchRow> = rows(db, select.into()).await?;
     let (oldest, newest) = found
         .first()
         .map(|row| (row.oldest, row.newest))
@@ -595,7 +601,7 @@ impl Question for ChangesQuestion {
 #[derive(Clone, PartialEq)]
 struct BeforeQuestion(ChangesQuestion);
 
-#[derive(Deserialize, FromQueryResult)]
+#[derive(Deserialize)]
 struct SeqRow {
     #[expect(
         dead_code,
@@ -603,6 +609,8 @@ struct SeqRow {
     )]
     seq: i64,
 }
+
+row!(SeqRow { seq });
 
 impl Question for BeforeQuestion {
     type Key = i64;
@@ -615,12 +623,7 @@ impl Question for BeforeQuestion {
             .column(Column::Seq)
             .and_where(column(Column::Seq).lte(after.unwrap_or_default()))
             .limit(1);
-        let query = Rows {
-            select,
-            columns: vec!["seq"],
-            extras: 0,
-        };
-        let found: Vec<SeqRow> = rows(db, query).await?;
+        let found: Vec<SeqRow> = rows(db, select.into()).await?;
         Ok(vec![!found.is_empty()])
     }
 }

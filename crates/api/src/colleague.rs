@@ -5,10 +5,9 @@ use std::marker::PhantomData;
 use async_graphql::{Context, Enum, InputObject, Object};
 use entity::{employee, meeting, project};
 use sea_orm::{
-    DatabaseConnection, FromQueryResult, Related,
+    DatabaseConnection, Related,
     sea_query::{Condition, Expr, ExprTrait, Query, SelectStatement},
 };
-use serde::Deserialize;
 
 use crate::{
     argument::IntOr,
@@ -22,10 +21,10 @@ use crate::{
     link::Link,
     meeting::Meeting,
     nodes::{Nodes, Object as AnObject},
-    order::{By, Order, OrderDirection, SortKey, columns},
+    order::{By, Order, OrderDirection, SortKey},
     page::{Page, PageArguments, Positioned, Source, links},
     project::Project,
-    rows::{Rows, key_part, rows_per_key},
+    rows::{Count, Row, key_part, rows_per_key},
 };
 
 connection! {
@@ -377,27 +376,16 @@ where
         db: &DatabaseConnection,
         pairs: &[(i64, i64)],
     ) -> Result<Vec<Vec<R::Model>>> {
-        let columns = columns::<R>();
         let mut select = self.shared.select(db)?;
-        select.columns(columns.iter().map(|column| (R::default(), *column)));
+        select.columns(
+            R::Model::COLUMNS
+                .iter()
+                .map(|column| (R::default(), *column)),
+        );
         Order(R::ORDER.to_vec()).apply(&mut select, &Condition::all(), false);
         select.limit(self.limit);
-        rows_per_key(
-            db,
-            Rows {
-                select,
-                columns,
-                extras: 0,
-            },
-            pairs,
-        )
-        .await
+        rows_per_key(db, select.into(), pairs).await
     }
-}
-
-#[derive(Deserialize, FromQueryResult)]
-struct SharedCountRow {
-    count: i64,
 }
 
 impl<R: Record> Question for SharedCount<R>
@@ -410,12 +398,7 @@ where
     async fn ask(&self, db: &DatabaseConnection, pairs: &[(i64, i64)]) -> Result<Vec<i64>> {
         let mut select = self.0.select(db)?;
         select.expr_as(Expr::cust("COUNT(*)"), "count");
-        let query = Rows {
-            select,
-            columns: vec!["count"],
-            extras: 0,
-        };
-        let counts: Vec<Vec<SharedCountRow>> = rows_per_key(db, query, pairs).await?;
+        let counts: Vec<Vec<Count>> = rows_per_key(db, select.into(), pairs).await?;
         Ok(counts
             .iter()
             .map(|rows| rows.first().map_or(0, |row| row.count))

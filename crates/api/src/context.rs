@@ -4,17 +4,16 @@ use std::{marker::PhantomData, sync::Arc};
 
 use async_graphql::{Context, ObjectType};
 use sea_orm::{
-    DatabaseConnection, EntityTrait, FromQueryResult, ModelTrait,
+    DatabaseConnection, EntityTrait,
     sea_query::{Expr, ExprTrait, Query},
 };
-use serde::de::DeserializeOwned;
 
 use crate::{
     batch::{Batch, Question},
     error::Result,
     nodes::Object,
-    order::{SortKey, columns},
-    rows::{Rows, key_part, rows_per_key},
+    order::SortKey,
+    rows::{Row, key_part, rows_per_key},
 };
 
 /// The connections of the process. On PostgreSQL both are the same pool; SQLite has one writer and
@@ -28,7 +27,7 @@ pub struct Database {
 }
 
 /// An entity with a public id, a GraphQL object and a default order.
-pub trait Record: EntityTrait<Model: Row<Self>> {
+pub trait Record: EntityTrait<Model: Row> {
     /// What its public ids begin with.
     const PREFIX: &'static str;
     /// The column of the key.
@@ -39,17 +38,6 @@ pub trait Record: EntityTrait<Model: Row<Self>> {
     type Object: ObjectType + From<Found<Self>>;
     /// The key of a row.
     fn key(model: &Self::Model) -> i64;
-}
-
-/// What a model must be able to do; implemented by all that can.
-pub trait Row<E: EntityTrait>:
-    ModelTrait<Entity = E> + FromQueryResult + DeserializeOwned + Send + Sync + 'static
-{
-}
-
-impl<E: EntityTrait, M> Row<E> for M where
-    M: ModelTrait<Entity = E> + FromQueryResult + DeserializeOwned + Send + Sync + 'static
-{
 }
 
 /// A row that was found, together with those found beside it: cheap to clone, never copied.
@@ -125,21 +113,11 @@ impl<E: Record> Question for ById<E> {
     type Answer = Vec<E::Model>;
 
     async fn ask(&self, db: &DatabaseConnection, keys: &[i64]) -> Result<Vec<Vec<E::Model>>> {
-        let columns = columns::<E>();
         let select = Query::select()
-            .columns(columns.iter().copied())
+            .columns(E::Model::COLUMNS.iter().copied())
             .from(E::default())
             .and_where(Expr::col((E::default(), E::ID)).eq(key_part(0)))
             .take();
-        rows_per_key(
-            db,
-            Rows {
-                select,
-                columns,
-                extras: 0,
-            },
-            keys,
-        )
-        .await
+        rows_per_key(db, select.into(), keys).await
     }
 }

@@ -23,6 +23,7 @@ use crate::{
     overlap::{self, AssignmentOverlap, MeetingClash},
     page::{PageArguments, Source},
     project::{ProjectFilter, ProjectOrder},
+    rows::row,
     scalar::{Date, public_id},
 };
 
@@ -37,6 +38,13 @@ impl From<Found<employee::Entity>> for Employee {
         Self(found)
     }
 }
+
+row!(employee::Model {
+    id,
+    name,
+    hire_date,
+    version,
+});
 
 impl Record for employee::Entity {
     const PREFIX: &'static str = "emp_";

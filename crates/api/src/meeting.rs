@@ -12,6 +12,7 @@ use crate::{
     filter::{Comparison, DateTimeFilter, ListFilter, StringFilter, column, filter, many},
     order::{By, SortKey, order},
     page::Source,
+    rows::row,
     scalar::{DateTime, public_id},
 };
 
@@ -26,6 +27,14 @@ impl From<Found<meeting::Entity>> for Meeting {
         Self(found)
     }
 }
+
+row!(meeting::Model {
+    id,
+    topic,
+    scheduled_time,
+    location,
+    version,
+});
 
 impl Record for meeting::Entity {
     const PREFIX: &'static str = "mtg_";

@@ -5,8 +5,7 @@
 
 use async_graphql::{Enum, ScalarType};
 use sea_orm::{
-    ColumnTrait, ColumnType, EntityTrait, IdenStatic, ModelTrait, Order as Direction, Related,
-    Value,
+    ColumnTrait, ColumnType, EntityTrait, ModelTrait, Order as Direction, Related, Value,
     sea_query::{Condition, Expr, ExprTrait, NullOrdering, Query, SelectStatement},
 };
 use serde_json::Value as Json;
@@ -393,9 +392,3 @@ macro_rules! order {
     };
 }
 pub(crate) use order;
-
-/// The names of an entity's columns, in the order of its fields.
-pub fn columns<E: EntityTrait>() -> Vec<&'static str> {
-    use sea_orm::Iterable;
-    E::Column::iter().map(|column| column.as_str()).collect()
-}

@@ -20,8 +20,8 @@ use crate::{
     link::Link,
     meeting::Meeting,
     nodes::Nodes,
-    order::{Order, columns},
-    rows::{Rows, key_part, rows_per_key},
+    order::Order,
+    rows::{Row, key_part, rows_per_key},
     scalar::DateTime,
 };
 
@@ -210,23 +210,17 @@ where
     type Answer = Vec<E::Model>;
 
     async fn ask(&self, db: &DatabaseConnection, employees: &[i64]) -> Result<Vec<Vec<E::Model>>> {
-        let columns = columns::<E>();
         let link = Link::between::<employee::Entity, E>();
         let mut select = Query::select();
         select
-            .columns(columns.iter().map(|column| (E::default(), *column)))
+            .columns(
+                E::Model::COLUMNS
+                    .iter()
+                    .map(|column| (E::default(), *column)),
+            )
             .from(E::default())
             .cond_where(link.others_of(key_part(0), Condition::all()));
         Order(E::ORDER.to_vec()).apply(&mut select, &Condition::all(), false);
-        rows_per_key(
-            db,
-            Rows {
-                select,
-                columns,
-                extras: 0,
-            },
-            employees,
-        )
-        .await
+        rows_per_key(db, select.into(), employees).await
     }
 }

@@ -12,7 +12,7 @@ use futures_util::{
     future::{BoxFuture, try_join},
 };
 use sea_orm::{
-    DatabaseConnection, DbBackend, EntityTrait, FromQueryResult, Related,
+    DatabaseConnection, DbBackend, EntityTrait, Related,
     sea_query::{Condition, Expr, Query, SelectStatement},
 };
 use serde::Deserialize;
@@ -25,8 +25,8 @@ use crate::{
     error::{Error, Result},
     filter::{AnyFilter, Filter, Reading},
     link::Link,
-    order::{Order, SortKey, columns},
-    rows::{Rows, WithExtras, key_part, rows, rows_per_key},
+    order::{Order, SortKey},
+    rows::{Count, Row, Rows, WithExtras, key_part, row, rows, rows_per_key},
 };
 
 /// How many items a page has when neither `first` nor `last` is given.
@@ -144,7 +144,7 @@ impl<F: Filter> Scope<F> {
         keys: &[i64],
     ) -> Result<Vec<Vec<R>>>
     where
-        R: FromQueryResult + serde::de::DeserializeOwned,
+        R: Row,
     {
         if (self.source.belongs)(Condition::all()).is_none() {
             Ok(vec![rows(db, query).await?])
@@ -220,8 +220,7 @@ impl<F: Filter> Question for Arc<PageQuestion<F>> {
         let backend = db.get_database_backend();
         let mut select = self.scope.select(backend)?;
         let links = self.scope.links(backend)?;
-        let columns = columns::<F::Entity>();
-        for column in &columns {
+        for column in <F::Entity as EntityTrait>::Model::COLUMNS {
             select.column((F::Entity::default(), *column));
         }
         if let Some(after) = after {
@@ -232,11 +231,7 @@ impl<F: Filter> Question for Arc<PageQuestion<F>> {
         }
         let extras = self.order.apply(&mut select, &links, *backward);
         select.limit(limit + 1);
-        let query = Rows {
-            select,
-            columns,
-            extras,
-        };
+        let query = Rows { select, extras };
 
         let finish = |mut models: Vec<_>, mut extras: Vec<_>| {
             let limit = usize::try_from(*limit).unwrap_or(usize::MAX);
@@ -276,11 +271,6 @@ impl<F: Filter> Question for Arc<PageQuestion<F>> {
 #[derive(Clone, PartialEq)]
 struct CountQuestion<F: Filter>(Arc<PageQuestion<F>>);
 
-#[derive(Deserialize, FromQueryResult)]
-struct CountRow {
-    count: i64,
-}
-
 impl<F: Filter> Question for CountQuestion<F> {
     type Key = i64;
     type Answer = i64;
@@ -289,12 +279,7 @@ impl<F: Filter> Question for CountQuestion<F> {
         let scope = &self.0.scope;
         let mut select = scope.select(db.get_database_backend())?;
         select.expr_as(Expr::cust("COUNT(*)"), "count");
-        let query = Rows {
-            select,
-            columns: vec!["count"],
-            extras: 0,
-        };
-        let counts: Vec<Vec<CountRow>> = scope.fetch(db, query, keys).await?;
+        let counts: Vec<Vec<Count>> = scope.fetch(db, select.into(), keys).await?;
         Ok(counts
             .iter()
             .map(|rows| rows.first().map_or(0, |row| row.count))
@@ -310,11 +295,13 @@ struct BeyondQuestion<F: Filter> {
     ahead: bool,
 }
 
-#[derive(Deserialize, FromQueryResult)]
+#[derive(Deserialize)]
 #[expect(dead_code, reason = "only whether there is a row matters")]
 struct ExistsRow {
     found: i32,
 }
+
+row!(ExistsRow { found });
 
 impl<F: Filter> BeyondQuestion<F> {
     /// In the direction of travel a page begins at `start` and must not pass `end`.
@@ -370,12 +357,7 @@ impl<F: Filter> Question for BeyondQuestion<F> {
         if let Some(condition) = self.condition(&scope.links(backend)?) {
             select.cond_where(condition);
         }
-        let query = Rows {
-            select,
-            columns: vec!["found"],
-            extras: 0,
-        };
-        let found: Vec<Vec<ExistsRow>> = scope.fetch(db, query, keys).await?;
+        let found: Vec<Vec<ExistsRow>> = scope.fetch(db, select.into(), keys).await?;
         Ok(found.iter().map(|rows| !rows.is_empty()).collect())
     }
 }

@@ -5,7 +5,7 @@ mod mutations;
 use async_graphql::{Context, ID, SimpleObject};
 use entity::{assignment, employee, project};
 use sea_orm::{
-    DatabaseConnection, FromQueryResult,
+    DatabaseConnection,
     sea_query::{Expr, ExprTrait, Func, Query},
 };
 use serde::Deserialize;
@@ -22,7 +22,7 @@ use crate::{
     filter::{Comparison, ListFilter, LongFilter, StringFilter, active_at, column, filter, many},
     order::{By, SortKey, order},
     page::{Scope, Source},
-    rows::{Rows, key_part, rows_per_key},
+    rows::{Count, key_part, row, rows_per_key},
     scalar::{DateTime, Long, public_id},
 };
 
@@ -37,6 +37,13 @@ impl From<Found<project::Entity>> for Project {
         Self(found)
     }
 }
+
+row!(project::Model {
+    id,
+    title,
+    budget,
+    version,
+});
 
 impl Record for project::Entity {
     const PREFIX: &'static str = "prj_";
@@ -177,11 +184,6 @@ struct Headcount {
     at: DateTime,
 }
 
-#[derive(Deserialize, FromQueryResult)]
-struct HeadcountRow {
-    count: i64,
-}
-
 impl Question for Headcount {
     type Key = i64;
     type Answer = i64;
@@ -194,12 +196,7 @@ impl Question for Headcount {
             .and_where(column(ProjectId).eq(key_part(0)))
             .cond_where(active_at(column(StartDate), column(EndDate), self.at))
             .take();
-        let query = Rows {
-            select,
-            columns: vec!["count"],
-            extras: 0,
-        };
-        let counts: Vec<Vec<HeadcountRow>> = rows_per_key(db, query, projects).await?;
+        let counts: Vec<Vec<Count>> = rows_per_key(db, select.into(), projects).await?;
         Ok(counts
             .iter()
             .map(|rows| rows.first().map_or(0, |row| row.count))
@@ -211,7 +208,7 @@ impl Question for Headcount {
 #[derive(Clone, PartialEq)]
 struct BudgetQuestion(Scope<ProjectFilter>);
 
-#[derive(Deserialize, FromQueryResult)]
+#[derive(Deserialize)]
 struct BudgetRow {
     count: i64,
     millions: Option<i64>,
@@ -219,6 +216,14 @@ struct BudgetRow {
     min: Option<i64>,
     max: Option<i64>,
 }
+
+row!(BudgetRow {
+    count,
+    millions,
+    units,
+    min,
+    max,
+});
 
 impl Question for BudgetQuestion {
     type Key = i64;
@@ -236,13 +241,7 @@ impl Question for BudgetQuestion {
             .expr_as(sum(budget().modulo(MILLION)), "units")
             .expr_as(Func::min(budget()), "min")
             .expr_as(Func::max(budget()), "max");
-        let columns = vec!["count", "millions", "units", "min", "max"];
-        let query = Rows {
-            select,
-            columns,
-            extras: 0,
-        };
-        let found: Vec<Vec<BudgetRow>> = self.0.fetch(db, query, keys).await?;
+        let found: Vec<Vec<BudgetRow>> = self.0.fetch(db, select.into(), keys).await?;
         let summary = |rows: Vec<BudgetRow>| rows.first().map(summarize).unwrap_or_default();
         Ok(found.into_iter().map(summary).collect())
     }

@@ -4,9 +4,11 @@
 //! Keys go as ONE array parameter, so the text of a statement, and with it the prepared statement,
 //! does not depend on how many there are.
 //!
-//! * PostgreSQL: `unnest(…) WITH ORDINALITY` joined LATERAL to the SELECT; ordinary rows come back.
-//!   Their order within a key is that of the SELECT, because a LATERAL with a LIMIT can only run as
-//!   a nested loop; the keys themselves are told apart by their number.
+//! * PostgreSQL: `unnest(…) WITH ORDINALITY` joined LATERAL to the SELECT; everything comes back as
+//!   one row that has an array for each column, because a row of its own costs both sides about as
+//!   much as ten elements of arrays. The order within a key is that of the SELECT, because a LATERAL
+//!   with a LIMIT can only run as a nested loop, and `array_agg` takes rows as they come; the keys
+//!   themselves are told apart by their number.
 //! * SQLite: `json_each(…)` with the SELECT as a correlated subquery; everything comes back as one
 //!   row of JSON, because every row that SQLx brings over from its thread costs about as much as
 //!   ten rows of JSON.
@@ -14,8 +16,12 @@
 use std::hash::Hash;
 
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DbBackend, DbErr, FromQueryResult, Statement, Value,
-    sea_query::{ArrayType, Expr, PostgresQueryBuilder, SelectStatement, SqliteQueryBuilder},
+    DatabaseConnection, DatabaseConnectionType, DbBackend, DbErr, QueryResult, RuntimeErr,
+    SqlxError, SqlxPostgresPoolConnection, SqlxSqlitePoolConnection, Statement, Value,
+    sea_query::{
+        ArrayType, Expr, PostgresQueryBuilder, SelectStatement, SqliteQueryBuilder, Values,
+    },
+    sqlx::{Decode, Postgres, Row as _, Type, postgres::PgRow},
 };
 use serde::de::DeserializeOwned;
 
@@ -53,44 +59,118 @@ pub fn key_part(index: usize) -> Expr {
     Expr::col(("k", PART_NAMES[index]))
 }
 
-/// A SELECT and the names of its columns, in the order in which a row is read.
+/// A SELECT of the columns of a [`Row`].
 #[derive(Clone, Debug)]
 pub struct Rows {
     /// The SELECT; it names every one of its columns.
     pub select: SelectStatement,
-    /// The columns that make the row.
-    pub columns: Vec<&'static str>,
     /// How many further columns, named by [`extra_column`], come beside the row.
     pub extras: usize,
 }
+
+impl From<SelectStatement> for Rows {
+    fn from(select: SelectStatement) -> Self {
+        Self { select, extras: 0 }
+    }
+}
+
+/// What a row is read into, by the position of its columns; [`row!`] makes it of a struct.
+///
+/// On SQLite it is an array of JSON, so serde's order of the fields is this one too.
+pub trait Row: DeserializeOwned + Send + Sync + 'static {
+    /// The names of the columns, in the order of the fields.
+    const COLUMNS: &'static [&'static str];
+    /// Reads rows of PostgreSQL, of which each column is an array.
+    fn read(columns: &mut Columns<'_>) -> Result<Vec<Self>, SqlxError>;
+}
+
+/// The columns of PostgreSQL that are still to be read.
+pub struct Columns<'r> {
+    row: &'r PgRow,
+    next: usize,
+}
+
+impl<'r> Columns<'r> {
+    fn of(result: &'r QueryResult) -> Result<Self> {
+        let row = result.try_as_pg_row().ok_or(Error::Internal)?;
+        Ok(Self { row, next: 0 })
+    }
+
+    /// The values of the next one, of all rows. The sum of no rows is null.
+    pub fn next<T>(&mut self) -> Result<Vec<T>, SqlxError>
+    where
+        Vec<T>: Decode<'r, Postgres> + Type<Postgres>,
+    {
+        let values: Option<Vec<T>> = self.row.try_get(self.next)?;
+        self.next += 1;
+        Ok(values.unwrap_or_default())
+    }
+}
+
+/// Makes a struct a [`Row`] whose columns go by the names of its fields; all are said, in the order
+/// of the struct.
+macro_rules! row {
+    ($Row:ty { $($column:ident),* $(,)? }) => {
+        impl $crate::rows::Row for $Row {
+            const COLUMNS: &'static [&'static str] = &[$(stringify!($column)),*];
+
+            fn read(
+                columns: &mut $crate::rows::Columns<'_>,
+            ) -> Result<Vec<Self>, sea_orm::SqlxError> {
+                $(let mut $column = columns.next()?.into_iter();)*
+                let row = || Some(Self { $($column: $column.next()?),* });
+                Ok(std::iter::from_fn(row).collect())
+            }
+        }
+    };
+}
+pub(crate) use row;
 
 /// The name of the column beside the row with this number.
 pub fn extra_column(index: usize) -> String {
     format!("x{index}")
 }
 
+/// A row that is a number.
+#[derive(Debug, serde::Deserialize)]
+pub struct Count {
+    /// The number.
+    pub count: i64,
+}
+
+row!(Count { count });
+
 /// A row with values beside it that are no part of it: what it was sorted by.
 #[derive(Debug, serde::Deserialize)]
 pub struct WithExtras<R>(pub R, pub Vec<serde_json::Value>);
 
-impl<R: FromQueryResult> FromQueryResult for WithExtras<R> {
-    fn from_query_result(row: &sea_orm::QueryResult, prefix: &str) -> Result<Self, DbErr> {
-        let extras: String = row.try_get(prefix, "extras")?;
-        let extras = serde_json::from_str(&extras).map_err(|e| DbErr::Json(e.to_string()))?;
-        Ok(Self(R::from_query_result(row, prefix)?, extras))
+impl<R: Row> Row for WithExtras<R> {
+    const COLUMNS: &'static [&'static str] = R::COLUMNS;
+
+    fn read(columns: &mut Columns<'_>) -> Result<Vec<Self>, SqlxError> {
+        let rows = R::read(columns)?;
+        let extras: Vec<String> = columns.next()?;
+        let with_extras = |(row, extras): (R, String)| {
+            let extras = serde_json::from_str(&extras);
+            Ok(Self(
+                row,
+                extras.map_err(|error| SqlxError::Decode(error.into()))?,
+            ))
+        };
+        rows.into_iter().zip(extras).map(with_extras).collect()
     }
 }
 
 /// The rows of `rows` for each of the keys, in the order of the keys.
-pub async fn rows_per_key<K: Key, R: FromQueryResult + DeserializeOwned>(
+pub async fn rows_per_key<K: Key, R: Row>(
     db: &DatabaseConnection,
     rows: Rows,
     keys: &[K],
 ) -> Result<Vec<Vec<R>>> {
-    match db.get_database_backend() {
-        DbBackend::Sqlite => {
+    match &db.inner {
+        DatabaseConnectionType::SqlxSqlitePoolConnection(sqlite) => {
             let (inner, mut values) = rows.select.build(SqliteQueryBuilder);
-            let row = json_row(&rows);
+            let row = json_row::<R>(rows.extras);
             let parts = if K::PARTS == 1 {
                 "value AS a"
             } else {
@@ -109,7 +189,7 @@ pub async fn rows_per_key<K: Key, R: FromQueryResult + DeserializeOwned>(
                 );
                 values.0.insert(0, keys_json.into());
                 values.0.push((most as u64).into());
-                let numbered: Vec<(usize, R)> = from_json(db, sql, values.0).await?;
+                let numbered: Vec<(usize, R)> = from_json(sqlite, sql, values.0).await?;
                 take_rows(numbered.len())?;
                 let mut found: Vec<Vec<R>> = keys.iter().map(|_| Vec::new()).collect();
                 for (index, row) in numbered {
@@ -122,17 +202,17 @@ pub async fn rows_per_key<K: Key, R: FromQueryResult + DeserializeOwned>(
                  FROM (SELECT {parts} FROM json_each(?)) AS k"
             );
             values.0.push(keys_json.into());
-            let found: Vec<Vec<R>> = from_json(db, sql, values.0).await?;
+            let found: Vec<Vec<R>> = from_json(sqlite, sql, values.0).await?;
             take_rows(found.iter().map(Vec::len).sum())?;
             Ok(found)
         }
-        _ => {
+        DatabaseConnectionType::SqlxPostgresPoolConnection(postgres) => {
             let (inner, mut values) = rows.select.build(PostgresQueryBuilder);
-            let arrays = (0..K::PARTS).map(|part| {
+            let key_parts = (0..K::PARTS).map(|part| {
                 let numbers = keys.iter().map(|key| key.part(part).into()).collect();
                 Value::Array(ArrayType::BigInt, Some(Box::new(numbers)))
             });
-            values.0.extend(arrays);
+            values.0.extend(key_parts);
             let last = values.0.len();
             let unnest = if K::PARTS == 1 {
                 format!("unnest(${last}) WITH ORDINALITY AS k(a, n)")
@@ -140,56 +220,52 @@ pub async fn rows_per_key<K: Key, R: FromQueryResult + DeserializeOwned>(
                 let first = last - 1;
                 format!("unnest(${first}, ${last}) WITH ORDINALITY AS k(a, b, n)")
             };
-            let extras = postgres_extras(&rows);
-            let mut sql =
-                format!("SELECT k.n, t.*{extras} FROM {unnest} CROSS JOIN LATERAL ({inner}) AS t");
-            if let Some(most) = most_rows() {
-                sql.push_str(&format!(" LIMIT ${}", last + 1));
+            let arrays = columns_as_arrays::<R>(rows.extras);
+            let limit = most_rows().map_or_else(String::new, |most| {
                 values.0.push((most as u64).into());
-            }
-            let statement = Statement::from_sql_and_values(DbBackend::Postgres, sql, values.0);
+                format!(" LIMIT ${}", last + 1)
+            });
+            let sql = format!(
+                "SELECT array_agg(r.n), {arrays} FROM \
+                 (SELECT k.n, t.* FROM {unnest} CROSS JOIN LATERAL ({inner}) AS t{limit}) AS r"
+            );
+            let row = one_row(postgres, sql, values).await?;
+            let mut columns = Columns::of(&row)?;
+            let numbers: Vec<i64> = columns.next().map_err(wrong_type)?;
+            take_rows(numbers.len())?;
             let mut found: Vec<Vec<R>> = keys.iter().map(|_| Vec::new()).collect();
-            let rows = db.query_all_raw(statement).await?;
-            take_rows(rows.len())?;
-            for row in rows {
-                let number: i64 = row.try_get("", "n")?;
+            let rows = R::read(&mut columns).map_err(wrong_type)?;
+            for (number, row) in numbers.into_iter().zip(rows) {
                 let index = usize::try_from(number - 1).map_err(|_| Error::Internal)?;
-                found[index].push(R::from_query_result(&row, "")?);
+                found[index].push(row);
             }
             Ok(found)
         }
+        DatabaseConnectionType::Disconnected => Err(Error::Unavailable),
     }
 }
 
 /// The rows of `rows`, which mentions no key.
-pub async fn rows<R: FromQueryResult + DeserializeOwned>(
-    db: &DatabaseConnection,
-    rows: Rows,
-) -> Result<Vec<R>> {
-    match db.get_database_backend() {
-        DbBackend::Sqlite => {
+pub async fn rows<R: Row>(db: &DatabaseConnection, rows: Rows) -> Result<Vec<R>> {
+    match &db.inner {
+        DatabaseConnectionType::SqlxSqlitePoolConnection(sqlite) => {
             let (inner, values) = rows.select.build(SqliteQueryBuilder);
-            let row = json_row(&rows);
+            let row = json_row::<R>(rows.extras);
             let sql = format!("SELECT json_group_array({row}) FROM ({inner}) AS t");
-            let found: Vec<R> = from_json(db, sql, values.0).await?;
+            let found: Vec<R> = from_json(sqlite, sql, values.0).await?;
             take_rows(found.len())?;
             Ok(found)
         }
-        _ => {
+        DatabaseConnectionType::SqlxPostgresPoolConnection(postgres) => {
             let (inner, values) = rows.select.build(PostgresQueryBuilder);
-            let sql = if rows.extras == 0 {
-                inner
-            } else {
-                format!("SELECT t.*{} FROM ({inner}) AS t", postgres_extras(&rows))
-            };
-            let statement = Statement::from_sql_and_values(DbBackend::Postgres, sql, values.0);
-            let found = db.query_all_raw(statement).await?;
+            let arrays = columns_as_arrays::<R>(rows.extras);
+            let sql = format!("SELECT {arrays} FROM ({inner}) AS r");
+            let row = one_row(postgres, sql, values).await?;
+            let found = R::read(&mut Columns::of(&row)?).map_err(wrong_type)?;
             take_rows(found.len())?;
-            found
-                .iter()
-                .map(|row| Ok(R::from_query_result(row, "")?))
-                .collect()
+            Ok(found)
         }
+        DatabaseConnectionType::Disconnected => Err(Error::Unavailable),
     }
 }
 
@@ -203,44 +279,67 @@ fn limit(sql: &str, values: &[Value]) -> Option<usize> {
     }
 }
 
+/// The value of the one row of JSON that the statement brings.
 async fn from_json<T: DeserializeOwned>(
-    db: &DatabaseConnection,
+    sqlite: &SqlxSqlitePoolConnection,
     sql: String,
     values: Vec<Value>,
 ) -> Result<T> {
     let statement = Statement::from_sql_and_values(DbBackend::Sqlite, sql, values);
-    let row = db.query_one_raw(statement).await?.ok_or(Error::Internal)?;
-    let json: String = row.try_get_by_index(0)?;
-    serde_json::from_str(&json).map_err(|error| {
+    let row = sqlite.query_one(statement).await?.ok_or(Error::Internal)?;
+    let json = row.try_as_sqlite_row().map(|row| row.try_get(0));
+    serde_json::from_str(json.ok_or(Error::Internal)?.map_err(wrong_type)?).map_err(|error| {
         tracing::error!(%error, "a row of the database does not fit its entity");
         Error::Internal
     })
 }
 
-fn json_row(rows: &Rows) -> String {
+/// The one row of arrays that the statement brings.
+async fn one_row(
+    postgres: &SqlxPostgresPoolConnection,
+    sql: String,
+    values: Values,
+) -> Result<QueryResult> {
+    let statement = Statement::from_sql_and_values(DbBackend::Postgres, sql, values);
+    postgres.query_one(statement).await?.ok_or(Error::Internal)
+}
+
+fn wrong_type(error: SqlxError) -> Error {
+    DbErr::Query(RuntimeErr::SqlxError(error.into())).into()
+}
+
+fn json_row<R: Row>(extras: usize) -> String {
     let list = |names: Vec<String>| {
         let columns: Vec<_> = names.iter().map(|name| format!("t.\"{name}\"")).collect();
         format!("json_array({})", columns.join(", "))
     };
-    let row = list(rows.columns.iter().map(ToString::to_string).collect());
-    if rows.extras == 0 {
+    let row = list(R::COLUMNS.iter().map(ToString::to_string).collect());
+    if extras == 0 {
         row
     } else {
         format!(
             "json_array({row}, {})",
-            list((0..rows.extras).map(extra_column).collect())
+            list((0..extras).map(extra_column).collect())
         )
     }
 }
 
-fn postgres_extras(rows: &Rows) -> String {
-    if rows.extras == 0 {
-        return String::new();
-    }
-    let columns: Vec<_> = (0..rows.extras)
-        .map(|index| format!("t.{}", extra_column(index)))
+/// The columns of all rows of `r`, each as an array.
+fn columns_as_arrays<R: Row>(extras: usize) -> String {
+    let mut arrays: Vec<_> = R::COLUMNS
+        .iter()
+        .map(|name| format!("array_agg(r.{name})"))
         .collect();
-    format!(", json_build_array({})::text AS extras", columns.join(", "))
+    if extras > 0 {
+        let extras: Vec<_> = (0..extras)
+            .map(|index| format!("r.{}", extra_column(index)))
+            .collect();
+        arrays.push(format!(
+            "array_agg(json_build_array({})::text)",
+            extras.join(", ")
+        ));
+    }
+    arrays.join(", ")
 }
 
 fn json_keys<K: Key>(keys: &[K]) -> String {
