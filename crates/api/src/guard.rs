@@ -8,10 +8,14 @@
 mod cost;
 mod scan;
 mod shape;
+mod variables;
 
 use std::{
     any::{Any, TypeId},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use async_graphql::{
@@ -28,6 +32,7 @@ use crate::{kept::Kept, limits::Limits};
 pub struct Guard {
     limits: Limits,
     costs: cost::Costs,
+    places: variables::Places,
     /// By their whole text. What depends on variables is checked each time.
     documents: Mutex<Kept<Arc<Document>>>,
 }
@@ -37,6 +42,10 @@ struct Document {
     parsed: ExecutableDocument,
     /// Whether every name in the response is of one field only, so that nothing is merged.
     is_plain: bool,
+    /// Whether all places are known in which its one operation uses variables.
+    is_known: bool,
+    /// Whether the library has validated it.
+    is_valid: AtomicBool,
 }
 
 /// A request whose document is within the limits.
@@ -73,6 +82,7 @@ impl Guard {
         Self {
             limits,
             costs: cost::Costs::new(sdl),
+            places: variables::Places::new(sdl),
             documents: Mutex::new(Kept::new(limits.document_cache)),
         }
     }
@@ -150,8 +160,11 @@ impl Guard {
             error
         })?;
         shape::check(&parsed, &self.limits)?;
+        let is_known = self.places.check(&parsed)?;
         let document = Arc::new(Document {
             is_plain: shape::is_plain(&parsed),
+            is_known: is_known && parsed.operations.iter().count() == 1,
+            is_valid: AtomicBool::new(false),
             parsed,
         });
         self.documents().keep(text, document.clone(), text.len());
@@ -226,6 +239,21 @@ impl Checked {
     /// The document, with the fragments of the operation.
     pub fn document(&self) -> &ExecutableDocument {
         &self.document.parsed
+    }
+
+    /// Tells that the library has found nothing to refuse.
+    pub(crate) fn set_valid(&self) {
+        self.document.is_valid.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the document has been found valid, and must be so with these variables.
+    pub(crate) fn is_valid(&self) -> bool {
+        let Document {
+            is_known, is_valid, ..
+        } = &*self.document;
+        *is_known
+            && is_valid.load(Ordering::Relaxed)
+            && variables::are_plain(&self.operation().node, &self.request.variables)
     }
 
     /// Whether every name in the response is of one field only.

@@ -339,3 +339,75 @@ fn a_document_is_parsed_once() {
     ));
     assert!(guard.documents().get("{ b }").is_none());
 }
+
+#[test]
+fn a_variable_is_used_only_where_it_fits() {
+    let guard = guard(Limits::DEFAULT);
+    let check = |text: &str| {
+        guard
+            .document(text)
+            .map(|document| document.is_known)
+            .map_err(|error| error.message)
+    };
+    for right in [
+        "query($x: ID!) { employee(id: $x) { id } }",
+        "query($x: ID = \"emp_1\") { employee(id: $x) { id } }",
+        "query($x: [ID!]!) { nodes(ids: $x) { id } }",
+        "query($x: ID!) { nodes(ids: [$x]) { id } }",
+        "query($x: Int) { employees(first: $x) { nodes { id } } }",
+        "query($x: Int!) { employees(first: $x) { nodes { id } } }",
+        "query($x: Int) { changes(first: $x) { nodes { kind } } }",
+        "query($x: Boolean!) { employees @skip(if: $x) { nodes { id @include(if: $x) } } }",
+        "query($x: String) { employees(where: {name: {eq: $x}}) { nodes { id } } }",
+        "query($x: StringFilter) { employees(where: {name: $x}) { nodes { id } } }",
+        "query($x: Int) { ...F } fragment F on Query { employees(first: $x) { nodes { id } } }",
+        "query($x: EmployeeOrderField!) { employees(orderBy: [{field: $x}]) { nodes { id } } }",
+        "mutation($x: ID!) { deleteEmployee(input: {id: $x}) { deletedEmployeeId } }",
+    ] {
+        assert_eq!(check(right), Ok(true), "{right}");
+    }
+    for (wrong, words) in [
+        (
+            "query($x: Boolean!) { employee(id: $x) { id } }",
+            "Variable `$x` is of type `Boolean!`, and `ID!` is expected here.",
+        ),
+        (
+            "query($x: ID) { employee(id: $x) { id } }",
+            "Variable `$x` is of type `ID`, and `ID!` is expected here.",
+        ),
+        (
+            "query($x: ID = null) { employee(id: $x) { id } }",
+            "Variable `$x` is of type `ID`, and `ID!` is expected here.",
+        ),
+        (
+            "query($x: ID!) { nodes(ids: $x) { id } }",
+            "Variable `$x` is of type `ID!`, and `[ID!]!` is expected here.",
+        ),
+        (
+            "query($x: [ID]!) { nodes(ids: $x) { id } }",
+            "Variable `$x` is of type `[ID]!`, and `[ID!]!` is expected here.",
+        ),
+        (
+            "query($x: Boolean) { employees @skip(if: $x) { nodes { id } } }",
+            "Variable `$x` is of type `Boolean`, and `Boolean!` is expected here.",
+        ),
+        (
+            "query($x: Int) { employees(where: {name: {eq: $x}}) { nodes { id } } }",
+            "Variable `$x` is of type `Int`, and `String` is expected here.",
+        ),
+        (
+            "query($x: String) { ...F } fragment F on Query { employees(first: $x) { nodes { id } } }",
+            "Variable `$x` is of type `String`, and `Int` is expected here.",
+        ),
+    ] {
+        assert_eq!(check(wrong), Err(words.to_owned()), "{wrong}");
+    }
+    // What the library refuses, or knows better.
+    for unknown in [
+        "query($x: Int) { employees(size: $x) { nodes { id } } }",
+        "query($x: String!) { __type(name: $x) { name } }",
+        "{ employees(first: $x) { nodes { id } } }",
+    ] {
+        assert_eq!(check(unknown), Ok(false), "{unknown}");
+    }
+}
