@@ -27,6 +27,9 @@ use crate::{
 /// more than a small read.
 const STALE: Duration = Duration::from_secs(30);
 
+/// How much of a SQLite file readers map into memory: all of it, up to the most that SQLite allows.
+const MAPPED: u32 = 0x7fff_0000;
+
 /// What a connection is for, which decides how long a statement of its may take.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
@@ -104,7 +107,10 @@ async fn open_sqlite(
 
     let writer = sqlite_writer(&path, options.clone(), purpose, deadlines).await?;
     let readers = thread::available_parallelism().map_or(4, |cores| cores.get().clamp(4, 8));
-    let options = options.pragma("query_only", "ON");
+    let options = options
+        .pragma("query_only", "ON")
+        // Pages are read where the system keeps them, and not copied into a cache for each reader.
+        .pragma("mmap_size", MAPPED.to_string());
     let reader = sqlite_pool(options, readers as u32, purpose, deadlines)
         .await
         .map_err(|error| unusable_file(&path, error))?;
