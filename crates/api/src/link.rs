@@ -49,7 +49,9 @@ impl Link {
                 .add(Expr::col(self.parent.clone()).eq(parent))
                 .add(through),
             Some((_, key)) => {
-                let linked = self.keys_linked_to(parent, through);
+                // The index gives the keys in order, so that distinct ones are told by the one before;
+                // PostgreSQL would otherwise hash them.
+                let linked = self.keys_linked_to(parent, through).distinct().take();
                 Condition::all().add(Expr::col(key.clone()).in_subquery(linked))
             }
         }
