@@ -56,8 +56,8 @@ impl ColleagueConnection {
             source,
             employee,
             arguments,
-            filter,
-            through,
+            filter.map(Box::new),
+            through.map(Box::new),
             Some(order),
         )
         .map(Self)

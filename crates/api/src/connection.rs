@@ -108,14 +108,15 @@ macro_rules! object {
                     #[graphql(desc = "Only items before this cursor.")]
                     before: Option<String>,
                     #[graphql(name = "where", desc = $where)]
-                    filter: Option<$Filter>,
-                    $(#[graphql(desc = $through)] through: Option<$Through>,)?
+                    // Boxed, since they are large, most often left out, and held for each parent.
+                    filter: Option<Box<$Filter>>,
+                    $(#[graphql(desc = $through)] through: Option<Box<$Through>>,)?
                     #[graphql(desc = $order)]
                     order_by: Option<Vec<$Order>>,
                 ) -> $crate::error::Result<$crate::nodes::Object<$Connection>> {
                     let arguments = $crate::page::PageArguments { first, after, last, before };
-                    let through: [Option<$crate::assignment::AssignmentFilter>; _] =
-                        [None, $({ let through: Option<$Through> = through; through })?];
+                    let through: [Option<Box<$crate::assignment::AssignmentFilter>>; _] =
+                        [None, $({ let through: Option<Box<$Through>> = through; through })?];
                     let [.., through] = through;
                     Ok($crate::nodes::Object($Connection($crate::page::Page::new(
                         ctx, $source, self.key(), arguments, filter, through, order_by,

@@ -96,8 +96,8 @@ impl<E: Record> Source<E> {
 #[derive(Clone)]
 pub struct Scope<F: Filter> {
     source: Source<F::Entity>,
-    filter: Option<F>,
-    through: Option<AssignmentFilter>,
+    filter: Option<Box<F>>,
+    through: Option<Box<AssignmentFilter>>,
 }
 
 // Derived, it would ask the entity to be comparable.
@@ -123,7 +123,7 @@ impl<F: Filter> Scope<F> {
 
     /// What the assignments behind a link must match, as a condition on their table.
     pub fn links(&self, backend: DbBackend) -> Result<Condition> {
-        links(self.through.as_ref(), backend)
+        links(self.through.as_deref(), backend)
     }
 
     /// Whether the rows come from there.
@@ -133,7 +133,7 @@ impl<F: Filter> Scope<F> {
 
     /// What the assignments behind a link must match, as given.
     pub fn through(&self) -> Option<&AssignmentFilter> {
-        self.through.as_ref()
+        self.through.as_deref()
     }
 
     /// Rows for each parent; at the root, where there is but one, without naming it.
@@ -407,8 +407,8 @@ impl<F: Filter> Page<F> {
         source: Source<F::Entity>,
         parent: i64,
         arguments: PageArguments,
-        filter: Option<F>,
-        through: Option<AssignmentFilter>,
+        filter: Option<Box<F>>,
+        through: Option<Box<AssignmentFilter>>,
         order: Option<Vec<impl Into<SortKey<F::Entity>>>>,
     ) -> Result<Self> {
         let batch = batch(ctx);
@@ -432,10 +432,10 @@ impl<F: Filter> Page<F> {
             ctx,
             [
                 filter
-                    .as_ref()
+                    .as_deref()
                     .map(|filter| ("where", filter as &dyn AnyFilter)),
                 through
-                    .as_ref()
+                    .as_deref()
                     .map(|through| ("through", through as &dyn AnyFilter)),
             ],
         )?;

@@ -286,7 +286,9 @@ async fn from_json<T: DeserializeOwned>(
     values: Vec<Value>,
 ) -> Result<T> {
     let statement = Statement::from_sql_and_values(DbBackend::Sqlite, sql, values);
-    let row = sqlite.query_one(statement).await?.ok_or(Error::Internal)?;
+    // Boxed, as below: the future is large, and what holds it is moved about.
+    let row = Box::pin(sqlite.query_one(statement)).await?;
+    let row = row.ok_or(Error::Internal)?;
     let json = row.try_as_sqlite_row().map(|row| row.try_get(0));
     serde_json::from_str(json.ok_or(Error::Internal)?.map_err(wrong_type)?).map_err(|error| {
         tracing::error!(%error, "a row of the database does not fit its entity");
@@ -301,7 +303,8 @@ async fn one_row(
     values: Values,
 ) -> Result<QueryResult> {
     let statement = Statement::from_sql_and_values(DbBackend::Postgres, sql, values);
-    postgres.query_one(statement).await?.ok_or(Error::Internal)
+    let row = Box::pin(postgres.query_one(statement)).await?;
+    row.ok_or(Error::Internal)
 }
 
 fn wrong_type(error: SqlxError) -> Error {
