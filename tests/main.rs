@@ -26,6 +26,7 @@ mod playground;
 mod process;
 mod program;
 mod schema;
+mod shortcuts;
 mod sockets;
 mod statements;
 mod subscriptions;

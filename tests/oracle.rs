@@ -28,10 +28,34 @@ fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok()?.parse().ok()
 }
 
+/// What random questions grow from.
+pub fn seed() -> u64 {
+    number("ORACLE_SEED").unwrap_or_else(rand::random)
+}
+
+/// How many questions are asked in all, of as many companies as that takes.
+pub fn cases(usual: u64) -> u64 {
+    number("ORACLE_CASES").unwrap_or(usual)
+}
+
+/// Questions as GraphQL, with their variables, about a company that the server then has.
+pub async fn questions(app: &TestApp, seed: u64, count: u64) -> Vec<(String, Value)> {
+    let mut rng = StdRng::seed_from_u64(seed);
+    let model = random::company(&mut rng);
+    fill(app, &model).await;
+    let mut questions = Vec::new();
+    for _ in 0..count {
+        let case = random::case(&mut rng, &model);
+        let cursors = Cursors::fetch(app, &model, &case).await.unwrap();
+        questions.push(Document::print(&case, &cursors));
+    }
+    questions
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn random_questions_are_answered_as_a_naive_model_answers_them() {
-    let seed = number("ORACLE_SEED").unwrap_or_else(rand::random);
-    let companies = number("ORACLE_CASES").unwrap_or(1_000).div_ceil(QUESTIONS);
+    let seed = seed();
+    let companies = cases(1_000).div_ceil(QUESTIONS);
     let apps = apps().await;
     for company in 0..companies {
         let mut rng = StdRng::seed_from_u64(seed.wrapping_add(company));
@@ -60,7 +84,7 @@ async fn random_questions_are_answered_as_a_naive_model_answers_them() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_pages_of_a_list_make_the_whole_list_in_both_directions() {
-    let seed = number("ORACLE_SEED").unwrap_or_else(rand::random);
+    let seed = seed();
     let apps = apps().await;
     for company in 0..3 {
         let mut rng = StdRng::seed_from_u64(seed.wrapping_add(company));
@@ -97,7 +121,7 @@ async fn the_pages_of_a_list_make_the_whole_list_in_both_directions() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rows_that_stay_are_listed_once_whatever_comes_and_goes_between_pages() {
-    let seed = number("ORACLE_SEED").unwrap_or_else(rand::random);
+    let seed = seed();
     for app in apps().await {
         for round in 0..20 {
             let mut rng = StdRng::seed_from_u64(seed.wrapping_add(round));
