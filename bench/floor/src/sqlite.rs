@@ -42,7 +42,11 @@ impl Sqlite {
         Ok(Self {
             writer: pool(1).connect_with(writer).await?,
             readers: pool(readers.clamp(4, 8) as u32)
-                .connect_with(options.pragma("query_only", "ON"))
+                .connect_with(
+                    options
+                        .pragma("query_only", "ON")
+                        .pragma("mmap_size", "2147418112"),
+                )
                 .await?,
             changed: Arc::new(Notify::new()),
         })
