@@ -196,6 +196,17 @@ async fn mutations_are_answered_alike_without_shortcuts() {
         .filter(|example| example.contains("\nmutation "))
         .chain(MUTATIONS.iter().map(|text| (*text).to_owned()))
         .map(|text| Asked::new(text, json!({})))
+        .chain(
+            [
+                json!({ "id": "emp_1" }),
+                json!({}),
+                json!({ "id": null }),
+                json!({ "id": "emp_1", "name": "Fay" }),
+                json!({ "id": "emp_1", "name": null }),
+                json!({ "id": "emp_99" }),
+            ]
+            .map(|variables| Asked::new(ONE_OF_TWO, variables)),
+        )
         .collect();
     assert!(mutations.len() >= 7 + MUTATIONS.len());
     let mut expected: Vec<Vec<String>> = Vec::new();
@@ -349,6 +360,14 @@ const MUTATIONS: &[&str] = &[
     r#"mutation { createEmployee(input: { name: "Dan" }) { employee { id } } }"#,
     r#"mutation { deleteProject(input: { id: "prj_99" }) { deletedId userErrors { code path } } }"#,
 ];
+
+/// One of two must be given.
+const ONE_OF_TWO: &str = r#"mutation($id: ID, $name: String = "Eve") {
+    createProject(input: { title: "T", assignments: [{ employee: { id: $id } }, { employee: { create: { name: $name, hireDate: "2024-01-01" } } }] }) {
+        project { title employees { nodes { name } } }
+        userErrors { code path }
+    }
+}"#;
 
 const OPERATIONS: &str = "
     query A { employees(first: 2) { nodes { name projects { nodes { title } } } } }
@@ -553,6 +572,64 @@ fn with_variables() -> Vec<(&'static str, Vec<Value>)> {
                 json!({ "ids": ["prj_1"], "at": "2023-03-01T00:00:00+01:00" }),
                 json!({ "ids": ["prj_1"], "at": "2023" }),
                 json!({ "name": "Ann" }),
+            ],
+        ),
+        // Left out where something must be given, with a wrong default, where exactly one is asked.
+        (
+            "query($at: DateTime) { assignments(where: { active: { at: $at } }) { totalCount } }",
+            vec![
+                json!({ "at": "2023-03-01T00:00:00Z" }),
+                json!({}),
+                json!({ "at": null }),
+                json!({ "at": "nonsense" }),
+            ],
+        ),
+        (
+            "query($on: Boolean, $name: String) { assignments(where: { role: { isNull: $on, eq: $name } }) { totalCount } }",
+            vec![
+                json!({ "on": true }),
+                json!({ "name": "Ann" }),
+                json!({}),
+                json!({ "on": false, "name": "Ann" }),
+                json!({ "on": null }),
+            ],
+        ),
+        (
+            "query($at: DateTime! = \"nonsense\") { assignments { nodes { isActive(at: $at) } } }",
+            vec![json!({ "at": "2023-03-01T00:00:00Z" }), json!({})],
+        ),
+        (
+            "query($where: EmployeeFilter = { nobody: 1 }) { employees(where: $where) { totalCount } }",
+            vec![json!({ "where": {} }), json!({})],
+        ),
+        (
+            "query($first: Int! = null) { employees(first: $first) { totalCount } }",
+            vec![json!({ "first": 1 }), json!({})],
+        ),
+        (
+            "query($first: Int = 5000) { employees(first: $first) { totalCount } }",
+            vec![json!({ "first": 1 }), json!({})],
+        ),
+        (
+            "query($on: Boolean) { employees @include(if: $on) { totalCount } projects { totalCount } }",
+            vec![json!({ "on": true }), json!({}), json!({ "on": null })],
+        ),
+        (
+            "query($minutes: Int) { employees { nodes { meetingClashes(withinMinutes: $minutes) { minutesApart } } } }",
+            vec![
+                json!({ "minutes": 60 }),
+                json!({}),
+                json!({ "minutes": null }),
+                json!({ "minutes": -1 }),
+            ],
+        ),
+        (
+            "query($via: ColleagueVia! = PROJECTS) { employees { nodes { colleagues(via: $via) { totalCount } } } }",
+            vec![
+                json!({ "via": "ANY" }),
+                json!({}),
+                json!({ "via": "NOTHING" }),
+                json!({ "via": null }),
             ],
         ),
         // A variable of a type that does not go where it is used.
