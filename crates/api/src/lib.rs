@@ -20,7 +20,7 @@
 //! | [`connection`] | the macros that say a connection, an edge and their arguments once |
 //! | [`filter`], [`order`] | input objects become SQL conditions and orderings |
 //! | [`link`] | how entities are linked, read from SeaORM's `Related` |
-//! | [`nodes`] | lists and objects whose scalar fields are read on the spot |
+//! | [`nodes`], [`json`] | lists and objects whose scalar fields are read on the spot, written as JSON at once |
 //! | [`context`] | what a resolver can reach, what all entities have in common |
 //! | [`scalar`], [`argument`], [`error`] | scalars and public ids; arguments with a default; what a client may see of a failure |
 //!

@@ -356,7 +356,8 @@ struct Planned {
     is_leaf: AtomicBool,
 }
 
-/// The plans of an operation, by where in memory the selection is.
+/// The plans of an operation, by where in memory the selection is: it stays there while the operation
+/// runs, and what is copied into a plan stays with the plan.
 #[derive(Default)]
 pub struct Plans(HashMap<usize, Arc<Plan>>);
 
