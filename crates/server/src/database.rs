@@ -3,16 +3,18 @@
 use std::{
     io,
     path::Path,
+    pin::pin,
     thread,
     time::{Duration, Instant},
 };
 
+use futures_util::future::{Either, select};
 use sea_orm::{
     ConnectOptions, ConnectionTrait, DatabaseBackend, DatabaseConnection, DatabaseTransaction,
     DbErr, SqliteTransactionMode, SqlxError, TransactionOptions, TransactionTrait,
     sqlx::{
         self, Connection,
-        postgres::PgConnectOptions,
+        postgres::{PgConnectOptions, PgPool},
         sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
     },
 };
@@ -271,10 +273,9 @@ async fn open_postgres(
         Some(_) => postgres,
         None => postgres.application_name("roster"),
     };
-    wait_for_postgres(&postgres, wait, deadlines).await?;
-
     // The password stays inside SQLx's type: a trace of the library prints its own options.
     let mut options = ConnectOptions::new("postgres://");
+    let sqlx = postgres.clone();
     options
         .max_connections(match purpose {
             Purpose::Serve => deadlines.database_connections,
@@ -282,12 +283,42 @@ async fn open_postgres(
         })
         .acquire_timeout(seconds(deadlines.acquire_timeout))
         .test_before_acquire_if_idle_for(STALE)
-        .map_sqlx_postgres_opts(move |_| postgres.clone());
+        .connect_lazy(true)
+        .map_sqlx_postgres_opts(move |_| sqlx.clone());
     let pool = sea_orm::Database::connect(options).await?;
+
+    let connected = pin!(connect(pool.get_postgres_connection_pool().clone()));
+    let waited = pin!(wait_for_postgres(&postgres, wait, deadlines));
+    match select(connected, waited).await {
+        Either::Left((Ok(()), _)) => {}
+        Either::Left((Err(_), waited)) => waited.await?,
+        Either::Right((waited, connected)) => {
+            waited?;
+            // If it cannot be had, the first statement says so.
+            let _ = connected.await;
+        }
+    }
     Ok(api::Database {
         reader: pool.clone(),
         writer: pool,
     })
+}
+
+/// How many connections a server needs at once when it begins: for the first request, for what is
+/// heard of changes and for deleting old ones.
+const FIRST: u32 = 3;
+
+/// Connects while it is found out whether that is possible, and not one after the other: by TLS a
+/// connection takes 90 ms, since SQLx 0.9.0 does not set `TCP_NODELAY` and waits twice for a late
+/// acknowledgement (its issue 4335).
+async fn connect(pool: PgPool) -> Result<(), SqlxError> {
+    for _ in 1..FIRST.min(pool.options().get_max_connections()) {
+        let pool = pool.clone();
+        tokio::spawn(async move { drop(pool.acquire().await) });
+    }
+    // Dropped, it would be back only after a while, and the next statement would connect again.
+    pool.acquire().await?.return_to_pool().await;
+    Ok(())
 }
 
 /// Connects once, outside of any pool: a pool keeps the cause of a failure to itself.

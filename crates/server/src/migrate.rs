@@ -4,8 +4,10 @@
 //! All that is done at one call is one transaction, under the lock of [`database::begin_alone`].
 //! What the steps are is said in the crate `migration`.
 
+use std::collections::HashSet;
+
 use migration::{MigrationStatus, Migrator, MigratorTrait};
-use sea_orm::{ConnectionTrait, DatabaseBackend, DbErr};
+use sea_orm::{ConnectionTrait, DatabaseBackend, DbErr, Statement};
 
 use crate::{
     config::DatabaseSettings,
@@ -23,6 +25,9 @@ pub async fn open_migrated(
     migrate: bool,
 ) -> Result<api::Database, Error> {
     let database = database::open(settings, purpose).await?;
+    if is_current(&database.writer).await {
+        return Ok(database);
+    }
     let pending = pending(&database.writer).await?;
     if pending.is_empty() {
         return Ok(database);
@@ -39,6 +44,21 @@ pub async fn open_migrated(
         database::close(&unhurried).await;
     }
     Ok(database)
+}
+
+/// Whether the database has the program's migrations and no others. One small statement, where it
+/// takes larger ones to tell what is wrong.
+async fn is_current(connection: &impl ConnectionTrait) -> bool {
+    let select = "SELECT version FROM seaql_migrations";
+    let select = Statement::from_string(connection.get_database_backend(), select);
+    let Ok(rows) = connection.query_all_raw(select).await else {
+        return false;
+    };
+    let applied: Result<HashSet<String>, _> =
+        rows.iter().map(|row| row.try_get_by_index(0)).collect();
+    let steps = Migrator::get_migration_files();
+    let ours = steps.iter().map(|step| step.name().to_owned()).collect();
+    applied.is_ok_and(|applied| applied == ours)
 }
 
 /// The names of the migrations that the database lacks. Writes nothing, needs no right to.
