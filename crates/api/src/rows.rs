@@ -97,7 +97,7 @@ impl<'r> Columns<'r> {
     }
 
     /// The values of the next one, of all rows. The sum of no rows is null.
-    pub fn next<T>(&mut self) -> Result<Vec<T>, SqlxError>
+    pub fn take<T>(&mut self) -> Result<Vec<T>, SqlxError>
     where
         Vec<T>: Decode<'r, Postgres> + Type<Postgres>,
     {
@@ -117,7 +117,7 @@ macro_rules! row {
             fn read(
                 columns: &mut $crate::rows::Columns<'_>,
             ) -> Result<Vec<Self>, sea_orm::SqlxError> {
-                $(let mut $column = columns.next()?.into_iter();)*
+                $(let mut $column = columns.take()?.into_iter();)*
                 let row = || Some(Self { $($column: $column.next()?),* });
                 Ok(std::iter::from_fn(row).collect())
             }
@@ -149,7 +149,7 @@ impl<R: Row> Row for WithExtras<R> {
 
     fn read(columns: &mut Columns<'_>) -> Result<Vec<Self>, SqlxError> {
         let rows = R::read(columns)?;
-        let extras: Vec<String> = columns.next()?;
+        let extras: Vec<String> = columns.take()?;
         let with_extras = |(row, extras): (R, String)| {
             let extras = serde_json::from_str(&extras);
             Ok(Self(
@@ -231,7 +231,7 @@ pub async fn rows_per_key<K: Key, R: Row>(
             );
             let row = one_row(postgres, sql, values).await?;
             let mut columns = Columns::of(&row)?;
-            let numbers: Vec<i64> = columns.next().map_err(wrong_type)?;
+            let numbers: Vec<i64> = columns.take().map_err(wrong_type)?;
             take_rows(numbers.len())?;
             let mut found: Vec<Vec<R>> = keys.iter().map(|_| Vec::new()).collect();
             let rows = R::read(&mut columns).map_err(wrong_type)?;
