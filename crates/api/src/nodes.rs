@@ -4,7 +4,7 @@
 //! answer. Most fields of a list are there already, so [`Nodes`] and [`Object`] poll a field whose
 //! type is a leaf once, on the stack, and only what has to wait goes the ordinary way. What a
 //! selection asks is worked out once for all objects it is asked of. And the objects become
-//! [text](Text) as they are read; or a [tree](Tree), where one may have to be merged with another.
+//! text as they are read; or a tree of values, where one may have to be merged with another.
 
 use std::{
     borrow::Cow,

@@ -74,7 +74,7 @@ impl From<SelectStatement> for Rows {
     }
 }
 
-/// What a row is read into, by the position of its columns; [`row!`] makes it of a struct.
+/// What a row is read into, by the position of its columns; `row!` makes it of a struct.
 ///
 /// On SQLite it is an array of JSON, so serde's order of the fields is this one too.
 pub trait Row: DeserializeOwned + Send + Sync + 'static {
