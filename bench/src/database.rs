@@ -187,16 +187,18 @@ fn server(settings: &Settings) -> Result<String> {
     })
 }
 
-/// The same server, this database.
+/// The same server, this database; without TLS, unless it is asked for: it is nobody's merit.
 fn with_database(url: &str, name: &str) -> Result<String> {
     let wrong = || format!("{url} is not of the form postgres://USER@HOST/NAME");
     let (scheme, rest) = url.split_once("://").ok_or_else(wrong)?;
-    let (rest, parameters) = match rest.split_once('?') {
-        Some((rest, parameters)) => (rest, format!("?{parameters}")),
-        None => (rest, String::new()),
+    let (rest, parameters) = rest.split_once('?').unwrap_or((rest, ""));
+    let tls = if parameters.contains("sslmode=") {
+        ""
+    } else {
+        "sslmode=disable&"
     };
     let host = rest.split('/').next().unwrap_or_default();
-    Ok(format!("{scheme}://{host}/{name}{parameters}"))
+    Ok(format!("{scheme}://{host}/{name}?{tls}{parameters}"))
 }
 
 fn sqlite_url(file: &Path) -> String {
