@@ -5,8 +5,8 @@
 //! does not depend on how many there are.
 //!
 //! * PostgreSQL: `unnest(…) WITH ORDINALITY` joined LATERAL to the SELECT; everything comes back as
-//!   one row that has an array for each column, because a row of its own costs both sides about as
-//!   much as ten elements of arrays. The order within a key is that of the SELECT, because a LATERAL
+//!   one row that has an array for each column, because what SQLx does for a row costs more than
+//!   reading its columns. The order within a key is that of the SELECT, because a LATERAL
 //!   with a LIMIT can only run as a nested loop, and `array_agg` takes rows as they come; the keys
 //!   themselves are told apart by their number.
 //! * SQLite: `json_each(…)` with the SELECT as a correlated subquery; everything comes back as one
@@ -96,7 +96,7 @@ impl<'r> Columns<'r> {
         Ok(Self { row, next: 0 })
     }
 
-    /// The values of the next one, of all rows. The sum of no rows is null.
+    /// The values of the next one, of all rows. The array of no rows is null.
     pub fn take<T>(&mut self) -> Result<Vec<T>, SqlxError>
     where
         Vec<T>: Decode<'r, Postgres> + Type<Postgres>,
