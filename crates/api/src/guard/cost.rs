@@ -138,7 +138,8 @@ impl FieldCost {
     }
 }
 
-fn named(ty: &Type) -> &Name {
+/// The type, without list and non-null.
+pub fn named(ty: &Type) -> &Name {
     match &ty.base {
         BaseType::Named(name) => name,
         BaseType::List(inner) => named(inner),

@@ -19,7 +19,7 @@ use async_graphql::{
 };
 use async_graphql_value::Value;
 
-use super::invalid;
+use super::{cost::named, invalid};
 
 /// Where values can be given.
 pub struct Places {
@@ -286,12 +286,5 @@ fn fits(ty: &Type, place: &Type, has_default: bool) -> bool {
         (BaseType::Named(ty), BaseType::Named(place)) => ty == place,
         (BaseType::List(ty), BaseType::List(place)) => fits(ty, place, false),
         _ => false,
-    }
-}
-
-fn named(ty: &Type) -> &Name {
-    match &ty.base {
-        BaseType::Named(name) => name,
-        BaseType::List(inner) => named(inner),
     }
 }
