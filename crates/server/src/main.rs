@@ -61,6 +61,7 @@ fn main() -> ExitCode {
 fn log(format: LogFormat) {
     let wanted = env::var("RUST_LOG").ok();
     let filter: Targets = wanted
+        .filter(|wanted| !wanted.is_empty())
         .and_then(|wanted| wanted.parse().ok())
         .or_else(|| LOG.parse().ok())
         .unwrap_or_default();
