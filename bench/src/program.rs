@@ -43,7 +43,15 @@ fn build(package: &str, program: &str) -> Result<PathBuf> {
         "building {program}, which takes minutes the first time"
     ));
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output = Command::new(cargo)
+    let mut command = Command::new(cargo);
+    // What cargo tells this program would make others be built anew.
+    for (name, _) in env::vars_os() {
+        let name = name.to_string_lossy().into_owned();
+        if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(name);
+        }
+    }
+    let output = command
         .current_dir(root())
         .args(["build", "--release", "--locked", "--package", package])
         .args(["--bin", program, "--message-format=json-render-diagnostics"])
