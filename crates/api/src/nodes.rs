@@ -252,6 +252,8 @@ impl Form for Tree {
 
 /// Bytes for an object that is not known yet.
 const ROOM: usize = 128;
+/// The most that is reserved ahead for a list; beyond, the text grows as it is written.
+const MOST_ROOM: usize = 1 << 20;
 
 /// Objects as JSON: no tree is built, walked and torn down. See [`json`].
 struct Text {
@@ -312,8 +314,10 @@ impl Form for Text {
         self.text.push(b'}');
         self.left -= 1;
         if mem::take(&mut self.is_first) {
-            // Room for the others, if they are like the first.
-            self.text.reserve(self.text.len() * self.left * 5 / 4);
+            // Room for the others, if they are like the first; who sends one that is large and many
+            // that are small shall not hold more than that.
+            let room = (self.text.len() * 5 / 4).saturating_mul(self.left);
+            self.text.reserve(room.min(MOST_ROOM));
         }
     }
 
