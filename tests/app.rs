@@ -88,7 +88,7 @@ async fn migrated_template(url: &str) -> &'static str {
             Migrator::up(&connection, None).await.unwrap();
             // A database that is connected to cannot be copied.
             connection.close().await.unwrap();
-            database.database.reader.clone().close().await.unwrap();
+            database::close(&database.database).await;
             let name = database.url.rsplit_once('/').unwrap().1.to_owned();
             (database, &*name.leak())
         })
@@ -152,12 +152,12 @@ impl TestDatabase {
         let recorder = recorded.clone();
         let panics = Arc::new(AtomicBool::new(false));
         let panicking = panics.clone();
-        database.reader.set_metric_callback(move |info| {
+        database.reader.observe(move |statement| {
             assert!(
                 !panicking.swap(false, Ordering::Relaxed),
                 "a panic that was asked for, with a hidden text"
             );
-            recorder.lock().unwrap().push(info.statement.clone());
+            recorder.lock().unwrap().push(statement.clone());
         });
         Self {
             url,

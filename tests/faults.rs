@@ -11,6 +11,7 @@ use std::{
 };
 
 use api::error::Error;
+use futures_util::future::{join, join_all};
 use sea_orm::{ConnectionTrait, DatabaseBackend, Statement, TransactionTrait};
 use serde_json::{Value, json};
 use server::{
@@ -290,7 +291,7 @@ async fn postgres_may_be_restarted_killed_and_frozen() {
         signal(*process, "STOP");
     }
     assert!(!is_ready(&program).await);
-    let all = futures_util::future::join_all((0..30).map(|_| fails_masked(&program)));
+    let all = join_all((0..30).map(|_| fails_masked(&program)));
     tokio::time::timeout(ANSWER, all)
         .await
         .expect("requests hang");
@@ -344,13 +345,13 @@ async fn a_sqlite_statement_ends_at_its_deadline_and_its_thread_is_free_again() 
     let run = |sql: &str| {
         let reader = database.reader.clone();
         let statement = Statement::from_string(DatabaseBackend::Sqlite, sql.to_owned());
-        async move { reader.query_one_raw(statement).await }
+        async move { reader.query_one(statement).await }
     };
     const ENDLESS: &str =
         "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) FROM c";
     let start = Instant::now();
     // As many as there are readers at most, so that nothing is left for anybody else.
-    let all = futures_util::future::join_all((0..8).map(|_| tokio::spawn(run(ENDLESS)))).await;
+    let all = join_all((0..8).map(|_| tokio::spawn(run(ENDLESS)))).await;
     assert!(start.elapsed() < Duration::from_secs(30));
     assert!(all.into_iter().all(|outcome| outcome.unwrap().is_err()));
     let start = Instant::now();
@@ -372,7 +373,8 @@ async fn a_sqlite_disk_that_is_full_is_told_masked_and_readers_go_on() {
         .unwrap();
     let full = database.writer.execute_unprepared(write).await.unwrap_err();
     assert_eq!(Error::from(full), Error::Unavailable);
-    assert!(database.reader.execute_unprepared("SELECT 1").await.is_ok());
+    let select = Statement::from_string(DatabaseBackend::Sqlite, "SELECT 1");
+    assert!(database.reader.query_one(select).await.is_ok());
 }
 
 const NAMES: &str = "{ employees { nodes { name } } }";
@@ -437,20 +439,29 @@ async fn who_finds_no_free_connection_is_told_in_time_and_the_next_finds_one() {
         }
         let deadlines = DeadlineSettings {
             acquire_timeout: 1,
-            // One listens for changes.
-            database_connections: 2,
+            lock_timeout: 1,
+            // One listens for changes, one reads, one writes.
+            database_connections: 3,
             ..DeadlineSettings::DEFAULT
         };
         let small = app.another_with(deadlines).await;
         assert!(answer(&small).await.0.get("errors").is_none());
         let taken = small.db().begin().await.unwrap();
-        let all = futures_util::future::join_all((0..5).map(|_| answer(&small))).await;
+        let lock = "LOCK TABLE employees IN ACCESS EXCLUSIVE MODE";
+        taken.execute_unprepared(lock).await.unwrap();
+        // The first waits for the table, the others for the first.
+        let all = join_all((0..6).map(|_| answer(&small)));
+        let ready = async {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            small.get("/health/ready").await.status()
+        };
+        let (all, ready) = join(all, ready).await;
+        assert_eq!(ready, 503);
         for (told, took) in all {
             assert_eq!(code(&told), "UNAVAILABLE", "{told}");
             assert!(!told.to_string().contains("pool"), "{told}");
             assert!(took < Duration::from_millis(2_500), "{took:?}");
         }
-        assert_eq!(small.get("/health/ready").await.status(), 503);
         taken.rollback().await.unwrap();
         assert!(answer(&small).await.0.get("errors").is_none());
         assert_eq!(small.get("/health/ready").await.status(), 200);

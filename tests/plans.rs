@@ -55,14 +55,8 @@ async fn plans(app: &TestApp, query: &str) -> Vec<String> {
         };
         let mut plan = format!("{}\n", statement.sql);
         statement.sql = format!("{explain} {}", statement.sql);
-        for row in app
-            .database
-            .api()
-            .reader
-            .query_all_raw(statement)
-            .await
-            .unwrap()
-        {
+        let rows = app.database.connection().query_all_raw(statement).await;
+        for row in rows.unwrap() {
             let line: String = row.try_get("", column).unwrap();
             writeln!(plan, "{line}").unwrap();
         }

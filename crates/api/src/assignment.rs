@@ -6,7 +6,7 @@ mod mutations;
 use async_graphql::{Context, ID, Interface, Object, SimpleObject};
 use entity::{assignment, employee, project};
 use sea_orm::{
-    DatabaseConnection, Iterable,
+    Iterable,
     sea_query::{Expr, ExprTrait, Func, NullOrdering, Order as Direction, Query, SelectStatement},
 };
 use serde::Deserialize;
@@ -23,6 +23,7 @@ use crate::{
     order::{By, SortKey, order},
     page::{Positioned, Scope, links},
     project::{Project, ProjectFilter},
+    reader::Reader,
     rows::{key_part, row, rows_per_key},
     scalar::{DateTime, public_id},
 };
@@ -374,12 +375,12 @@ struct Link {
 }
 
 impl Link {
-    fn select(&self, db: &DatabaseConnection) -> Result<SelectStatement> {
+    fn select(&self, db: &Reader) -> Result<SelectStatement> {
         Ok(Query::select()
             .from(assignment::Entity)
             .and_where(column(assignment::Column::EmployeeId).eq(key_part(0)))
             .and_where(column(assignment::Column::ProjectId).eq(key_part(1)))
-            .cond_where(links(self.through.as_ref(), db.get_database_backend())?)
+            .cond_where(links(self.through.as_ref(), db.backend())?)
             .take())
     }
 }
@@ -394,11 +395,7 @@ impl Question for LinkAssignments {
     type Key = (i64, i64);
     type Answer = Vec<assignment::Model>;
 
-    async fn ask(
-        &self,
-        db: &DatabaseConnection,
-        pairs: &[(i64, i64)],
-    ) -> Result<Vec<Self::Answer>> {
+    async fn ask(&self, db: &Reader, pairs: &[(i64, i64)]) -> Result<Vec<Self::Answer>> {
         let mut select = self.link.select(db)?;
         for column in assignment::Column::iter() {
             select.column((assignment::Entity, column));
@@ -435,11 +432,7 @@ impl Question for LinkSummary {
     type Key = (i64, i64);
     type Answer = LinkSummaryRow;
 
-    async fn ask(
-        &self,
-        db: &DatabaseConnection,
-        pairs: &[(i64, i64)],
-    ) -> Result<Vec<LinkSummaryRow>> {
+    async fn ask(&self, db: &Reader, pairs: &[(i64, i64)]) -> Result<Vec<LinkSummaryRow>> {
         // An open end swallows the others.
         let unless_open = |column: Expr, figure: Expr| {
             Expr::case(Func::count(column).eq(Func::count(Expr::cust("*"))), figure)
@@ -473,7 +466,7 @@ impl Question for LinkRoles {
     type Key = (i64, i64);
     type Answer = Vec<String>;
 
-    async fn ask(&self, db: &DatabaseConnection, pairs: &[(i64, i64)]) -> Result<Vec<Vec<String>>> {
+    async fn ask(&self, db: &Reader, pairs: &[(i64, i64)]) -> Result<Vec<Vec<String>>> {
         let mut numbered = self.0.select(db)?;
         numbered
             .column((assignment::Entity, assignment::Column::Role))
@@ -528,9 +521,9 @@ impl Question for RoleCounts {
     type Key = i64;
     type Answer = Vec<RoleCount>;
 
-    async fn ask(&self, db: &DatabaseConnection, keys: &[i64]) -> Result<Vec<Vec<RoleCount>>> {
+    async fn ask(&self, db: &Reader, keys: &[i64]) -> Result<Vec<Vec<RoleCount>>> {
         let role = (assignment::Entity, assignment::Column::Role);
-        let mut select = self.0.select(db.get_database_backend())?;
+        let mut select = self.0.select(db.backend())?;
         select
             .column(role)
             .expr_as(Func::count(Expr::cust("*")), "assignments")

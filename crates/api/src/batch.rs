@@ -23,7 +23,6 @@ use std::{
 use async_graphql::{Context, Pos};
 use chrono::SubsecRound;
 use futures_util::{FutureExt, Stream, StreamExt, future::BoxFuture, stream, task::AtomicWaker};
-use sea_orm::DatabaseConnection;
 
 use crate::{
     allowance::{Allowance, within},
@@ -31,6 +30,7 @@ use crate::{
     filter::{AnyFilter, FilterLimits},
     limits::Limits,
     nodes::Plans,
+    reader::Reader,
     rows::Key,
     scalar::DateTime,
 };
@@ -51,7 +51,7 @@ pub trait Question: Clone + PartialEq + Send + Sync + 'static {
     /// The answers for all keys, in their order, by ONE statement.
     fn ask(
         &self,
-        db: &DatabaseConnection,
+        db: &Reader,
         keys: &[Self::Key],
     ) -> impl Future<Output = Result<Vec<Self::Answer>>> + Send;
 }
@@ -236,7 +236,7 @@ impl Batch {
     /// Runs the operation to its end, and every lookup it asks, level by level.
     ///
     /// Dropping the future drops the operation and its statements with it.
-    pub async fn drive<F: Future>(&self, db: &DatabaseConnection, operation: F) -> F::Output {
+    pub async fn drive<F: Future>(&self, db: &Reader, operation: F) -> F::Output {
         let mut operation = pin!(operation);
         let mut driver = Driver::new(db);
         poll_fn(|context| driver.poll(self, context, |context| operation.as_mut().poll(context)))
@@ -246,7 +246,7 @@ impl Batch {
     /// The same for an operation that answers more than once.
     pub fn drive_stream<S: Stream + Unpin>(
         self: Arc<Self>,
-        db: &DatabaseConnection,
+        db: &Reader,
         mut operation: S,
     ) -> impl Stream<Item = S::Item> + use<S> {
         let mut driver = Driver::new(db);
@@ -258,14 +258,14 @@ impl Batch {
 
 /// Polls an operation, and sends the statements of a level when it can go no further.
 struct Driver {
-    db: DatabaseConnection,
+    db: Reader,
     statements: Option<BoxFuture<'static, ()>>,
     signal: Arc<Signal>,
     waker: Waker,
 }
 
 impl Driver {
-    fn new(db: &DatabaseConnection) -> Self {
+    fn new(db: &Reader) -> Self {
         let signal = Arc::new(Signal::default());
         Self {
             db: db.clone(),
@@ -314,7 +314,7 @@ impl Driver {
     }
 }
 
-async fn run_level(level: Vec<Arc<dyn AnyLot>>, db: DatabaseConnection, allowance: Arc<Allowance>) {
+async fn run_level(level: Vec<Arc<dyn AnyLot>>, db: Reader, allowance: Arc<Allowance>) {
     let (first, rest): (Vec<_>, Vec<_>) = level.into_iter().partition(|lot| lot.comes_first());
     for lots in [first, rest] {
         stream::iter(lots)
@@ -357,7 +357,7 @@ impl<Q: Question> Default for LotState<Q> {
 trait AnyLot: Send + Sync {
     fn as_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
     fn comes_first(&self) -> bool;
-    fn run(self: Arc<Self>, db: &DatabaseConnection) -> BoxFuture<'_, ()>;
+    fn run(self: Arc<Self>, db: &Reader) -> BoxFuture<'_, ()>;
 }
 
 impl<Q: Question> AnyLot for Lot<Q> {
@@ -369,7 +369,7 @@ impl<Q: Question> AnyLot for Lot<Q> {
         Q::COMES_FIRST
     }
 
-    fn run(self: Arc<Self>, db: &DatabaseConnection) -> BoxFuture<'_, ()> {
+    fn run(self: Arc<Self>, db: &Reader) -> BoxFuture<'_, ()> {
         async move {
             let keys = std::mem::take(&mut lock(&self.state).keys);
             let answers = self.question.ask(db, &keys).await;

@@ -17,8 +17,7 @@ use entity::{
 };
 use futures_util::{FutureExt, future::BoxFuture};
 use sea_orm::{
-    ActiveEnum, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
-    Iterable, Statement,
+    ActiveEnum, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, Iterable, Statement,
     sea_query::{Condition, Expr, ExprTrait, JoinType, Order as Direction, Query, SelectStatement},
 };
 use serde::Deserialize;
@@ -36,6 +35,7 @@ use crate::{
     nodes::{Nodes, Object as AnObject},
     page::{PageInfo, Standing},
     project::Project,
+    reader::Reader,
     rows::{Row, row, rows},
     scalar::{DateTime, key_of, public_id},
     schema::{Node, node_with_key},
@@ -499,7 +499,7 @@ impl StretchRow {
 /// Reads what comes after a number, from the beginning when there is none. One statement, so that
 /// nothing can be pruned between the look at the oldest row and the rows.
 pub async fn read(
-    db: &DatabaseConnection,
+    db: &Reader,
     after: Option<i64>,
     wanted: &Wanted,
     limit: usize,
@@ -516,7 +516,7 @@ pub async fn read(
     let mut ends = Query::select();
     ends.expr_as(end(Direction::Asc), "oldest")
         .expr_as(end(Direction::Desc), "newest");
-    let mut page = matching(db.get_database_backend(), wanted);
+    let mut page = matching(db.backend(), wanted);
     page.columns(Column::iter())
         .order_by(Column::Seq, Direction::Asc)
         .limit(limit as u64 + 1);
@@ -592,7 +592,7 @@ impl Question for ChangesQuestion {
     /// So that whatever else is read is not older than `latestCursor`.
     const COMES_FIRST: bool = true;
 
-    async fn ask(&self, db: &DatabaseConnection, _: &[i64]) -> Result<Vec<Stretch>> {
+    async fn ask(&self, db: &Reader, _: &[i64]) -> Result<Vec<Stretch>> {
         Ok(vec![read(db, self.after, &self.wanted, self.limit).await?])
     }
 }
@@ -616,9 +616,9 @@ impl Question for BeforeQuestion {
     type Key = i64;
     type Answer = bool;
 
-    async fn ask(&self, db: &DatabaseConnection, _: &[i64]) -> Result<Vec<bool>> {
+    async fn ask(&self, db: &Reader, _: &[i64]) -> Result<Vec<bool>> {
         let ChangesQuestion { after, wanted, .. } = &self.0;
-        let mut select = matching(db.get_database_backend(), wanted);
+        let mut select = matching(db.backend(), wanted);
         select
             .column(Column::Seq)
             .and_where(column(Column::Seq).lte(after.unwrap_or_default()))

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use async_graphql::{Context, Enum, InputObject, Object};
 use entity::{employee, meeting, project};
 use sea_orm::{
-    DatabaseConnection, Related,
+    Related,
     sea_query::{Condition, Expr, ExprTrait, Query, SelectStatement},
 };
 
@@ -24,6 +24,7 @@ use crate::{
     order::{By, Order, OrderDirection, SortKey},
     page::{Page, PageArguments, Positioned, Source, links},
     project::Project,
+    reader::Reader,
     rows::{Count, Row, key_part, rows_per_key},
 };
 
@@ -353,8 +354,8 @@ impl<R: Record> Shared<R>
 where
     employee::Entity: Related<R>,
 {
-    fn select(&self, db: &DatabaseConnection) -> Result<SelectStatement> {
-        let through = links(self.through.as_ref(), db.get_database_backend())?;
+    fn select(&self, db: &Reader) -> Result<SelectStatement> {
+        let through = links(self.through.as_ref(), db.backend())?;
         let link = Link::between::<employee::Entity, R>();
         Ok(Query::select()
             .from(R::default())
@@ -371,11 +372,7 @@ where
     type Key = (i64, i64);
     type Answer = Vec<R::Model>;
 
-    async fn ask(
-        &self,
-        db: &DatabaseConnection,
-        pairs: &[(i64, i64)],
-    ) -> Result<Vec<Vec<R::Model>>> {
+    async fn ask(&self, db: &Reader, pairs: &[(i64, i64)]) -> Result<Vec<Vec<R::Model>>> {
         let mut select = self.shared.select(db)?;
         select.columns(
             R::Model::COLUMNS
@@ -395,7 +392,7 @@ where
     type Key = (i64, i64);
     type Answer = i64;
 
-    async fn ask(&self, db: &DatabaseConnection, pairs: &[(i64, i64)]) -> Result<Vec<i64>> {
+    async fn ask(&self, db: &Reader, pairs: &[(i64, i64)]) -> Result<Vec<i64>> {
         let mut select = self.0.select(db)?;
         select.expr_as(Expr::cust("COUNT(*)"), "count");
         let counts: Vec<Vec<Count>> = rows_per_key(db, select.into(), pairs).await?;

@@ -1,11 +1,11 @@
 //! What a resolver can reach, and what every entity of the API has in common.
 
-use std::{marker::PhantomData, sync::Arc};
+use std::{collections::HashMap, marker::PhantomData, sync::Arc};
 
 use async_graphql::{Context, ObjectType};
 use sea_orm::{
     DatabaseConnection, EntityTrait,
-    sea_query::{Expr, ExprTrait, Query},
+    sea_query::{Expr, Query},
 };
 
 use crate::{
@@ -13,15 +13,16 @@ use crate::{
     error::Result,
     nodes::Object,
     order::SortKey,
-    rows::{Row, key_part, rows_per_key},
+    reader::Reader,
+    rows::{Row, rows_by_key},
 };
 
-/// The connections of the process. On PostgreSQL both are the same pool; SQLite has one writer and
+/// The connections of the process. On PostgreSQL both are of the same pool; SQLite has one writer and
 /// many readers, so that a reader never waits for a writer.
 #[derive(Clone, Debug)]
 pub struct Database {
     /// For everything that only reads.
-    pub reader: DatabaseConnection,
+    pub reader: Reader,
     /// For transactions that write.
     pub writer: DatabaseConnection,
 }
@@ -82,8 +83,8 @@ pub fn batch<'a>(ctx: &Context<'a>) -> &'a Arc<Batch> {
 
 /// The row with this key, if there is one.
 pub async fn find<E: Record>(ctx: &Context<'_>, key: i64) -> Result<Option<Found<E>>> {
-    let rows = batch(ctx).load(&ById(PhantomData::<E>), key).await?;
-    Ok((!rows.is_empty()).then(|| Found::new(rows, 0)))
+    let found = batch(ctx).load(&ById(PhantomData::<E>), key).await?;
+    Ok(found.as_ref().clone())
 }
 
 /// The row that a foreign key refers to, as an object.
@@ -110,14 +111,18 @@ impl<E> PartialEq for ById<E> {
 
 impl<E: Record> Question for ById<E> {
     type Key = i64;
-    type Answer = Vec<E::Model>;
+    type Answer = Option<Found<E>>;
 
-    async fn ask(&self, db: &DatabaseConnection, keys: &[i64]) -> Result<Vec<Vec<E::Model>>> {
+    async fn ask(&self, db: &Reader, keys: &[i64]) -> Result<Vec<Option<Found<E>>>> {
+        let columns = E::Model::COLUMNS.iter();
         let select = Query::select()
-            .columns(E::Model::COLUMNS.iter().copied())
+            .columns(columns.map(|column| (E::default(), *column)))
             .from(E::default())
-            .and_where(Expr::col((E::default(), E::ID)).eq(key_part(0)))
             .take();
-        rows_per_key(db, select.into(), keys).await
+        let id = Expr::col((E::default(), E::ID));
+        let rows = Arc::new(rows_by_key::<E::Model>(db, select, id, keys).await?);
+        let places: HashMap<i64, usize> = rows.iter().map(E::key).zip(0..).collect();
+        let found = |key| Some(Found::new(rows.clone(), *places.get(key)?));
+        Ok(keys.iter().map(found).collect())
     }
 }

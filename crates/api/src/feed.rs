@@ -75,7 +75,7 @@ impl Feed {
 
     /// Hands what is committed to those who listen, for ever; drop it to end it.
     pub async fn follow(&self) {
-        if self.0.database.reader.get_database_backend() == DbBackend::Postgres {
+        if self.0.database.reader.backend() == DbBackend::Postgres {
             tokio::join!(self.read_when_woken(), self.listen());
         } else {
             self.read_when_woken().await;
@@ -164,7 +164,7 @@ impl Feed {
 
     async fn listen_once(&self, pause: &mut Pause) -> Result<std::convert::Infallible, SqlxError> {
         let mut listener =
-            PgListener::connect_with(self.0.database.reader.get_postgres_connection_pool()).await?;
+            PgListener::connect_with(self.0.database.writer.get_postgres_connection_pool()).await?;
         listener.listen(CHANNEL).await?;
         *pause = Pause::default();
         // Whatever was committed while nobody listened.

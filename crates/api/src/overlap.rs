@@ -7,7 +7,7 @@ use async_graphql::{Context, SimpleObject};
 use chrono::{DateTime as Instant, TimeDelta, Utc};
 use entity::{assignment, employee, meeting};
 use sea_orm::{
-    DatabaseConnection, DbBackend, Related,
+    DbBackend, Related,
     sea_query::{Condition, Query},
 };
 
@@ -21,6 +21,7 @@ use crate::{
     meeting::Meeting,
     nodes::Nodes,
     order::Order,
+    reader::Reader,
     rows::{Row, key_part, rows_per_key},
     scalar::DateTime,
 };
@@ -209,7 +210,7 @@ where
     type Key = i64;
     type Answer = Vec<E::Model>;
 
-    async fn ask(&self, db: &DatabaseConnection, employees: &[i64]) -> Result<Vec<Vec<E::Model>>> {
+    async fn ask(&self, db: &Reader, employees: &[i64]) -> Result<Vec<Vec<E::Model>>> {
         let link = Link::between::<employee::Entity, E>();
         let mut select = Query::select();
         select

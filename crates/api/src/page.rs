@@ -12,7 +12,7 @@ use futures_util::{
     future::{BoxFuture, try_join},
 };
 use sea_orm::{
-    DatabaseConnection, DbBackend, EntityTrait, Related,
+    DbBackend, EntityTrait, Related,
     sea_query::{Condition, Expr, Query, SelectStatement},
 };
 use serde::Deserialize;
@@ -26,6 +26,7 @@ use crate::{
     filter::{AnyFilter, Filter, Reading},
     link::Link,
     order::{Order, SortKey},
+    reader::Reader,
     rows::{Count, Row, Rows, WithExtras, key_part, row, rows, rows_per_key},
 };
 
@@ -137,12 +138,7 @@ impl<F: Filter> Scope<F> {
     }
 
     /// Rows for each parent; at the root, where there is but one, without naming it.
-    pub async fn fetch<R>(
-        &self,
-        db: &DatabaseConnection,
-        query: Rows,
-        keys: &[i64],
-    ) -> Result<Vec<Vec<R>>>
+    pub async fn fetch<R>(&self, db: &Reader, query: Rows, keys: &[i64]) -> Result<Vec<Vec<R>>>
     where
         R: Row,
     {
@@ -210,14 +206,14 @@ impl<F: Filter> Question for Arc<PageQuestion<F>> {
     type Key = i64;
     type Answer = PageRows<F::Entity>;
 
-    async fn ask(&self, db: &DatabaseConnection, keys: &[i64]) -> Result<Vec<Self::Answer>> {
+    async fn ask(&self, db: &Reader, keys: &[i64]) -> Result<Vec<Self::Answer>> {
         let Window {
             limit,
             backward,
             after,
             before,
         } = &self.window;
-        let backend = db.get_database_backend();
+        let backend = db.backend();
         let mut select = self.scope.select(backend)?;
         let links = self.scope.links(backend)?;
         for column in <F::Entity as EntityTrait>::Model::COLUMNS {
@@ -275,9 +271,9 @@ impl<F: Filter> Question for CountQuestion<F> {
     type Key = i64;
     type Answer = i64;
 
-    async fn ask(&self, db: &DatabaseConnection, keys: &[i64]) -> Result<Vec<i64>> {
+    async fn ask(&self, db: &Reader, keys: &[i64]) -> Result<Vec<i64>> {
         let scope = &self.0.scope;
-        let mut select = scope.select(db.get_database_backend())?;
+        let mut select = scope.select(db.backend())?;
         select.expr_as(Expr::cust("COUNT(*)"), "count");
         let counts: Vec<Vec<Count>> = scope.fetch(db, select.into(), keys).await?;
         Ok(counts
@@ -349,9 +345,9 @@ impl<F: Filter> Question for BeyondQuestion<F> {
     type Key = i64;
     type Answer = bool;
 
-    async fn ask(&self, db: &DatabaseConnection, keys: &[i64]) -> Result<Vec<bool>> {
+    async fn ask(&self, db: &Reader, keys: &[i64]) -> Result<Vec<bool>> {
         let scope = &self.page.scope;
-        let backend = db.get_database_backend();
+        let backend = db.backend();
         let mut select = scope.select(backend)?;
         select.expr_as(Expr::cust("1"), "found").limit(1);
         if let Some(condition) = self.condition(&scope.links(backend)?) {

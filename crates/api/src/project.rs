@@ -4,10 +4,7 @@ mod mutations;
 
 use async_graphql::{Context, ID, SimpleObject};
 use entity::{assignment, employee, project};
-use sea_orm::{
-    DatabaseConnection,
-    sea_query::{Expr, ExprTrait, Func, Query},
-};
+use sea_orm::sea_query::{Expr, ExprTrait, Func, Query};
 use serde::Deserialize;
 
 use crate::{
@@ -22,6 +19,7 @@ use crate::{
     filter::{Comparison, ListFilter, LongFilter, StringFilter, active_at, column, filter, many},
     order::{By, SortKey, order},
     page::{Scope, Source},
+    reader::Reader,
     rows::{Count, key_part, row, rows_per_key},
     scalar::{DateTime, Long, public_id},
 };
@@ -188,7 +186,7 @@ impl Question for Headcount {
     type Key = i64;
     type Answer = i64;
 
-    async fn ask(&self, db: &DatabaseConnection, projects: &[i64]) -> Result<Vec<i64>> {
+    async fn ask(&self, db: &Reader, projects: &[i64]) -> Result<Vec<i64>> {
         use assignment::Column::{EmployeeId, EndDate, ProjectId, StartDate};
         let select = Query::select()
             .expr_as(Func::count_distinct(column(EmployeeId)), "count")
@@ -229,9 +227,9 @@ impl Question for BudgetQuestion {
     type Key = i64;
     type Answer = BudgetSummary;
 
-    async fn ask(&self, db: &DatabaseConnection, keys: &[i64]) -> Result<Vec<BudgetSummary>> {
+    async fn ask(&self, db: &Reader, keys: &[i64]) -> Result<Vec<BudgetSummary>> {
         let budget = || column(project::Column::Budget);
-        let mut select = self.0.select(db.get_database_backend())?;
+        let mut select = self.0.select(db.backend())?;
         // In two halves, because a sum of 64-bit numbers can pass 64 bits: PostgreSQL would widen
         // it, SQLite would fail.
         let sum = |half: Expr| Expr::from(Func::sum(half)).cast_as("bigint");

@@ -16,10 +16,10 @@
 use std::hash::Hash;
 
 use sea_orm::{
-    DatabaseConnection, DatabaseConnectionType, DbBackend, DbErr, QueryResult, RuntimeErr,
-    SqlxError, SqlxPostgresPoolConnection, SqlxSqlitePoolConnection, Statement, Value,
+    DbBackend, DbErr, QueryResult, RuntimeErr, SqlxError, Statement, Value,
     sea_query::{
-        ArrayType, Expr, PostgresQueryBuilder, SelectStatement, SqliteQueryBuilder, Values,
+        ArrayType, Expr, ExprTrait, Func, PgFunc, PostgresQueryBuilder, SelectStatement,
+        SqliteQueryBuilder, Values,
     },
     sqlx::{Decode, Postgres, Row as _, Type, postgres::PgRow},
 };
@@ -28,6 +28,7 @@ use serde::de::DeserializeOwned;
 use crate::{
     allowance::{most_rows, take_rows},
     error::{Error, Result},
+    reader::Reader,
 };
 
 /// What rows are asked for: one number, or two.
@@ -163,12 +164,12 @@ impl<R: Row> Row for WithExtras<R> {
 
 /// The rows of `rows` for each of the keys, in the order of the keys.
 pub async fn rows_per_key<K: Key, R: Row>(
-    db: &DatabaseConnection,
+    db: &Reader,
     rows: Rows,
     keys: &[K],
 ) -> Result<Vec<Vec<R>>> {
-    match &db.inner {
-        DatabaseConnectionType::SqlxSqlitePoolConnection(sqlite) => {
+    match db.backend() {
+        DbBackend::Sqlite => {
             let (inner, mut values) = rows.select.build(SqliteQueryBuilder);
             let row = json_row::<R>(rows.extras);
             let parts = if K::PARTS == 1 {
@@ -189,7 +190,7 @@ pub async fn rows_per_key<K: Key, R: Row>(
                 );
                 values.0.insert(0, keys_json.into());
                 values.0.push((most as u64).into());
-                let numbered: Vec<(usize, R)> = from_json(sqlite, sql, values.0).await?;
+                let numbered: Vec<(usize, R)> = from_json(db, sql, values.0).await?;
                 take_rows(numbered.len())?;
                 let mut found: Vec<Vec<R>> = keys.iter().map(|_| Vec::new()).collect();
                 for (index, row) in numbered {
@@ -202,17 +203,15 @@ pub async fn rows_per_key<K: Key, R: Row>(
                  FROM (SELECT {parts} FROM json_each(?)) AS k"
             );
             values.0.push(keys_json.into());
-            let found: Vec<Vec<R>> = from_json(sqlite, sql, values.0).await?;
+            let found: Vec<Vec<R>> = from_json(db, sql, values.0).await?;
             take_rows(found.iter().map(Vec::len).sum())?;
             Ok(found)
         }
-        DatabaseConnectionType::SqlxPostgresPoolConnection(postgres) => {
+        _ => {
             let (inner, mut values) = rows.select.build(PostgresQueryBuilder);
-            let key_parts = (0..K::PARTS).map(|part| {
-                let numbers = keys.iter().map(|key| key.part(part).into()).collect();
-                Value::Array(ArrayType::BigInt, Some(Box::new(numbers)))
-            });
-            values.0.extend(key_parts);
+            values
+                .0
+                .extend((0..K::PARTS).map(|part| numbers(keys, part)));
             let last = values.0.len();
             let unnest = if K::PARTS == 1 {
                 format!("unnest(${last}) WITH ORDINALITY AS k(a, n)")
@@ -229,7 +228,7 @@ pub async fn rows_per_key<K: Key, R: Row>(
                 "SELECT array_agg(r.n), {arrays} FROM \
                  (SELECT k.n, t.* FROM {unnest} CROSS JOIN LATERAL ({inner}) AS t{limit}) AS r"
             );
-            let row = one_row(postgres, sql, values).await?;
+            let row = one_row(db, sql, values).await?;
             let mut columns = Columns::of(&row)?;
             let numbers: Vec<i64> = columns.take().map_err(wrong_type)?;
             take_rows(numbers.len())?;
@@ -241,31 +240,56 @@ pub async fn rows_per_key<K: Key, R: Row>(
             }
             Ok(found)
         }
-        DatabaseConnectionType::Disconnected => Err(Error::Unavailable),
     }
 }
 
+/// The rows of the SELECT whose column, which is unique, holds one of the keys; in any order.
+pub async fn rows_by_key<R: Row>(
+    db: &Reader,
+    mut select: SelectStatement,
+    unique: Expr,
+    keys: &[i64],
+) -> Result<Vec<R>> {
+    match db.backend() {
+        DbBackend::Sqlite => {
+            // A join, since what stands behind IN would be written into a table first.
+            let list = Func::cust("json_each").arg(json_keys(keys));
+            let key = Expr::col(("k", "value"));
+            select.from_function(list, "k").and_where(unique.eq(key));
+        }
+        _ => {
+            select.and_where(unique.eq(PgFunc::any(Expr::val(numbers(keys, 0)))));
+        }
+    }
+    rows(db, select.into()).await
+}
+
+/// One part of all keys, as one parameter of PostgreSQL.
+fn numbers<K: Key>(keys: &[K], part: usize) -> Value {
+    let numbers = keys.iter().map(|key| key.part(part).into()).collect();
+    Value::Array(ArrayType::BigInt, Some(Box::new(numbers)))
+}
+
 /// The rows of `rows`, which mentions no key.
-pub async fn rows<R: Row>(db: &DatabaseConnection, rows: Rows) -> Result<Vec<R>> {
-    match &db.inner {
-        DatabaseConnectionType::SqlxSqlitePoolConnection(sqlite) => {
+pub async fn rows<R: Row>(db: &Reader, rows: Rows) -> Result<Vec<R>> {
+    match db.backend() {
+        DbBackend::Sqlite => {
             let (inner, values) = rows.select.build(SqliteQueryBuilder);
             let row = json_row::<R>(rows.extras);
             let sql = format!("SELECT json_group_array({row}) FROM ({inner}) AS t");
-            let found: Vec<R> = from_json(sqlite, sql, values.0).await?;
+            let found: Vec<R> = from_json(db, sql, values.0).await?;
             take_rows(found.len())?;
             Ok(found)
         }
-        DatabaseConnectionType::SqlxPostgresPoolConnection(postgres) => {
+        _ => {
             let (inner, values) = rows.select.build(PostgresQueryBuilder);
             let arrays = columns_as_arrays::<R>(rows.extras);
             let sql = format!("SELECT {arrays} FROM ({inner}) AS r");
-            let row = one_row(postgres, sql, values).await?;
+            let row = one_row(db, sql, values).await?;
             let found = R::read(&mut Columns::of(&row)?).map_err(wrong_type)?;
             take_rows(found.len())?;
             Ok(found)
         }
-        DatabaseConnectionType::Disconnected => Err(Error::Unavailable),
     }
 }
 
@@ -280,15 +304,9 @@ fn limit(sql: &str, values: &[Value]) -> Option<usize> {
 }
 
 /// The value of the one row of JSON that the statement brings.
-async fn from_json<T: DeserializeOwned>(
-    sqlite: &SqlxSqlitePoolConnection,
-    sql: String,
-    values: Vec<Value>,
-) -> Result<T> {
+async fn from_json<T: DeserializeOwned>(db: &Reader, sql: String, values: Vec<Value>) -> Result<T> {
     let statement = Statement::from_sql_and_values(DbBackend::Sqlite, sql, values);
-    // Boxed, as below: the future is large, and what holds it is moved about.
-    let row = Box::pin(sqlite.query_one(statement)).await?;
-    let row = row.ok_or(Error::Internal)?;
+    let row = db.query_one(statement).await?;
     let json = row.try_as_sqlite_row().map(|row| row.try_get(0));
     serde_json::from_str(json.ok_or(Error::Internal)?.map_err(wrong_type)?).map_err(|error| {
         tracing::error!(%error, "a row of the database does not fit its entity");
@@ -297,14 +315,9 @@ async fn from_json<T: DeserializeOwned>(
 }
 
 /// The one row of arrays that the statement brings.
-async fn one_row(
-    postgres: &SqlxPostgresPoolConnection,
-    sql: String,
-    values: Values,
-) -> Result<QueryResult> {
+async fn one_row(db: &Reader, sql: String, values: Values) -> Result<QueryResult> {
     let statement = Statement::from_sql_and_values(DbBackend::Postgres, sql, values);
-    let row = Box::pin(postgres.query_one(statement)).await?;
-    row.ok_or(Error::Internal)
+    Ok(db.query_one(statement).await?)
 }
 
 fn wrong_type(error: SqlxError) -> Error {

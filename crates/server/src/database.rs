@@ -8,7 +8,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use futures_util::future::{Either, select};
+use api::{Reader, reader::Deadline};
+use futures_util::{
+    FutureExt,
+    future::{Either, select},
+};
 use sea_orm::{
     ConnectOptions, ConnectionTrait, DatabaseBackend, DatabaseConnection, DatabaseTransaction,
     DbErr, SqliteTransactionMode, SqlxError, TransactionOptions, TransactionTrait,
@@ -80,10 +84,13 @@ pub async fn begin_alone(database: &api::Database) -> Result<DatabaseTransaction
 /// Ends the connections in good order; SQLite then folds its log into the file.
 pub async fn close(database: &api::Database) {
     // Readers first: the last to leave folds the log, and a reader may not write.
-    for connection in [&database.reader, &database.writer] {
+    let closing = [
+        database.reader.close().boxed(),
+        database.writer.close_by_ref().map(drop).boxed(),
+    ];
+    for closing in closing {
         // A statement that never ends must not keep the process alive; nothing is lost.
-        let closed = timeout(Duration::from_millis(500), connection.close_by_ref()).await;
-        if !matches!(closed, Ok(Ok(()))) {
+        if timeout(Duration::from_millis(500), closing).await.is_err() {
             tracing::debug!("a connection was busy until the end");
         }
     }
@@ -107,15 +114,20 @@ async fn open_sqlite(
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(seconds(deadlines.busy_timeout));
 
-    let writer = sqlite_writer(&path, options.clone(), purpose, deadlines).await?;
+    let deadline = match purpose {
+        Purpose::Serve => Some(seconds(deadlines.statement_timeout)),
+        Purpose::Maintain => None,
+    };
+    let writer = sqlite_writer(&path, options.clone(), deadline, deadlines).await?;
     let readers = thread::available_parallelism().map_or(4, |cores| cores.get().clamp(4, 8));
     let options = options
         .pragma("query_only", "ON")
         // Pages are read where the system keeps them, and not copied into a cache for each reader.
         .pragma("mmap_size", MAPPED.to_string());
-    let reader = sqlite_pool(options, readers as u32, purpose, deadlines)
+    let reader = sea_orm::Database::connect(sqlite_pool(options, readers as u32, deadlines))
         .await
         .map_err(|error| unusable_file(&path, error))?;
+    let reader = Reader::sqlite(reader.get_sqlite_connection_pool().clone(), deadline);
     Ok(api::Database { reader, writer })
 }
 
@@ -124,15 +136,34 @@ async fn open_sqlite(
 async fn sqlite_writer(
     path: &Path,
     options: SqliteConnectOptions,
-    purpose: Purpose,
+    deadline: Option<Duration>,
     deadlines: &DeadlineSettings,
 ) -> Result<DatabaseConnection, Error> {
-    let options = options.journal_mode(SqliteJournalMode::Wal);
-    let deadline = Instant::now() + seconds(deadlines.busy_timeout);
+    let mut options = sqlite_pool(options.journal_mode(SqliteJournalMode::Wal), 1, deadlines);
+    if let Some(deadline) = deadline.map(Deadline::new) {
+        // There is but one connection, so that it has but one clock.
+        let renewed = deadline.clone();
+        options
+            .map_sqlx_sqlite_pool_opts(move |pool| {
+                let deadline = deadline.clone();
+                pool.after_connect(move |connection, _| {
+                    let deadline = deadline.clone();
+                    Box::pin(async move {
+                        deadline.renew();
+                        deadline.watch(connection).await
+                    })
+                })
+            })
+            .map_sqlx_sqlite_before_acquire(move |_, _| {
+                renewed.renew();
+                Box::pin(async { Ok(true) })
+            });
+    }
+    let give_up = Instant::now() + seconds(deadlines.busy_timeout);
     loop {
-        match sqlite_pool(options.clone(), 1, purpose, deadlines).await {
+        match sea_orm::Database::connect(options.clone()).await {
             Ok(writer) => return Ok(writer),
-            Err(error) if is_locked(&error) && Instant::now() < deadline => {
+            Err(error) if is_locked(&error) && Instant::now() < give_up => {
                 sleep(Duration::from_millis(50)).await;
             }
             Err(error) => return Err(unusable_file(path, error)),
@@ -140,12 +171,11 @@ async fn sqlite_writer(
     }
 }
 
-async fn sqlite_pool(
+fn sqlite_pool(
     sqlite: SqliteConnectOptions,
     connections: u32,
-    purpose: Purpose,
     deadlines: &DeadlineSettings,
-) -> Result<DatabaseConnection, DbErr> {
+) -> ConnectOptions {
     let mut options = ConnectOptions::new("sqlite:");
     options
         .max_connections(connections)
@@ -157,67 +187,7 @@ async fn sqlite_pool(
         .map_sqlx_sqlite_opts(move |_| {
             sqlx::ConnectOptions::disable_statement_logging(sqlite.clone())
         });
-    if purpose == Purpose::Serve {
-        let deadline = seconds(deadlines.statement_timeout);
-        options
-            .map_sqlx_sqlite_pool_opts(move |pool| {
-                pool.after_connect(move |connection, _| {
-                    Box::pin(sqlite_deadline::begin(connection, deadline))
-                })
-            })
-            .map_sqlx_sqlite_before_acquire(move |connection, _| {
-                Box::pin(async move {
-                    sqlite_deadline::begin_unless_told(connection, deadline).await?;
-                    Ok(true)
-                })
-            });
-    }
-    sea_orm::Database::connect(options).await
-}
-
-/// SQLite knows no statement timeout, and its thread does not notice that nobody waits any more.
-/// But it asks now and then whether to go on.
-mod sqlite_deadline {
-    use std::time::{Duration, Instant};
-
-    use sea_orm::sqlx::{Error, sqlite::SqliteConnection};
-    use tracing::Span;
-
-    /// How often it asks: a few hundred times a second.
-    const INSTRUCTIONS: i32 = 20_000;
-
-    /// Sets the clock of a connection: the statements of one operation may keep it for so long.
-    ///
-    /// SQLx runs statements in the span of whoever asks, in the connection's own thread too: as
-    /// long as it is the same one, it is the same operation that keeps the connection.
-    pub async fn begin(connection: &mut SqliteConnection, deadline: Duration) -> Result<(), Error> {
-        let mut operation = None;
-        let mut since = Instant::now();
-        connection
-            .lock_handle()
-            .await?
-            .set_progress_handler(INSTRUCTIONS, move || {
-                let current = Span::current().id();
-                if current != operation {
-                    operation = current;
-                    since = Instant::now();
-                }
-                since.elapsed() < deadline
-            });
-        Ok(())
-    }
-
-    /// Sets it anew for whoever has no span. That is not done for all, since it costs about as much
-    /// as a small statement.
-    pub async fn begin_unless_told(
-        connection: &mut SqliteConnection,
-        deadline: Duration,
-    ) -> Result<(), Error> {
-        if Span::current().id().is_none() {
-            begin(connection, deadline).await?;
-        }
-        Ok(())
-    }
+    options
 }
 
 fn is_locked(error: &DbErr) -> bool {
@@ -298,8 +268,15 @@ async fn open_postgres(
             let _ = connected.await;
         }
     }
+    // One connection listens for changes; half of the others are always there for who writes.
+    let readers = (pool
+        .get_postgres_connection_pool()
+        .options()
+        .get_max_connections()
+        - 1)
+        / 2;
     Ok(api::Database {
-        reader: pool.clone(),
+        reader: Reader::postgres(pool.get_postgres_connection_pool().clone(), readers),
         writer: pool,
     })
 }

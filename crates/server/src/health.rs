@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use api::Reader;
 use axum::{Router, http::StatusCode, routing::get};
-use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
+use sea_orm::Statement;
 use tokio::time::timeout;
 
 use crate::shutdown::Shutdown;
@@ -12,7 +13,7 @@ use crate::shutdown::Shutdown;
 const DATABASE: Duration = Duration::from_millis(800);
 
 /// `/health/live` and `/health/ready`.
-pub fn routes(reader: DatabaseConnection, shutdown: Shutdown) -> Router {
+pub fn routes(reader: Reader, shutdown: Shutdown) -> Router {
     let ready = async move || {
         // Before the database: a load balancer shall look elsewhere from the first moment on.
         if shutdown.has_begun() {
@@ -31,10 +32,10 @@ pub fn routes(reader: DatabaseConnection, shutdown: Shutdown) -> Router {
         .route("/health/ready", get(ready))
 }
 
-async fn select_1(reader: &DatabaseConnection) -> bool {
-    let statement = Statement::from_string(reader.get_database_backend(), "SELECT 1");
-    match reader.query_one_raw(statement).await {
-        Ok(row) => row.is_some(),
+async fn select_1(reader: &Reader) -> bool {
+    let statement = Statement::from_string(reader.backend(), "SELECT 1");
+    match reader.query_one(statement).await {
+        Ok(_) => true,
         Err(error) => {
             tracing::warn!("not ready: {}", crate::error::Reason::from(error));
             false

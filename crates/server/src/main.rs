@@ -178,7 +178,7 @@ async fn serve(database: DatabaseSettings, settings: Settings, migrate: bool) ->
     let app = Server::new(&database, &settings, &shutdown)?;
     tracing::info!(
         "serving {} at {url}/graphql, to be tried in a browser at {url}/",
-        match database.reader.get_database_backend() {
+        match database.reader.backend() {
             DatabaseBackend::Sqlite => "SQLite",
             _ => "PostgreSQL",
         },

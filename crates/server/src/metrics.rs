@@ -95,11 +95,8 @@ fn look(app: &App) {
         limits.max_operations_at_once,
         app.operations.available_permits(),
     ));
-    for (name, connection) in [
-        ("reader", &app.database.reader),
-        ("writer", &app.database.writer),
-    ] {
-        let (size, idle) = pool(connection);
+    let api::Database { reader, writer } = &app.database;
+    for (name, (size, idle)) in [("reader", reader.size()), ("writer", pool(writer))] {
         gauge!("roster_pool_connections", "pool" => name, "state" => "idle").set(idle as f64);
         gauge!("roster_pool_connections", "pool" => name, "state" => "used")
             .set(f64::from(size) - idle as f64);

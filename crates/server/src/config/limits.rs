@@ -281,11 +281,11 @@ pub struct DeadlineSettings {
         hide_short_help = true, global = true, value_name = "SECONDS",
           default_value_t = Self::DEFAULT.busy_timeout, value_parser = one_or_more())]
     pub busy_timeout: u64,
-    /// Connections of a server to PostgreSQL; one of them listens for changes
+    /// Connections of a server to PostgreSQL; one of them listens for changes, half of the others read
     #[arg(long, env, help_heading = DEADLINES,
         hide_short_help = true, global = true, value_name = "N",
           default_value_t = Self::DEFAULT.database_connections,
-          value_parser = clap::value_parser!(u32).range(2..))]
+          value_parser = clap::value_parser!(u32).range(3..))]
     pub database_connections: u32,
 }
 
