@@ -352,17 +352,57 @@ async fn what_fails_inside_is_told_by_a_number_only() {
 #[tokio::test]
 async fn every_answer_forbids_browsers_what_they_need_not_do() {
     let app = lesson_with(|_| {}).await;
-    let response = app
+    let answer = app
         .post(&[("content-type", "application/json")], GOOD)
         .await;
-    for (name, value) in [
-        ("x-content-type-options", "nosniff"),
-        ("cache-control", "no-store"),
-        ("referrer-policy", "no-referrer"),
+    assert!(answer.headers().contains_key("x-request-id"));
+    let other = async |path: &str| app.client.get(format!("{}{path}", app.url)).send().await;
+    for (response, status) in [
+        (answer, StatusCode::OK),
+        (other("/health/live").await.unwrap(), StatusCode::OK),
+        (other("/nothing").await.unwrap(), StatusCode::NOT_FOUND),
+        (other("/graphql/").await.unwrap(), StatusCode::NOT_FOUND),
     ] {
-        assert_eq!(response.headers()[name], value);
+        assert_eq!(response.status(), status);
+        for (name, value) in [
+            ("x-content-type-options", "nosniff"),
+            ("cache-control", "no-store"),
+            ("referrer-policy", "no-referrer"),
+            (
+                "content-security-policy",
+                "default-src 'none'; frame-ancestors 'none'",
+            ),
+        ] {
+            assert_eq!(response.headers()[name], value, "{}", response.url());
+        }
     }
-    assert!(response.headers().contains_key("x-request-id"));
+}
+
+#[tokio::test]
+async fn a_head_has_what_a_get_has_but_no_body() {
+    let app = lesson_with(|_| {}).await;
+    let large = "{ __schema { types { name fields { name description } } } }";
+    for (query, encoding) in [("{ __typename }", None), (large, Some("gzip"))] {
+        let url = format!("{}/graphql?query={}", app.url, percent(query));
+        let ask = async |method| {
+            let request = app.client.request(method, &url);
+            let request = request.header("accept-encoding", "gzip");
+            let mut response = request.send().await.unwrap();
+            for changing in ["date", "x-request-id", "transfer-encoding"] {
+                response.headers_mut().remove(changing);
+            }
+            response
+        };
+        let (get, head) = (ask(Method::GET).await, ask(Method::HEAD).await);
+        assert_eq!(head.headers(), get.headers());
+        let got = get.headers().get(header::CONTENT_ENCODING);
+        assert_eq!(got.map(|got| got.to_str().unwrap()), encoding);
+        let query = percent(query);
+        let head = format!(
+            "HEAD /graphql?query={query} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"
+        );
+        assert!(app.raw(&head).await.ends_with("\r\n\r\n"));
+    }
 }
 
 #[tokio::test]

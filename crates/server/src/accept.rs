@@ -1,6 +1,7 @@
 //! The loop that accepts connections, and the clock behind each of them.
 
 use std::{
+    convert::Infallible,
     io,
     pin::{Pin, pin},
     sync::{
@@ -11,16 +12,18 @@ use std::{
     time::Duration,
 };
 
-use axum::{Router, body::Body, http::StatusCode};
+use axum::{
+    Router,
+    body::Body,
+    http::{Request, Response, StatusCode},
+};
 use hyper::{
+    body::Incoming,
     rt::{Read, ReadBufCursor, Write},
     server::conn::http1,
     service::Service,
 };
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    service::TowerToHyperService,
-};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     net::{TcpListener, TcpStream},
     time::{Instant, Sleep, sleep, sleep_until, timeout},
@@ -54,14 +57,14 @@ pub async fn serve(listener: TcpListener, app: App) -> Result<(), Error> {
 }
 
 async fn accept(listener: TcpListener, app: &App) {
-    let router = http::router(app);
+    let others = http::others(app);
     loop {
         let Ok(permit) = app.connections.clone().acquire_owned().await else {
             return;
         };
         match listener.accept().await {
             Ok((stream, _)) => {
-                let connection = connection(stream, router.clone(), app.clone());
+                let connection = connection(stream, others.clone(), app.clone());
                 tokio::spawn(async move {
                     connection.await;
                     drop(permit);
@@ -83,7 +86,7 @@ async fn ended(app: &App) {
     let _sockets = app.sockets.acquire_many(limits.max_sockets).await;
 }
 
-async fn connection(stream: TcpStream, router: Router, app: App) {
+async fn connection(stream: TcpStream, others: Router, app: App) {
     let limits = app.limits;
     // An answer is written at once, and the next one waits for it.
     let _ = stream.set_nodelay(true);
@@ -95,7 +98,8 @@ async fn connection(stream: TcpStream, router: Router, app: App) {
         unread: Clock::new(seconds(limits.write_timeout)),
     };
     let service = Phased {
-        router: TowerToHyperService::new(router),
+        app: app.clone(),
+        others,
         phase,
     };
     let mut builder = http1::Builder::new();
@@ -128,23 +132,26 @@ const SERVING: u8 = 1;
 /// Nothing has come since the last answer.
 const IDLE: u8 = 2;
 
-/// The router, telling when a request has come and when it is answered.
+/// What answers, telling when a request has come and when it is answered.
 struct Phased {
-    router: TowerToHyperService<Router>,
+    app: App,
+    /// See [`http::others`].
+    others: Router,
     phase: Arc<Phase>,
 }
 
-impl Service<axum::http::Request<hyper::body::Incoming>> for Phased {
-    type Response = axum::http::Response<Body>;
-    type Error = std::convert::Infallible;
+impl Service<Request<Incoming>> for Phased {
+    type Response = Response<Body>;
+    type Error = Infallible;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
 
-    fn call(&self, request: axum::http::Request<hyper::body::Incoming>) -> Self::Future {
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
         self.phase.0.store(SERVING, Ordering::Relaxed);
+        let (app, others) = (self.app.clone(), self.others.clone());
         let phase = self.phase.clone();
-        let answer = self.router.call(request);
+        // Begun in its box: it is large to be moved there.
         Box::pin(async move {
-            let answer = answer.await?;
+            let answer = http::answer(app, others, request.map(Body::new)).await;
             if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
                 phase.0.store(IDLE, Ordering::Relaxed);
             }

@@ -4,17 +4,18 @@ mod body;
 mod graphql;
 mod negotiate;
 
-use std::{io, net::SocketAddr};
+use std::{convert::Infallible, future::ready, io, net::SocketAddr};
 
 use axum::{
     Json, Router,
+    body::{Body, HttpBody},
     extract::{Request, State},
     http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
-    routing::any,
 };
 use tokio::net::TcpListener;
+use tower::{Layer, ServiceExt, service_fn};
 use tower_http::compression::{
     CompressionLayer, CompressionLevel,
     predicate::{NotForContentType, Predicate, SizeAbove},
@@ -27,31 +28,77 @@ use crate::{
 /// Smaller answers fit into a packet or two as they are.
 const WORTH_COMPRESSING: u16 = 4_096;
 
-/// All that the server answers.
+/// Answers a request, whatever it is for.
 ///
 /// | route | answer |
 /// | --- | --- |
 /// | `POST /graphql`, `GET /graphql` | GraphQL; no mutations by GET; WebSockets |
 /// | `GET /`, `GET /app`, `GET /playground/…` | a page to write queries in, and one that shows the data, see [`playground`] |
 /// | `GET /health/live`, `GET /health/ready` | see [`health`]; asked by any name, from any page |
-pub fn router(app: &App) -> Router {
-    let compression = CompressionLayer::new()
-        .quality(CompressionLevel::Fastest)
-        .compress_when(SizeAbove::new(WORTH_COMPRESSING).and(NotForContentType::IMAGES));
-    Router::new()
-        .route("/graphql", any(graphql::graphql))
-        .with_state(app.clone())
-        .merge(playground::routes())
-        .layer(compression)
-        .layer(middleware::from_fn_with_state(
-            app.clone(),
-            only_from_our_sites,
-        ))
+///
+/// Nearly all requests are for GraphQL: they do not go through the router of the others.
+pub async fn answer(app: App, others: Router, request: Request) -> Response {
+    let mut response = if request.uri().path() == "/graphql" {
+        answer_graphql(app, request).await
+    } else {
+        let Ok(response) = others.oneshot(request).await;
+        response
+    };
+    harden(response.headers_mut());
+    response
+}
+
+/// The routes beside `/graphql`.
+pub fn others(app: &App) -> Router {
+    let checked = async |State(app): State<App>, request: Request, next: Next| {
+        only_from_our_sites(&app, request, |request| next.run(request)).await
+    };
+    playground::routes()
+        .layer(compression())
+        .layer(middleware::from_fn_with_state(app.clone(), checked))
         .merge(health::routes(
             app.database.reader.clone(),
             app.shutdown.clone(),
         ))
-        .layer(middleware::map_response(harden))
+}
+
+async fn answer_graphql(app: App, request: Request) -> Response {
+    let is_head = request.method() == Method::HEAD;
+    let mut response = only_from_our_sites(&app, request, async |request| {
+        let (mut parts, body) = request.into_parts();
+        let response = graphql::graphql(&app, &mut parts, body).await;
+        compress(Request::from_parts(parts, response)).await
+    })
+    .await;
+    if is_head {
+        let body = std::mem::take(response.body_mut());
+        if let Some(length) = body.size_hint().exact() {
+            let headers = response.headers_mut();
+            headers.insert(header::CONTENT_LENGTH, length.into());
+        }
+    }
+    response
+}
+
+fn compression() -> CompressionLayer<impl Predicate> {
+    CompressionLayer::new()
+        .quality(CompressionLevel::Fastest)
+        .compress_when(SizeAbove::new(WORTH_COMPRESSING).and(NotForContentType::IMAGES))
+}
+
+/// The answer to a request, which comes as its body: compressed if it is large and the client
+/// takes it so.
+async fn compress(answered: Request<Response>) -> Response {
+    let length = answered.body().body().size_hint().exact();
+    if length.is_some_and(|length| length < u64::from(WORTH_COMPRESSING)) {
+        return answered.into_body();
+    }
+    let answer = |answered: Request<Response>| ready(Ok::<_, Infallible>(answered.into_body()));
+    let Ok(response) = compression()
+        .layer(service_fn(answer))
+        .oneshot(answered)
+        .await;
+    response.map(Body::new)
 }
 
 /// Takes the address of the settings, before anything slow is begun for it.
@@ -98,31 +145,36 @@ pub fn url(listener: &TcpListener) -> Result<String, Error> {
 }
 
 /// Refuses what other sites' pages send, and answers those that were allowed as CORS wants it.
-async fn only_from_our_sites(State(app): State<App>, request: Request, next: Next) -> Response {
+async fn only_from_our_sites<A: Future<Output = Response>>(
+    app: &App,
+    request: Request,
+    answer: impl FnOnce(Request) -> A,
+) -> Response {
     let is_page = request.uri().path() != "/graphql";
-    let site = app
+    let origin = match app
         .sites
-        .check(request.method(), request.headers(), is_page);
-    match site {
+        .check(request.method(), request.headers(), is_page)
+    {
+        Ok(Site::Own) => None,
+        Ok(Site::Allowed(origin)) => Some(origin),
         Err(message) => {
             metrics::rejected("site");
             let error = serde_json::json!({
                 "errors": [{ "message": message, "extensions": { "code": "FORBIDDEN" } }]
             });
-            (StatusCode::FORBIDDEN, Json(error)).into_response()
+            return (StatusCode::FORBIDDEN, Json(error)).into_response();
         }
-        Ok(Site::Own) => next.run(request).await,
-        Ok(Site::Allowed(origin)) => {
-            let is_preflight = request.method() == Method::OPTIONS;
-            let mut response = if is_preflight {
-                StatusCode::NO_CONTENT.into_response()
-            } else {
-                next.run(request).await
-            };
-            allow(response.headers_mut(), origin, is_preflight);
-            response
-        }
+    };
+    let is_preflight = origin.is_some() && request.method() == Method::OPTIONS;
+    let mut response = if is_preflight {
+        StatusCode::NO_CONTENT.into_response()
+    } else {
+        answer(request).await
+    };
+    if let Some(origin) = origin {
+        allow(response.headers_mut(), origin, is_preflight);
     }
+    response
 }
 
 fn allow(headers: &mut HeaderMap, origin: HeaderValue, is_preflight: bool) {
@@ -145,24 +197,22 @@ fn allow(headers: &mut HeaderMap, origin: HeaderValue, is_preflight: bool) {
 }
 
 /// What browsers shall not do with our answers.
-async fn harden(mut response: Response) -> Response {
-    let headers = response.headers_mut();
+fn harden(headers: &mut HeaderMap) {
+    const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
+    const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+    const NO_REFERRER: HeaderValue = HeaderValue::from_static("no-referrer");
+    const NOTHING: HeaderValue =
+        HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
     let is_page = headers
         .get(header::CONTENT_TYPE)
         .is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
     let mut set = |name: header::HeaderName, value| {
-        headers
-            .entry(name)
-            .or_insert(HeaderValue::from_static(value));
+        headers.entry(name).or_insert(value);
     };
-    set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
-    set(header::CACHE_CONTROL, "no-store");
-    set(header::REFERRER_POLICY, "no-referrer");
+    set(header::X_CONTENT_TYPE_OPTIONS, NOSNIFF);
+    set(header::CACHE_CONTROL, NO_STORE);
+    set(header::REFERRER_POLICY, NO_REFERRER);
     if !is_page {
-        set(
-            header::CONTENT_SECURITY_POLICY,
-            "default-src 'none'; frame-ancestors 'none'",
-        );
+        set(header::CONTENT_SECURITY_POLICY, NOTHING);
     }
-    response
 }

@@ -1,6 +1,6 @@
 //! `/graphql` over HTTP, as «GraphQL over HTTP» wants it: what is read, what runs, which status.
 
-use std::panic::AssertUnwindSafe;
+use std::{panic::AssertUnwindSafe, pin::pin};
 
 use api::{
     answer::Answer,
@@ -10,8 +10,8 @@ use api::{
 use async_graphql::{ServerError, parser::types::OperationType};
 use axum::{
     body::Body,
-    extract::{FromRequestParts, Request, State, WebSocketUpgrade},
-    http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts},
+    extract::{FromRequestParts, WebSocketUpgrade},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
 
@@ -33,13 +33,15 @@ use crate::{
 /// Whoever asks without a token where none is needed.
 const EVERYBODY: Viewer = Viewer { role: Role::Editor };
 
+static X_COST: HeaderName = HeaderName::from_static("x-cost");
+static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
 /// Answers GET and POST; a GET may also become a WebSocket.
-pub async fn graphql(State(app): State<App>, request: Request) -> Response {
-    let (mut parts, body) = request.into_parts();
+pub async fn graphql(app: &App, parts: &mut Parts, body: Body) -> Response {
     if parts.method == Method::GET && parts.headers.contains_key(header::UPGRADE) {
         // Whoever it is may say so in `connection_init`.
-        return match WebSocketUpgrade::from_request_parts(&mut parts, &app).await {
-            Ok(upgrade) => websocket::accept(app, upgrade),
+        return match WebSocketUpgrade::from_request_parts(parts, app).await {
+            Ok(upgrade) => websocket::accept(app.clone(), upgrade),
             Err(rejection) => rejection.into_response(),
         };
     }
@@ -47,20 +49,20 @@ pub async fn graphql(State(app): State<App>, request: Request) -> Response {
         return playground::page().await;
     }
     let id = RequestId::next();
+    let accepted = Media::accepted(&parts.headers);
     let exchange = Exchange {
         // Errors before it is known are told in the type that everybody understands.
-        media: Media::accepted(&parts.headers).unwrap_or(Media::Json),
+        media: accepted.unwrap_or(Media::Json),
+        is_acceptable: accepted.is_some(),
         wants_cost: parts
             .headers
-            .get("x-cost")
+            .get(&X_COST)
             .is_some_and(|cost| cost == "true"),
         id: &id,
-        app: &app,
+        app,
     };
-    let mut response = match AssertUnwindSafe(exchange.answer(&parts, body))
-        .catch_unwind()
-        .await
-    {
+    let answer = pin!(exchange.answer(parts, body));
+    let mut response = match AssertUnwindSafe(answer).catch_unwind().await {
         Ok(Ok(response)) => response,
         Ok(Err(failure)) => exchange.fail(failure),
         Err(_) => {
@@ -69,7 +71,7 @@ pub async fn graphql(State(app): State<App>, request: Request) -> Response {
         }
     };
     if let Ok(id) = HeaderValue::from_str(id.as_str()) {
-        response.headers_mut().insert("x-request-id", id);
+        response.headers_mut().insert(&X_REQUEST_ID, id);
     }
     response
 }
@@ -78,7 +80,7 @@ pub async fn graphql(State(app): State<App>, request: Request) -> Response {
 struct Failure {
     status: StatusCode,
     error: Box<ServerError>,
-    header: Option<(header::HeaderName, &'static str)>,
+    header: Option<(HeaderName, &'static str)>,
 }
 
 impl Failure {
@@ -90,7 +92,7 @@ impl Failure {
         }
     }
 
-    fn with(self, name: header::HeaderName, value: &'static str) -> Self {
+    fn with(self, name: HeaderName, value: &'static str) -> Self {
         Self {
             header: Some((name, value)),
             ..self
@@ -108,6 +110,7 @@ impl Failure {
 
 struct Exchange<'a> {
     media: Media,
+    is_acceptable: bool,
     wants_cost: bool,
     id: &'a RequestId,
     app: &'a Server,
@@ -124,7 +127,7 @@ impl Exchange<'_> {
             return Err(failure.with(header::ALLOW, "GET, POST"));
         }
         let viewer = self.viewer(headers)?;
-        if Media::accepted(headers).is_none() {
+        if !self.is_acceptable {
             return Err(Failure::new(
                 StatusCode::NOT_ACCEPTABLE,
                 "BAD_REQUEST",
@@ -217,12 +220,11 @@ impl Exchange<'_> {
             status
         };
         let told = self.app.tell_client(self.id, &mut answer, self.wants_cost);
-        (
-            status,
-            [(header::CONTENT_TYPE, self.media.content_type())],
-            told.to_json(),
-        )
-            .into_response()
+        let mut response = Response::new(told.to_json().into());
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, self.media.content_type());
+        response
     }
 
     fn fail(&self, failure: Failure) -> Response {

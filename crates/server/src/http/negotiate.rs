@@ -2,7 +2,7 @@
 //!
 //! See «GraphQL over HTTP» and RFC 9110, section 12.5.1.
 
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 
 /// The media types of answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,10 +15,13 @@ pub enum Media {
 
 impl Media {
     /// As a header says it.
-    pub fn content_type(self) -> &'static str {
+    pub fn content_type(self) -> HeaderValue {
+        const RESPONSE: HeaderValue =
+            HeaderValue::from_static("application/graphql-response+json; charset=utf-8");
+        const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
         match self {
-            Self::Response => "application/graphql-response+json; charset=utf-8",
-            Self::Json => "application/json; charset=utf-8",
+            Self::Response => RESPONSE,
+            Self::Json => JSON,
         }
     }
 
