@@ -89,10 +89,11 @@ impl RequestId {
     /// Different from all others, of other processes too.
     pub fn next() -> Self {
         use std::hash::{BuildHasher, RandomState};
-        static PROCESS: LazyLock<u64> = LazyLock::new(|| RandomState::new().hash_one(0));
+        static PROCESS: LazyLock<String> =
+            LazyLock::new(|| format!("{:08x}-", RandomState::new().hash_one(0) as u32));
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        Self(format!("{:08x}-{number}", *PROCESS as u32).into())
+        Self([PROCESS.as_str(), &number.to_string()].concat().into())
     }
 
     /// As text.

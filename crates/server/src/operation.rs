@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    pin::pin,
     sync::{Arc, PoisonError},
     time::{Duration, Instant},
 };
@@ -98,7 +99,8 @@ impl Server {
         };
         let start = Instant::now();
         let span = tracing::error_span!("request", id = id.as_str());
-        let running = self.roster.run(checked).instrument(span);
+        // In one place: by value it would be moved into whatever is put around it.
+        let running = pin!(self.roster.run(checked).instrument(span));
         let answer = match timeout(seconds(self.limits.execution_timeout), running).await {
             Ok(answer) => answer,
             Err(_) => {
