@@ -149,7 +149,7 @@ impl Service<Request<Incoming>> for Phased {
         self.phase.0.store(SERVING, Ordering::Relaxed);
         let (app, others) = (self.app.clone(), self.others.clone());
         let phase = self.phase.clone();
-        // Begun in its box: it is large to be moved there.
+        // The future is large: it is moved once, into its box.
         Box::pin(async move {
             let answer = http::answer(app, others, request.map(Body::new)).await;
             if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
