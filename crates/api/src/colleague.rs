@@ -40,8 +40,8 @@ impl ColleagueConnection {
         employee: i64,
         via: ColleagueVia,
         arguments: PageArguments,
-        filter: Option<EmployeeFilter>,
-        through: Option<AssignmentFilter>,
+        filter: Option<Box<EmployeeFilter>>,
+        through: Option<Box<AssignmentFilter>>,
         order: Vec<ColleagueOrder>,
     ) -> Result<Self> {
         if via == ColleagueVia::Meetings && through.is_some() {
@@ -57,8 +57,8 @@ impl ColleagueConnection {
             source,
             employee,
             arguments,
-            filter.map(Box::new),
-            through.map(Box::new),
+            filter,
+            through,
             Some(order),
         )
         .map(Self)

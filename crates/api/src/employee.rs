@@ -119,12 +119,12 @@ object! {
         last: Option<i32>,
         #[graphql(desc = "Only items before this cursor.")] before: Option<String>,
         #[graphql(name = "where", desc = "Keep only colleagues that match.")] filter: Option<
-            EmployeeFilter,
+            Box<EmployeeFilter>,
         >,
         #[graphql(
             desc = "Count only projects on which both have an assignment that matches, for example `{active: {at: \"2023-07-01T00:00:00Z\"}}`; the shared projects on the edge are the same ones. Refused together with `via: MEETINGS`."
         )]
-        through: Option<AssignmentFilter>,
+        through: Option<Box<AssignmentFilter>>,
         #[graphql(desc = "What makes a colleague.", default)] via: OrDefault<ColleagueVia>,
         #[graphql(desc = "Sort keys. Default: most shared first, then name.")] order_by: Option<
             Vec<ColleagueOrder>,
