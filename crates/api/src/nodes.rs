@@ -8,10 +8,11 @@
 
 use std::{
     borrow::Cow,
+    cell::Cell,
     collections::HashMap,
-    future::poll_fn,
+    future::Future,
     mem,
-    pin::pin,
+    pin::{Pin, pin},
     ptr,
     sync::{
         Arc,
@@ -21,7 +22,8 @@ use std::{
 };
 
 use async_graphql::{
-    Context, ContextSelectionSet, Name, ObjectType, OutputType, Positioned, ServerResult, Value,
+    ContextSelectionSet, Name, ObjectType, OutputType, Positioned, QueryPathNode, QueryPathSegment,
+    ServerResult, Value,
     indexmap::IndexMap,
     parser::types::{Field, Selection},
     registry::{MetaType, MetaTypeName, Registry},
@@ -46,12 +48,12 @@ impl<T: ObjectType> OutputType for Nodes<T> {
         <Vec<T> as OutputType>::create_type_info(registry)
     }
 
-    async fn resolve(
+    fn resolve(
         &self,
         ctx: &ContextSelectionSet<'_>,
         _field: &Positioned<Field>,
-    ) -> ServerResult<Value> {
-        resolve(ctx, Objects::List(&self.0)).await
+    ) -> impl Future<Output = ServerResult<Value>> + Send {
+        resolve(ctx, Objects::List(&self.0))
     }
 }
 
@@ -67,12 +69,12 @@ impl<T: ObjectType> OutputType for Object<T> {
         T::create_type_info(registry)
     }
 
-    async fn resolve(
+    fn resolve(
         &self,
         ctx: &ContextSelectionSet<'_>,
         _field: &Positioned<Field>,
-    ) -> ServerResult<Value> {
-        resolve(ctx, Objects::One(&self.0)).await
+    ) -> impl Future<Output = ServerResult<Value>> + Send {
+        resolve(ctx, Objects::One(&self.0))
     }
 }
 
@@ -87,37 +89,41 @@ async fn resolve<T: ObjectType>(
     objects: Objects<'_, T>,
 ) -> ServerResult<Value> {
     let batch = ctx.data_unchecked::<Arc<Batch>>();
+    let plan = batch.plans().plan::<T>(ctx);
     if batch.shortcuts.text {
-        resolve_as::<T, Text>(ctx, batch, objects).await
+        read::<T, Text>(ctx, batch, &plan, objects)?.await
     } else {
-        resolve_as::<T, Tree>(ctx, batch, objects).await
+        // Boxed, since a future is as large as the largest that it may wait for.
+        read::<T, Tree>(ctx, batch, &plan, objects)?.boxed().await
     }
 }
 
-async fn resolve_as<T: ObjectType, F: Form>(
-    ctx: &ContextSelectionSet<'_>,
+/// Reads what is there of the objects.
+fn read<'a, T: ObjectType, F: Form>(
+    ctx: &'a ContextSelectionSet<'_>,
     batch: &Batch,
-    objects: Objects<'_, T>,
-) -> ServerResult<Value> {
+    plan: &'a Plan,
+    objects: Objects<'a, T>,
+) -> ServerResult<Level<'a, F>> {
     let (items, is_list) = match objects {
         Objects::One(object) => (std::slice::from_ref(object), false),
         Objects::List(items) => (items, true),
     };
-    let plan = batch.plans().plan::<T>(ctx);
     let values = items.len().saturating_mul(plan.names.len());
     batch
         .allowance
         .take_values(values, ctx.item.pos)
         .map_err(|error| ctx.set_error_path(error))?;
 
-    let mut form = F::begin(items.len(), is_list);
-    let mut waiting = Vec::new();
+    let gaps = items.len() * plan.fields.iter().filter(|field| !field.is_leaf()).count();
+    let mut form = F::begin(items.len(), is_list, gaps);
+    let mut waiting = Vec::with_capacity(gaps);
     for (index, item) in items.iter().enumerate() {
         let index = is_list.then_some(index);
-        form.begin_object(&plan);
+        form.begin_object(plan);
         for planned in &plan.fields {
             let Planned { field, .. } = planned;
-            if batch.shortcuts.leaves && planned.is_leaf.load(Ordering::Relaxed) {
+            if batch.shortcuts.leaves && planned.is_leaf() {
                 let future = pin!(resolve_field(ctx, index, field, item));
                 match future.poll(&mut TaskContext::from_waker(Waker::noop())) {
                     Poll::Ready(value) => {
@@ -129,11 +135,15 @@ async fn resolve_as<T: ObjectType, F: Form>(
                 }
             }
             form.gap(planned);
-            waiting.push(Waiting::For(resolve_field(ctx, index, field, item).boxed()));
+            // Made where it stays: it is large, and there are many.
+            let place = Box::new_uninit();
+            let future = Box::write(place, resolve_field(ctx, index, field, item));
+            waiting.push(Waiting::For(Box::into_pin(future)));
         }
         form.end_object();
     }
-    Ok(form.finish(all(waiting).await?))
+    form.end_objects();
+    Ok(Level { form, waiting })
 }
 
 async fn resolve_field<T: ObjectType>(
@@ -142,16 +152,18 @@ async fn resolve_field<T: ObjectType>(
     field: &Positioned<Field>,
     item: &T,
 ) -> ServerResult<Value> {
-    async fn at<T: ObjectType>(ctx: &Context<'_>, item: &T) -> ServerResult<Value> {
-        if ctx.item.node.name.node == "__typename" {
-            return Ok(Value::String(T::type_name().into_owned()));
-        }
-        Ok(item.resolve_field(ctx).await?.unwrap_or_default())
+    let of_item = index.map(|index| QueryPathNode {
+        parent: ctx.path_node.as_ref(),
+        segment: QueryPathSegment::Index(index),
+    });
+    let mut ctx = ctx.with_field(field);
+    if let (Some(node), Some(of_item)) = (&mut ctx.path_node, &of_item) {
+        node.parent = Some(of_item);
     }
-    match index {
-        Some(index) => at(&ctx.with_index(index).with_field(field), item).await,
-        None => at(&ctx.with_field(field), item).await,
+    if field.node.name.node == "__typename" {
+        return Ok(Value::String(T::type_name().into_owned()));
     }
+    Ok(item.resolve_field(&ctx).await?.unwrap_or_default())
 }
 
 enum Waiting<'a> {
@@ -159,12 +171,22 @@ enum Waiting<'a> {
     Done(Value),
 }
 
-/// The values of all, or the first error. Who waits for a level is woken when all of it is there,
-/// so all are asked again, and nobody keeps account of who was woken.
-async fn all(mut waiting: Vec<Waiting<'_>>) -> ServerResult<Vec<Value>> {
-    poll_fn(|context| {
+/// Objects whose fields have been read, up to those that wait for a lookup.
+struct Level<'a, F> {
+    form: F,
+    /// What goes into the gaps, in their order.
+    waiting: Vec<Waiting<'a>>,
+}
+
+/// All of it, or the first error. Who waits for a level is woken when all of it is there, so all are
+/// asked again, and nobody keeps account of who was woken.
+impl<F: Form> Future for Level<'_, F> {
+    type Output = ServerResult<Value>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut TaskContext<'_>) -> Poll<Self::Output> {
+        let Self { form, waiting } = &mut *self;
         let mut ready = true;
-        for one in &mut waiting {
+        for one in &mut *waiting {
             if let Waiting::For(future) = one {
                 match future.as_mut().poll(context)? {
                     Poll::Ready(value) => *one = Waiting::Done(value),
@@ -172,32 +194,31 @@ async fn all(mut waiting: Vec<Waiting<'_>>) -> ServerResult<Vec<Value>> {
                 }
             }
         }
-        if ready {
-            Poll::Ready(ServerResult::Ok(()))
-        } else {
-            Poll::Pending
+        if !ready {
+            return Poll::Pending;
         }
-    })
-    .await?;
-    let value = |one| match one {
-        Waiting::Done(value) => value,
-        Waiting::For(_) => Value::Null,
-    };
-    Ok(waiting.into_iter().map(value).collect())
+        let value = |one| match one {
+            Waiting::Done(value) => value,
+            Waiting::For(_) => Value::Null,
+        };
+        let values = mem::take(waiting).into_iter().map(value).collect();
+        Poll::Ready(Ok(form.finish(values)))
+    }
 }
 
 /// What the objects become.
-trait Form: Send {
-    /// Begins a list of so many objects, or the only one.
-    fn begin(objects: usize, is_list: bool) -> Self;
+trait Form: Send + Unpin {
+    /// Begins a list of so many objects, or the only one, with so many gaps in all.
+    fn begin(objects: usize, is_list: bool, gaps: usize) -> Self;
     fn begin_object(&mut self, plan: &Plan);
     /// A field that is there.
     fn value(&mut self, planned: &Planned, value: Value);
     /// A field that will be among those that are given in the end.
     fn gap(&mut self, planned: &Planned);
     fn end_object(&mut self);
-    /// All of it, with these values in the gaps, in their order.
-    fn finish(self, values: Vec<Value>) -> Value;
+    fn end_objects(&mut self);
+    /// All of it, with these values in the gaps, in their order. Asked for once.
+    fn finish(&mut self, values: Vec<Value>) -> Value;
 }
 
 /// Objects as the library has them.
@@ -210,12 +231,12 @@ struct Tree {
 }
 
 impl Form for Tree {
-    fn begin(objects: usize, is_list: bool) -> Self {
+    fn begin(objects: usize, is_list: bool, gaps: usize) -> Self {
         Self {
             is_list,
             objects: Vec::with_capacity(objects),
             object: IndexMap::new(),
-            gaps: Vec::new(),
+            gaps: Vec::with_capacity(gaps),
         }
     }
 
@@ -236,27 +257,36 @@ impl Form for Tree {
             .push(Value::Object(mem::take(&mut self.object)));
     }
 
-    fn finish(mut self, values: Vec<Value>) -> Value {
-        for ((object, slot), value) in self.gaps.into_iter().zip(values) {
+    fn end_objects(&mut self) {}
+
+    fn finish(&mut self, values: Vec<Value>) -> Value {
+        for (&(object, slot), value) in self.gaps.iter().zip(values) {
             if let Value::Object(object) = &mut self.objects[object] {
                 merge(&mut object[slot], value);
             }
         }
         if self.is_list {
-            Value::List(self.objects)
+            Value::List(mem::take(&mut self.objects))
         } else {
             self.objects.pop().unwrap_or_default()
         }
     }
 }
 
-/// Bytes for an object that is not known yet.
-const ROOM: usize = 128;
 /// The most that is reserved ahead for a list; beyond, the text grows as it is written.
 const MOST_ROOM: usize = 1 << 20;
+/// How large [`DRAFT`] may be.
+const MOST_DRAFT: usize = 16 << 10;
+
+thread_local! {
+    /// Where short text is written, and then copied from: it is held for each parent that waits,
+    /// so it takes no more than it is long, and has not grown there.
+    static DRAFT: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
 
 /// Objects as JSON: no tree is built, walked and torn down. See [`json`].
 struct Text {
+    /// Written to the draft until the objects end.
     text: Vec<u8>,
     is_list: bool,
     is_first: bool,
@@ -277,8 +307,9 @@ impl Text {
 }
 
 impl Form for Text {
-    fn begin(objects: usize, is_list: bool) -> Self {
-        let mut text = Vec::with_capacity(ROOM);
+    fn begin(objects: usize, is_list: bool, gaps: usize) -> Self {
+        let mut text = DRAFT.take();
+        text.clear();
         if is_list {
             text.push(b'[');
         }
@@ -288,7 +319,7 @@ impl Form for Text {
             is_first: true,
             is_first_field: true,
             left: objects,
-            gaps: Vec::new(),
+            gaps: Vec::with_capacity(gaps),
         }
     }
 
@@ -321,17 +352,24 @@ impl Form for Text {
         }
     }
 
-    fn finish(mut self, values: Vec<Value>) -> Value {
+    fn end_objects(&mut self) {
         if self.is_list {
             self.text.push(b']');
         }
+        if self.text.capacity() <= MOST_DRAFT {
+            let text = self.text.as_slice().into();
+            DRAFT.set(mem::replace(&mut self.text, text));
+        }
+    }
+
+    fn finish(&mut self, values: Vec<Value>) -> Value {
         if self.gaps.is_empty() {
-            return json::text(self.text);
+            return json::text(mem::take(&mut self.text));
         }
         let room: usize = values.iter().map(json::length).sum();
         let mut text = Vec::with_capacity(self.text.len() + room);
         let mut written = 0;
-        for (gap, value) in self.gaps.into_iter().zip(&values) {
+        for (&gap, value) in self.gaps.iter().zip(&values) {
             text.extend_from_slice(&self.text[written..gap]);
             json::write(value, &mut text);
             written = gap;
@@ -383,6 +421,12 @@ impl Plans {
                 plan
             }
         }
+    }
+}
+
+impl Planned {
+    fn is_leaf(&self) -> bool {
+        self.is_leaf.load(Ordering::Relaxed)
     }
 }
 
