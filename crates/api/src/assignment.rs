@@ -25,7 +25,7 @@ use crate::{
     project::{Project, ProjectFilter},
     reader::Reader,
     rows::{key_part, row, rows_per_key},
-    scalar::{DateTime, public_id},
+    scalar::{DateTime, Text, public_id},
 };
 
 pub use mutations::*;
@@ -78,8 +78,8 @@ object! {
     }
 
     /// What the employee does on the project; null when not decided.
-    async fn role(&self) -> Option<&str> {
-        self.0.role.as_deref()
+    async fn role(&self) -> Option<Text<'_>> {
+        self.0.role.as_deref().map(Text)
     }
 
     /// When the work starts; null when not decided, which counts as started.

@@ -24,7 +24,7 @@ use crate::{
     page::{PageArguments, Source},
     project::{ProjectFilter, ProjectOrder},
     rows::row,
-    scalar::{Date, public_id},
+    scalar::{Date, Text, public_id},
 };
 
 pub use mutations::*;
@@ -91,8 +91,8 @@ object! {
     }
 
     /// Full name. Not unique.
-    async fn name(&self) -> &str {
-        &self.0.name
+    async fn name(&self) -> Text<'_> {
+        Text(&self.0.name)
     }
 
     /// First day of employment.

@@ -1,7 +1,34 @@
 //! An answer as JSON. Parts of it may be JSON already, in a [`Value::Binary`]: no type of the schema
 //! has values of that kind, and the library hands them on as they are.
 
+use std::cell::Cell;
+
 use async_graphql::Value;
+
+thread_local! {
+    static SPARE: Cell<String> = const { Cell::new(String::new()) };
+}
+
+/// The longest string whose memory is used again.
+const MOST_SPARE: usize = 1 << 10;
+
+/// A string as a value, in memory that was another one's before: most are written at once, and a
+/// page of a thousand names would ask for memory a thousand times.
+pub fn string(text: &str) -> Value {
+    let mut string = SPARE.take();
+    string.push_str(text);
+    Value::String(string)
+}
+
+/// Keeps the memory of a value that has been written, for the next [`string()`].
+pub fn reuse(value: Value) {
+    if let Value::String(mut string) = value
+        && string.capacity() <= MOST_SPARE
+    {
+        string.clear();
+        SPARE.set(string);
+    }
+}
 
 /// JSON that [`write()`] copies as it is.
 pub fn text(json: Vec<u8>) -> Value {

@@ -13,7 +13,7 @@ use crate::{
     order::{By, SortKey, order},
     page::Source,
     rows::row,
-    scalar::{DateTime, public_id},
+    scalar::{DateTime, Text, public_id},
 };
 
 pub use mutations::*;
@@ -70,8 +70,8 @@ object! {
     }
 
     /// What the meeting is about.
-    async fn topic(&self) -> &str {
-        &self.0.topic
+    async fn topic(&self) -> Text<'_> {
+        Text(&self.0.topic)
     }
 
     /// When it starts.
@@ -80,8 +80,8 @@ object! {
     }
 
     /// Where it takes place, when known.
-    async fn location(&self) -> Option<&str> {
-        self.0.location.as_deref()
+    async fn location(&self) -> Option<Text<'_>> {
+        self.0.location.as_deref().map(Text)
     }
 
     /// Row version, for `expectedVersion` in mutations. Starts at 1; grows by one in every mutation that changes the meeting or who attends it (createEmployee with meetings and deleteEmployee too); attendance makes ATTENDANCE events only, no MEETING event.

@@ -334,6 +334,7 @@ impl Form for Text {
     fn value(&mut self, planned: &Planned, value: Value) {
         self.name(planned);
         json::write(&value, &mut self.text);
+        json::reuse(value);
     }
 
     fn gap(&mut self, planned: &Planned) {

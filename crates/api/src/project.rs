@@ -21,7 +21,7 @@ use crate::{
     page::{Scope, Source},
     reader::Reader,
     rows::{Count, key_part, row, rows_per_key},
-    scalar::{DateTime, Long, public_id},
+    scalar::{DateTime, Long, Text, public_id},
 };
 
 pub use mutations::*;
@@ -83,8 +83,8 @@ object! {
     }
 
     /// Title. Not unique.
-    async fn title(&self) -> &str {
-        &self.0.title
+    async fn title(&self) -> Text<'_> {
+        Text(&self.0.title)
     }
 
     /// Budget in whole currency units, 0 to 1,000,000,000,000; null when not set.

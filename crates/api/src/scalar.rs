@@ -1,7 +1,35 @@
 //! The scalars of the schema, and the public form of ids. Knows no table.
 
-use async_graphql::{ID, InputValueError, InputValueResult, Scalar, ScalarType, Value};
+use std::borrow::Cow;
+
+use async_graphql::{
+    ContextSelectionSet, ID, InputValueError, InputValueResult, OutputType, Positioned, Scalar,
+    ScalarType, ServerResult, Value, parser::types::Field, registry::Registry,
+};
 use chrono::{Datelike, FixedOffset, NaiveDate, SecondsFormat, SubsecRound, Timelike, Utc};
+
+use crate::json;
+
+/// A string of a row, which is not copied for long.
+pub struct Text<'a>(pub &'a str);
+
+impl OutputType for Text<'_> {
+    fn type_name() -> Cow<'static, str> {
+        <String as OutputType>::type_name()
+    }
+
+    fn create_type_info(registry: &mut Registry) -> String {
+        <String as OutputType>::create_type_info(registry)
+    }
+
+    async fn resolve(
+        &self,
+        _ctx: &ContextSelectionSet<'_>,
+        _field: &Positioned<Field>,
+    ) -> ServerResult<Value> {
+        Ok(json::string(self.0))
+    }
+}
 
 /// An exact point in time: RFC 3339 with an offset, always returned in UTC, for example `2023-10-31T09:30:00Z`. Input without an offset is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
