@@ -7,6 +7,7 @@
 //! text as they are read; or a tree of values, where one may have to be merged with another.
 
 use std::{
+    any::Any,
     borrow::Cow,
     cell::Cell,
     collections::HashMap,
@@ -400,28 +401,42 @@ struct Planned {
 }
 
 /// The plans of an operation, by where in memory the selection is: it stays there while the operation
-/// runs, and what is copied into a plan stays with the plan.
+/// runs, and what is copied into a plan stays with the plan, which stays too.
 #[derive(Default)]
-pub struct Plans(HashMap<usize, Arc<Plan>>);
+pub struct Plans {
+    /// A plan for each type that the selection is asked of.
+    plans: HashMap<usize, Vec<Arc<Plan>>>,
+    shared: HashMap<usize, Arc<dyn Any + Send + Sync>>,
+}
 
 impl Plans {
     fn plan<T: ObjectType>(&mut self, ctx: &ContextSelectionSet<'_>) -> Arc<Plan> {
         let type_name = T::type_name();
         let place = ptr::from_ref(ctx.item).addr();
-        match self.0.get(&place) {
-            Some(plan) if plan.type_name == type_name => plan.clone(),
-            _ => {
-                let mut plan = Plan {
-                    type_name,
-                    fields: Vec::new(),
-                    names: IndexMap::new(),
-                };
-                plan.add(ctx);
-                let plan = Arc::new(plan);
-                self.0.insert(place, plan.clone());
-                plan
-            }
+        let plans = self.plans.entry(place).or_default();
+        if let Some(plan) = plans.iter().find(|plan| plan.type_name == type_name) {
+            return plan.clone();
         }
+        let mut plan = Plan {
+            type_name,
+            fields: Vec::new(),
+            names: IndexMap::new(),
+        };
+        plan.add(ctx);
+        let plan = Arc::new(plan);
+        plans.push(plan.clone());
+        plan
+    }
+
+    /// What was made of the arguments of this field for another parent: they are the same for all.
+    pub fn shared<S: Any + Send + Sync>(&self, field: &Positioned<Field>) -> Option<Arc<S>> {
+        let shared = self.shared.get(&ptr::from_ref(field).addr())?;
+        shared.clone().downcast().ok()
+    }
+
+    /// Keeps for the other parents what was made of the arguments of this field.
+    pub fn share<S: Any + Send + Sync>(&mut self, field: &Positioned<Field>, made: Arc<S>) {
+        self.shared.insert(ptr::from_ref(field).addr(), made);
     }
 }
 

@@ -3,7 +3,7 @@
 //! The page, the count and the look beyond the page's edges are three questions; each is asked only
 //! when a field that needs it is selected. See the Relay Cursor Connections Specification.
 
-use std::sync::Arc;
+use std::{ptr, sync::Arc};
 
 use async_graphql::{Context, Object};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
@@ -190,7 +190,8 @@ struct PageQuestion<F: Filter> {
 
 impl<F: Filter> PartialEq for PageQuestion<F> {
     fn eq(&self, other: &Self) -> bool {
-        self.scope == other.scope && self.order == other.order && self.window == other.window
+        ptr::eq(self, other)
+            || self.scope == other.scope && self.order == other.order && self.window == other.window
     }
 }
 
@@ -408,6 +409,14 @@ impl<F: Filter> Page<F> {
         order: Option<Vec<impl Into<SortKey<F::Entity>>>>,
     ) -> Result<Self> {
         let batch = batch(ctx);
+        let made = batch.plans().shared::<PageQuestion<F>>(ctx.item);
+        if let Some(question) = made.filter(|question| question.scope.source == source) {
+            return Ok(Self {
+                batch: batch.clone(),
+                parent,
+                question,
+            });
+        }
         let given: Vec<_> = order
             .unwrap_or_default()
             .into_iter()
@@ -446,6 +455,7 @@ impl<F: Filter> Page<F> {
             order,
             window,
         });
+        batch.plans().share(ctx.item, question.clone());
         Ok(Self {
             batch: batch.clone(),
             parent,
