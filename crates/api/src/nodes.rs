@@ -280,8 +280,8 @@ const MOST_ROOM: usize = 1 << 20;
 const MOST_DRAFT: usize = 16 << 10;
 
 thread_local! {
-    /// Where short text is written, and then copied from: it is held for each parent that waits,
-    /// so it takes no more than it is long, and has not grown there.
+    /// Where short text is written before it is copied: each parent that waits holds its own, which
+    /// is then no larger than it has to be.
     static DRAFT: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
@@ -406,6 +406,7 @@ struct Planned {
 pub struct Plans {
     /// A plan for each type that the selection is asked of.
     plans: HashMap<usize, Vec<Arc<Plan>>>,
+    /// By where the field is.
     shared: HashMap<usize, Arc<dyn Any + Send + Sync>>,
 }
 
