@@ -1006,6 +1006,123 @@ async fn each_field_of_a_mutation_sees_what_those_before_it_wrote() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_payload_never_shows_a_thing_as_it_was_before() {
+    for app in apps().await {
+        let data = app
+            .query(
+                r#"mutation {
+                    a: createEmployee(input: {name: "A"}) { employee { name } }
+                    b: createProject(input: {title: "P"}) { project { title } }
+                    c: createMeeting(input: {topic: "M", scheduledTime: "2023-10-31T09:30:00Z", employeeIds: ["emp_1"]}) {
+                        meeting { version employees { nodes { name } } }
+                    }
+                    d: assignEmployee(input: {employeeId: "emp_1", projectId: "prj_1"}) {
+                        created assignment { version employee { name version } project { title version } }
+                        again: assignment { employee { assignments { nodes { id employee { name } } } } }
+                    }
+                    e: updateEmployee(input: {id: "emp_1", name: "B"}) {
+                        employee { name version assignments { nodes { employee { name } } } }
+                    }
+                    f: assignEmployee(input: {employeeId: "emp_1", projectId: "prj_1"}) {
+                        created assignment { id employee { name version assignments { nodes { employee { name } } } } }
+                    }
+                    g: updateProject(input: {id: "prj_1", title: "Q"}) { project { title version } }
+                    h: updateAssignment(input: {id: "asg_1", role: "R"}) {
+                        assignment { role version employee { name } project { title version } }
+                    }
+                    i: updateAssignment(input: {id: "asg_1", role: "R"}) { assignment { role version } }
+                    j: removeAttendees(input: {meetingIds: ["mtg_1"], employeeIds: ["emp_1"]}) {
+                        meetings { version employees { totalCount } } employees { name }
+                    }
+                    k: setAttendees(input: {meetingId: "mtg_1", employeeIds: ["emp_1"]}) {
+                        meeting { version employees { nodes { name } } } added { name version }
+                    }
+                    l: deleteAssignment(input: {id: "asg_1"}) { employee { name } project { title } }
+                    m: setEmployeeProjects(input: {employeeId: "emp_1", projectIds: ["prj_1"]}) {
+                        employee { version } added { id role version employee { name } project { title } }
+                    }
+                    n: setAttendees(input: {meetingId: "mtg_1", employeeIds: []}) { meeting { version } removed { name } }
+                    o: addAttendees(input: {meetingIds: ["mtg_1"], employeeIds: ["emp_1"]}) { meetings { version } }
+                    p: deleteEmployee(input: {id: "emp_1"}) { deletedAssignmentIds }
+                    q: updateMeeting(input: {id: "mtg_1", topic: "N"}) { meeting { topic version employees { totalCount } } }
+                    r: assignEmployee(input: {employeeId: "emp_1", projectId: "prj_1"}) {
+                        assignment { employee { name } } userErrors { code }
+                    }
+                }"#,
+            )
+            .await;
+        assert_eq!(
+            data,
+            json!({
+                "a": { "employee": { "name": "A" } },
+                "b": { "project": { "title": "P" } },
+                "c": { "meeting": { "version": 1, "employees": { "nodes": [{ "name": "A" }] } } },
+                "d": {
+                    "created": true,
+                    "assignment": {
+                        "version": 1,
+                        "employee": { "name": "A", "version": 1 },
+                        "project": { "title": "P", "version": 1 },
+                    },
+                    "again": { "employee": { "assignments": { "nodes": [
+                        { "id": "asg_1", "employee": { "name": "A" } }] } } },
+                },
+                "e": { "employee": { "name": "B", "version": 2,
+                    "assignments": { "nodes": [{ "employee": { "name": "B" } }] } } },
+                "f": { "created": false, "assignment": { "id": "asg_1",
+                    "employee": { "name": "B", "version": 2,
+                        "assignments": { "nodes": [{ "employee": { "name": "B" } }] } } } },
+                "g": { "project": { "title": "Q", "version": 2 } },
+                "h": { "assignment": { "role": "R", "version": 2,
+                    "employee": { "name": "B" }, "project": { "title": "Q", "version": 2 } } },
+                "i": { "assignment": { "role": "R", "version": 2 } },
+                "j": { "meetings": [{ "version": 2, "employees": { "totalCount": 0 } }],
+                    "employees": [{ "name": "B" }] },
+                "k": { "meeting": { "version": 3, "employees": { "nodes": [{ "name": "B" }] } },
+                    "added": [{ "name": "B", "version": 2 }] },
+                "l": { "employee": { "name": "B" }, "project": { "title": "Q" } },
+                "m": { "employee": { "version": 2 }, "added": [{ "id": "asg_2", "role": null,
+                    "version": 1, "employee": { "name": "B" }, "project": { "title": "Q" } }] },
+                "n": { "meeting": { "version": 4 }, "removed": [{ "name": "B" }] },
+                "o": { "meetings": [{ "version": 5 }] },
+                "p": { "deletedAssignmentIds": ["asg_2"] },
+                "q": { "meeting": { "topic": "N", "version": 7, "employees": { "totalCount": 0 } } },
+                "r": { "assignment": null, "userErrors": [{ "code": "NOT_FOUND" }] },
+            }),
+            "{}",
+            app.name()
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_payload_is_not_read_as_far_as_the_mutation_has_it_in_its_hands() {
+    for app in apps().await {
+        let (ann, p) = (app.new_employee("Ann").await, app.new_project("P").await);
+        let bob = app.new_employee("Bob").await;
+        let other = json!({ "employeeId": bob, "projectId": p });
+        app.done("assignEmployee", other, "created").await;
+        let read = async |selection: &str| {
+            let mutation = format!(
+                "mutation($employee: ID!, $project: ID!) {{ assignEmployee(input: \
+                 {{ employeeId: $employee, projectId: $project }}) {{ {selection} }} }}"
+            );
+            app.database.forget_statements();
+            let variables = json!({ "employee": ann, "project": p });
+            app.query_with(&mutation, variables).await;
+            app.database.statements()
+        };
+        let plain = "assignment { id role employee { name } project { title } }";
+        // Made, and found.
+        assert_eq!(read(plain).await, 0, "{}", app.name());
+        assert_eq!(read(plain).await, 0, "{}", app.name());
+        // Who is known and who is not are on one level, and so are their meetings.
+        let nested = "assignment { project { assignments { nodes { employee { name meetings { nodes { topic } } } } } } }";
+        assert_eq!(read(nested).await, 3, "{}", app.name());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn those_who_do_the_same_at_once_do_it_once() {
     for app in apps().await {
         let (ann, p) = (app.new_employee("Ann").await, app.new_project("P").await);

@@ -26,8 +26,10 @@ use futures_util::{FutureExt, Stream, StreamExt, future::BoxFuture, stream, task
 
 use crate::{
     allowance::{Allowance, within},
+    context::{Found, Record},
     error::{Error, Result},
     filter::{AnyFilter, FilterLimits},
+    known::Known,
     limits::Limits,
     nodes::Plans,
     reader::Reader,
@@ -48,6 +50,9 @@ pub trait Question: Clone + PartialEq + Send + Sync + 'static {
     /// Whether it is asked before the rest of its level, which is then at least as new.
     const COMES_FIRST: bool = false;
 
+    /// Whether the database is asked at all.
+    const IS_STATEMENT: bool = true;
+
     /// The answers for all keys, in their order, by ONE statement.
     fn ask(
         &self,
@@ -59,6 +64,7 @@ pub trait Question: Clone + PartialEq + Send + Sync + 'static {
 /// The lookups of one operation.
 pub struct Batch {
     now: Mutex<DateTime>,
+    known: Mutex<Known>,
     level: Mutex<Vec<Arc<dyn AnyLot>>>,
     statements: AtomicUsize,
     vanished: AtomicBool,
@@ -104,6 +110,7 @@ impl Batch {
     pub fn new(limits: &Limits, shortcuts: Shortcuts) -> Self {
         Self {
             now: Mutex::new(clock()),
+            known: Mutex::default(),
             level: Mutex::default(),
             statements: AtomicUsize::default(),
             vanished: AtomicBool::default(),
@@ -130,6 +137,21 @@ impl Batch {
         // What an event that failed has asked and no longer waits for.
         lock(&self.level).clear();
         *self.plans() = Plans::default();
+    }
+
+    /// From here on these rows are known, and no others.
+    pub fn know(&self, rows: Known) {
+        *lock(&self.known) = rows;
+    }
+
+    /// The row with this key, if it is known, at the time at which others are read: what is asked of
+    /// it next shares a statement with what is asked of them.
+    pub async fn known<E: Record>(&self, key: i64) -> Result<Option<Found<E>>> {
+        let row = lock(&self.known).get(key);
+        if row.is_some() {
+            self.load(&EndOfLevel, 0).await?;
+        }
+        Ok(row)
     }
 
     /// What the selections of the operation ask.
@@ -303,7 +325,8 @@ impl Driver {
             }
             let level = std::mem::take(&mut *lock(&batch.level));
             if !level.is_empty() {
-                batch.statements.fetch_add(level.len(), Ordering::Relaxed);
+                let statements = level.iter().filter(|lot| lot.is_statement()).count();
+                batch.statements.fetch_add(statements, Ordering::Relaxed);
                 self.statements =
                     Some(run_level(level, self.db.clone(), batch.allowance.clone()).boxed());
             } else if self.signal.to_idle() {
@@ -322,6 +345,21 @@ async fn run_level(level: Vec<Arc<dyn AnyLot>>, db: Reader, allowance: Arc<Allow
                 within(allowance.clone(), lot.run(&db))
             })
             .await;
+    }
+}
+
+/// Waits for the others of its level.
+#[derive(Clone, PartialEq)]
+struct EndOfLevel;
+
+impl Question for EndOfLevel {
+    type Key = i64;
+    type Answer = ();
+
+    const IS_STATEMENT: bool = false;
+
+    async fn ask(&self, _: &Reader, keys: &[i64]) -> Result<Vec<()>> {
+        Ok(vec![(); keys.len()])
     }
 }
 
@@ -357,6 +395,7 @@ impl<Q: Question> Default for LotState<Q> {
 trait AnyLot: Send + Sync {
     fn as_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
     fn comes_first(&self) -> bool;
+    fn is_statement(&self) -> bool;
     fn run(self: Arc<Self>, db: &Reader) -> BoxFuture<'_, ()>;
 }
 
@@ -367,6 +406,10 @@ impl<Q: Question> AnyLot for Lot<Q> {
 
     fn comes_first(&self) -> bool {
         Q::COMES_FIRST
+    }
+
+    fn is_statement(&self) -> bool {
+        Q::IS_STATEMENT
     }
 
     fn run(self: Arc<Self>, db: &Reader) -> BoxFuture<'_, ()> {

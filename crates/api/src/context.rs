@@ -83,7 +83,11 @@ pub fn batch<'a>(ctx: &Context<'a>) -> &'a Arc<Batch> {
 
 /// The row with this key, if there is one.
 pub async fn find<E: Record>(ctx: &Context<'_>, key: i64) -> Result<Option<Found<E>>> {
-    let found = batch(ctx).load(&ById(PhantomData::<E>), key).await?;
+    let batch = batch(ctx);
+    if let Some(row) = batch.known(key).await? {
+        return Ok(Some(row));
+    }
+    let found = batch.load(&ById(PhantomData::<E>), key).await?;
     Ok(found.as_ref().clone())
 }
 

@@ -15,6 +15,7 @@
 //! | [`auth`], [`answer`] | who may do what; what comes back, and what it took |
 //! | [`kept`] | a bounded memory, by text |
 //! | [`batch`] | many lookups become one statement: the driver and its lots |
+//! | [`known`] | rows that a mutation need not read for its payload |
 //! | [`rows`] | how keys and rows travel, on both databases |
 //! | [`page`] | Relay paging: arguments become a keyset SELECT for each parent |
 //! | [`connection`] | the macros that say a connection, an edge and their arguments once |
@@ -47,6 +48,7 @@ pub mod fold;
 pub mod guard;
 pub mod json;
 pub mod kept;
+pub mod known;
 pub mod limits;
 pub mod link;
 pub mod meeting;

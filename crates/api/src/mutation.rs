@@ -32,6 +32,7 @@ use crate::{
     error::{Error, Result},
     feed::Feed,
     filter::Reading,
+    known::Known,
     nodes::Object,
     scalar::{DateTime, Long, key_of},
     schema::Node,
@@ -87,14 +88,21 @@ pub trait Versioned: Record<Object: Into<Node>, Model: IntoActiveModel<Self::Act
 /// The transaction is a task of its own: a client that goes away, or a timeout, does not cut it
 /// between its writes and the word that they are safe.
 pub async fn mutate<M: Mutation>(ctx: &Context<'_>, input: M) -> Result<Outcome<M::Done>> {
+    let batch = batch(ctx);
+    // Fields run one after the other: the payload of the one before has been answered.
+    batch.know(Known::default());
     let writer = Writer {
         database: ctx.data_unchecked::<Database>().clone(),
         feed: ctx.data_unchecked::<Feed>().clone(),
-        now: batch(ctx).now(),
+        now: batch.now(),
     };
     let task = tokio::spawn(async move { writer.carry_out(&input).await });
     match task.await {
-        Ok(outcome) => Ok(outcome?),
+        Ok(outcome) => {
+            let (outcome, known) = outcome?;
+            batch.know(known);
+            Ok(outcome)
+        }
         Err(error) => {
             tracing::error!(%error, "a mutation did not come to its end");
             Err(Error::Internal)
@@ -109,7 +117,7 @@ struct Writer {
 }
 
 impl Writer {
-    async fn carry_out<M: Mutation>(&self, input: &M) -> Result<Outcome<M::Done>, DbErr> {
+    async fn carry_out<M: Mutation>(&self, input: &M) -> Result<(Outcome<M::Done>, Known), DbErr> {
         let mut tries = 1;
         loop {
             match self.attempt(input).await {
@@ -125,7 +133,7 @@ impl Writer {
         }
     }
 
-    async fn attempt<M: Mutation>(&self, input: &M) -> Result<Outcome<M::Done>, DbErr> {
+    async fn attempt<M: Mutation>(&self, input: &M) -> Result<(Outcome<M::Done>, Known), DbErr> {
         let options = TransactionOptions {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()
@@ -135,6 +143,7 @@ impl Writer {
             now: self.now,
             errors: Vec::new(),
             changes: Vec::new(),
+            known: Known::default(),
         };
         let done = match input.run(&mut write).await {
             Ok(done) => done,
@@ -142,7 +151,7 @@ impl Writer {
                 // A connection that is gone has rolled back too.
                 let _ = write.transaction.rollback().await;
                 return match stop {
-                    Stop::Refused => Ok(Err(write.errors)),
+                    Stop::Refused => Ok((Err(write.errors), Known::default())),
                     Stop::Failed(error) => Err(error),
                 };
             }
@@ -154,7 +163,7 @@ impl Writer {
             write.transaction.commit().await?;
             self.feed.wake();
         }
-        Ok(Ok(done))
+        Ok((Ok(done), write.known))
     }
 }
 
@@ -176,13 +185,15 @@ fn was_in_the_way(error: &DbErr) -> bool {
         .is_some_and(|code| matches!(&*code, "40001" | "40P01" | "23505" | "23503"))
 }
 
-/// A transaction that is being written: what is wrong with its input, and what it has changed.
+/// A transaction that is being written: what is wrong with its input, what it has changed, and what
+/// its payload need not read.
 pub struct Write {
     transaction: DatabaseTransaction,
     /// «Now» is one instant for the whole operation.
     pub now: DateTime,
     errors: Vec<UserError>,
     changes: Vec<NewChange>,
+    known: Known,
 }
 
 /// An id of the input that must lead somewhere.
@@ -351,18 +362,20 @@ impl Write {
 
     /// The rows with these keys, as far as there are any; nobody else changes or deletes them, or
     /// makes rows that refer to them, until this transaction ends.
-    pub async fn lock<E: Record>(&self, keys: &[i64]) -> Result<Vec<E::Model>, DbErr> {
+    pub async fn lock<E: Record>(&mut self, keys: &[i64]) -> Result<Vec<E::Model>, DbErr> {
         if keys.is_empty() {
             return Ok(Vec::new());
         }
         let id = Expr::col((E::default(), E::ID));
         // SQLite leaves the lock out: whoever writes is alone.
-        E::find()
+        let rows = E::find()
             .filter(self.among(id, keys))
             .order_by_asc(E::ID)
             .lock_exclusive()
             .all(&self.transaction)
-            .await
+            .await?;
+        self.know::<E>(&rows);
+        Ok(rows)
     }
 
     /// The rows behind these ids, locked; ids that lead nowhere are reported.
@@ -450,12 +463,20 @@ impl Write {
         self.changes.push(change);
     }
 
+    /// The rows are like this now, until they are written again.
+    pub fn know<E: Record>(&mut self, rows: &[E::Model]) {
+        for row in rows {
+            self.known.put::<E>(row.clone());
+        }
+    }
+
     /// Makes a row.
     pub async fn insert<E: Versioned>(&mut self, row: E::ActiveModel) -> Result<E::Model, DbErr>
     where
         E::ActiveModel: ActiveModelBehavior + Send,
     {
         let row = row.insert(&self.transaction).await?;
+        self.know::<E>(std::slice::from_ref(&row));
         self.record(E::change(Kind::Created, &row));
         Ok(row)
     }
@@ -475,11 +496,12 @@ impl Write {
         }
         *E::version(&mut after) += 1;
         let change = E::change(Kind::Updated, &after);
-        after
+        let after = after
             .into_active_model()
             .reset_all()
             .update(&self.transaction)
             .await?;
+        self.known.put::<E>(after);
         self.record(change);
         Ok(())
     }
@@ -496,13 +518,15 @@ impl Write {
             .exec(&self.transaction)
             .await?;
         for row in rows {
+            self.known.remove::<E>(E::key(row));
             self.record(E::change(Kind::Deleted, row));
         }
         Ok(())
     }
 }
 
-/// What a mutation wrote, read anew after the commit; null when someone has deleted it since.
+/// What a mutation wrote, as it left it. What it touched without having its row in its hands is read
+/// after the commit; null when someone has deleted it since.
 pub async fn written<E: Record>(
     ctx: &Context<'_>,
     key: Option<i64>,
@@ -511,7 +535,7 @@ pub async fn written<E: Record>(
     Some(found.map(|found| Object(found.into())))
 }
 
-/// The same for many, without those that someone has deleted since.
+/// The same for many, without those that are gone.
 pub async fn all_written<E: Record>(
     ctx: &Context<'_>,
     keys: &[i64],

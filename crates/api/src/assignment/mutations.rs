@@ -405,6 +405,7 @@ pub async fn bare_assignments(write: &mut Write, pairs: &[(i64, i64)]) -> Result
     let rows = assignment::Entity::insert_many(rows)
         .exec_with_returning(write.transaction())
         .await?;
+    write.know::<assignment::Entity>(&rows);
     let key = |row: assignment::Model| ((row.employee_id, row.project_id), row);
     let mut rows: HashMap<_, _> = rows.into_iter().map(key).collect();
     let mut keys = Vec::with_capacity(pairs.len());
@@ -417,7 +418,7 @@ pub async fn bare_assignments(write: &mut Write, pairs: &[(i64, i64)]) -> Result
 
 /// Locks the employee of an assignment, who comes before it in the order of locks and never
 /// changes.
-async fn lock_employee_of(write: &Write, id: &ID) -> Result<(), DbErr> {
+async fn lock_employee_of(write: &mut Write, id: &ID) -> Result<(), DbErr> {
     let Some(key) = key_of(assignment::Entity::PREFIX, id) else {
         return Ok(());
     };
@@ -449,6 +450,7 @@ impl Mutation for AssignEmployeeInput {
         let project = project.ok_or(Stop::Refused)?.id;
         if let Some(twin) = stint.twin(write, employee, project).await? {
             if twin.end_date == stint.end {
+                write.know::<assignment::Entity>(std::slice::from_ref(&twin));
                 return Ok(Assigned {
                     id: twin.id,
                     created: false,

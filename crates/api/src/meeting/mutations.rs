@@ -550,15 +550,16 @@ async fn insert_links(write: &mut Write, links: &[(i64, i64)]) -> Result<(), DbE
 }
 
 /// The meetings have other attendees now.
-pub async fn grow_versions(write: &Write, meetings: &[i64]) -> Result<(), DbErr> {
+pub async fn grow_versions(write: &mut Write, meetings: &[i64]) -> Result<(), DbErr> {
     if meetings.is_empty() {
         return Ok(());
     }
     let version = meeting::Column::Version;
-    meeting::Entity::update_many()
+    let rows = meeting::Entity::update_many()
         .col_expr(version, column(version).add(1))
         .filter(write.among(column(meeting::Column::Id), meetings))
-        .exec(write.transaction())
+        .exec_with_returning(write.transaction())
         .await?;
+    write.know::<meeting::Entity>(&rows);
     Ok(())
 }
