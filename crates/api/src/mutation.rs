@@ -21,9 +21,10 @@ use std::{
 use async_graphql::{Context, ID, MaybeUndefined};
 use entity::change::Kind;
 use sea_orm::{
-    ActiveModelBehavior, ActiveModelTrait, DatabaseTransaction, DbBackend, DbErr, IntoActiveModel,
-    QueryFilter, QueryOrder, QuerySelect, RuntimeErr, SqliteTransactionMode, SqlxError,
-    TransactionOptions, TransactionTrait, sea_query::Expr,
+    ActiveModelBehavior, ActiveModelTrait, ColumnTrait, DatabaseTransaction, DbBackend, DbErr,
+    FromQueryResult, IntoActiveModel, Iterable, QueryFilter, QueryOrder, QuerySelect, RuntimeErr,
+    SqliteTransactionMode, SqlxError, TransactionOptions, TransactionTrait,
+    sea_query::{Condition, Expr, ExprTrait, Query},
 };
 
 use crate::{
@@ -476,9 +477,49 @@ impl Write {
         E::ActiveModel: ActiveModelBehavior + Send,
     {
         let row = row.insert(&self.transaction).await?;
-        self.know::<E>(std::slice::from_ref(&row));
-        self.record(E::change(Kind::Created, &row));
+        self.made::<E>(&row);
         Ok(row)
+    }
+
+    /// Makes a row, unless there is one for which this holds: the look and the write in one statement.
+    pub async fn insert_unless<E: Versioned>(
+        &mut self,
+        there_is: Condition,
+        mut row: E::ActiveModel,
+    ) -> Result<Option<E::Model>, DbErr> {
+        let there = Query::select()
+            .expr(Expr::cust("1"))
+            .from(E::default())
+            .cond_where(there_is)
+            .take();
+        let mut columns = Vec::new();
+        let mut values = Query::select();
+        values.and_where(Expr::exists(there).not());
+        for column in E::Column::iter() {
+            if let Some(value) = row.take(column).into_value() {
+                values.expr(column.save_as(Expr::val(value)));
+                columns.push(column);
+            }
+        }
+        let insert = Query::insert()
+            .into_table(E::default())
+            .columns(columns)
+            .select_from(values)
+            .map_err(|error| DbErr::Custom(error.to_string()))?
+            .returning(Query::returning().columns(E::Column::iter()))
+            .take();
+        let row = E::Model::find_by_statement(self.backend().build(&insert))
+            .one(&self.transaction)
+            .await?;
+        if let Some(row) = &row {
+            self.made::<E>(row);
+        }
+        Ok(row)
+    }
+
+    fn made<E: Versioned>(&mut self, row: &E::Model) {
+        self.know::<E>(std::slice::from_ref(row));
+        self.record(E::change(Kind::Created, row));
     }
 
     /// Changes a row, unless that changes nothing.

@@ -269,6 +269,17 @@ impl Stint {
         (self.role.as_deref() != Some("")).then(|| (self.role.clone(), self.start))
     }
 
+    fn row(self, employee: i64, project: i64) -> assignment::ActiveModel {
+        assignment::ActiveModel {
+            role: Set(self.role),
+            start_date: Set(self.start),
+            end_date: Set(self.end),
+            employee_id: Set(employee),
+            project_id: Set(project),
+            ..Default::default()
+        }
+    }
+
     /// Makes the assignment.
     pub async fn insert(
         self,
@@ -276,15 +287,21 @@ impl Stint {
         employee: i64,
         project: i64,
     ) -> Result<i64, DbErr> {
-        let row = assignment::ActiveModel {
-            role: Set(self.role),
-            start_date: Set(self.start),
-            end_date: Set(self.end),
-            employee_id: Set(employee),
-            project_id: Set(project),
-            ..Default::default()
-        };
+        let row = self.row(employee, project);
         Ok(write.insert::<assignment::Entity>(row).await?.id)
+    }
+
+    /// Makes the assignment, unless there is one that it would be the same as.
+    async fn insert_unless_there(
+        &self,
+        write: &mut Write,
+        employee: i64,
+        project: i64,
+    ) -> Result<Option<i64>, DbErr> {
+        let twin = self.is_twin(employee, project);
+        let row = self.clone().row(employee, project);
+        let row = write.insert_unless::<assignment::Entity>(twin, row).await?;
+        Ok(row.map(|row| row.id))
     }
 
     /// The assignment that this one would be the same as.
@@ -294,6 +311,13 @@ impl Stint {
         employee: i64,
         project: i64,
     ) -> Result<Option<assignment::Model>, DbErr> {
+        assignment::Entity::find()
+            .filter(self.is_twin(employee, project))
+            .one(write.transaction())
+            .await
+    }
+
+    fn is_twin(&self, employee: i64, project: i64) -> Condition {
         use assignment::Column::{EmployeeId, ProjectId, Role, StartDate};
         let role = match &self.role {
             Some(role) => Role.eq(role),
@@ -303,13 +327,11 @@ impl Stint {
             Some(start) => StartDate.eq(start),
             None => StartDate.is_null(),
         };
-        assignment::Entity::find()
-            .filter(EmployeeId.eq(employee))
-            .filter(ProjectId.eq(project))
-            .filter(role)
-            .filter(start)
-            .one(write.transaction())
-            .await
+        Condition::all()
+            .add(EmployeeId.eq(employee))
+            .add(ProjectId.eq(project))
+            .add(role)
+            .add(start)
     }
 
     /// Reports the assignments in the way, if the policy says that they are. The employee is
@@ -448,6 +470,12 @@ impl Mutation for AssignEmployeeInput {
 
         let employee = employee.ok_or(Stop::Refused)?.id;
         let project = project.ok_or(Stop::Refused)?.id;
+        // Most often nobody minds overlaps, and there is none like it.
+        if self.on_overlap == OverlapPolicy::Allow
+            && let Some(id) = stint.insert_unless_there(write, employee, project).await?
+        {
+            return Ok(Assigned { id, created: true });
+        }
         if let Some(twin) = stint.twin(write, employee, project).await? {
             if twin.end_date == stint.end {
                 write.know::<assignment::Entity>(std::slice::from_ref(&twin));
