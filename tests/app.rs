@@ -174,11 +174,6 @@ impl TestDatabase {
         &self.database.writer
     }
 
-    /// The connections that the server has, for seeding.
-    pub fn api(&self) -> &api::Database {
-        &self.database
-    }
-
     /// How many statements requests have sent since they were last forgotten.
     pub fn statements(&self) -> usize {
         self.recorded.lock().unwrap().len()

@@ -24,7 +24,7 @@ use crate::{
     page::{Positioned, Scope, links},
     project::{Project, ProjectFilter},
     reader::Reader,
-    rows::{key_part, row, rows_per_key},
+    rows::{Rows, key_part, row, rows_per_key},
     scalar::{DateTime, Text, public_id},
 };
 
@@ -408,7 +408,7 @@ impl Question for LinkAssignments {
             )
             .order_by((assignment::Entity, assignment::Column::Id), Direction::Asc)
             .limit(self.limit);
-        rows_per_key(db, select.into(), pairs).await
+        rows_per_key(db, Rows::new(db, &select, 0), pairs).await
     }
 }
 
@@ -444,7 +444,8 @@ impl Question for LinkSummary {
             .expr_as(Func::count(Expr::cust("*")), "count")
             .expr_as(unless_open(start(), Func::min(start()).into()), "since")
             .expr_as(unless_open(end(), Func::max(end()).into()), "until");
-        let found: Vec<Vec<LinkSummaryRow>> = rows_per_key(db, select.into(), pairs).await?;
+        let found: Vec<Vec<LinkSummaryRow>> =
+            rows_per_key(db, Rows::new(db, &select, 0), pairs).await?;
         Ok(found
             .into_iter()
             .map(|rows| rows.into_iter().next().unwrap_or_default())
@@ -481,7 +482,7 @@ impl Question for LinkRoles {
             .group_by_col("role")
             .order_by_expr(Func::min(Expr::col("place")).into(), Direction::Asc)
             .take();
-        let found: Vec<Vec<RoleRow>> = rows_per_key(db, select.into(), pairs).await?;
+        let found: Vec<Vec<RoleRow>> = rows_per_key(db, Rows::new(db, &select, 0), pairs).await?;
         Ok(found
             .into_iter()
             .map(|rows| rows.into_iter().map(|row| row.role).collect())
@@ -535,7 +536,8 @@ impl Question for RoleCounts {
             .order_by_expr(Func::count(Expr::cust("*")).into(), Direction::Desc)
             .order_by_with_nulls(role, Direction::Asc, NullOrdering::Last)
             .limit(100);
-        let found: Vec<Vec<RoleCountRow>> = self.0.fetch(db, select.into(), keys).await?;
+        let found: Vec<Vec<RoleCountRow>> =
+            self.0.fetch(db, Rows::new(db, &select, 0), keys).await?;
         Ok(found
             .into_iter()
             .map(|rows| rows.into_iter().map(Into::into).collect())

@@ -36,7 +36,7 @@ use crate::{
     page::{PageInfo, Standing},
     project::Project,
     reader::Reader,
-    rows::{Row, row, rows},
+    rows::{Row, Rows, row, rows},
     scalar::{DateTime, key_of, public_id},
     schema::{Node, node_with_key},
 };
@@ -529,7 +529,7 @@ pub async fn read(
         .join_subquery(JoinType::LeftJoin, page, "page", Expr::cust("TRUE"))
         .order_by("seq", Direction::Asc)
         .take();
-    let found: Vec<StretchRow> = rows(db, select.into()).await?;
+    let found: Vec<StretchRow> = rows(db, Rows::new(db, &select, 0)).await?;
     let (oldest, newest) = found
         .first()
         .map(|row| (row.oldest, row.newest))
@@ -623,7 +623,7 @@ impl Question for BeforeQuestion {
             .column(Column::Seq)
             .and_where(column(Column::Seq).lte(after.unwrap_or_default()))
             .limit(1);
-        let found: Vec<SeqRow> = rows(db, select.into()).await?;
+        let found: Vec<SeqRow> = rows(db, Rows::new(db, &select, 0)).await?;
         Ok(vec![!found.is_empty()])
     }
 }

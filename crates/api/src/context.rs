@@ -3,10 +3,7 @@
 use std::{collections::HashMap, marker::PhantomData, sync::Arc};
 
 use async_graphql::{Context, ObjectType};
-use sea_orm::{
-    DatabaseConnection, EntityTrait,
-    sea_query::{Expr, Query},
-};
+use sea_orm::{DatabaseConnection, EntityTrait};
 
 use crate::{
     batch::{Batch, Question},
@@ -118,13 +115,7 @@ impl<E: Record> Question for ById<E> {
     type Answer = Option<Found<E>>;
 
     async fn ask(&self, db: &Reader, keys: &[i64]) -> Result<Vec<Option<Found<E>>>> {
-        let columns = E::Model::COLUMNS.iter();
-        let select = Query::select()
-            .columns(columns.map(|column| (E::default(), *column)))
-            .from(E::default())
-            .take();
-        let id = Expr::col((E::default(), E::ID));
-        let rows = Arc::new(rows_by_key::<E::Model>(db, select, id, keys).await?);
+        let rows: Arc<Vec<E::Model>> = Arc::new(rows_by_key(db, E::ID, keys).await?);
         let places: HashMap<i64, usize> = rows.iter().map(E::key).zip(0..).collect();
         let found = |key| Some(Found::new(rows.clone(), *places.get(key)?));
         Ok(keys.iter().map(found).collect())

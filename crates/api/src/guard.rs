@@ -44,6 +44,8 @@ struct Document {
     is_plain: bool,
     /// Whether all places are known in which its one operation uses variables.
     is_known: bool,
+    /// Whether it asks about the schema itself.
+    introspects: bool,
     /// Whether the library has validated it.
     is_valid: AtomicBool,
 }
@@ -164,6 +166,7 @@ impl Guard {
         let document = Arc::new(Document {
             is_plain: shape::is_plain(&parsed),
             is_known: is_known && parsed.operations.iter().count() == 1,
+            introspects: shape::introspects(&parsed),
             is_valid: AtomicBool::new(false),
             parsed,
         });
@@ -246,12 +249,17 @@ impl Checked {
         self.document.is_valid.store(true, Ordering::Relaxed);
     }
 
-    /// Whether the document has been found valid, and must be so with these variables.
+    /// Whether the document has been found valid, must be so with these variables, and is answered
+    /// alike by a schema that differs in nothing but what it says of itself.
     pub(crate) fn is_valid(&self) -> bool {
         let Document {
-            is_known, is_valid, ..
+            is_known,
+            introspects,
+            is_valid,
+            ..
         } = &*self.document;
         *is_known
+            && !introspects
             && is_valid.load(Ordering::Relaxed)
             && variables::are_plain(&self.operation().node, &self.request.variables)
     }

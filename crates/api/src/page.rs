@@ -127,6 +127,11 @@ impl<F: Filter> Scope<F> {
         links(self.through.as_deref(), backend)
     }
 
+    /// Whether nothing is left out of what belongs to the parent.
+    fn is_whole(&self) -> bool {
+        self.filter.is_none() && self.through.is_none()
+    }
+
     /// Whether the rows come from there.
     pub fn is_from(&self, source: &Source<F::Entity>) -> bool {
         self.source == *source
@@ -195,6 +200,40 @@ impl<F: Filter> PartialEq for PageQuestion<F> {
     }
 }
 
+impl<F: Filter> PageQuestion<F> {
+    /// One row more than the page has, to see whether there are more.
+    fn select(&self, db: &Reader) -> Result<Rows> {
+        let Self {
+            scope,
+            order,
+            window,
+        } = self;
+        let limit = window.limit + 1;
+        let write = || {
+            let mut select = scope.select(db.backend())?;
+            let links = scope.links(db.backend())?;
+            for column in <F::Entity as EntityTrait>::Model::COLUMNS {
+                select.column((F::Entity::default(), *column));
+            }
+            if let Some(after) = &window.after {
+                select.cond_where(order.beyond(after, &links, false, false));
+            }
+            if let Some(before) = &window.before {
+                select.cond_where(order.beyond(before, &links, true, false));
+            }
+            let extras = order.apply(&mut select, &links, window.backward);
+            select.limit(limit);
+            Ok(Rows::new(db, &select, extras))
+        };
+        if !scope.is_whole() || window.after.is_some() || window.before.is_some() {
+            return write();
+        }
+        let way = if window.backward { "last" } else { "first" };
+        let name = format!("{} {way} {}", scope.source.field, order.signature());
+        Ok(db.written(&name, write)?.with_last(limit.into()))
+    }
+}
+
 /// The rows of a page.
 pub struct PageRows<E: Record> {
     models: Arc<Vec<E::Model>>,
@@ -209,27 +248,9 @@ impl<F: Filter> Question for Arc<PageQuestion<F>> {
 
     async fn ask(&self, db: &Reader, keys: &[i64]) -> Result<Vec<Self::Answer>> {
         let Window {
-            limit,
-            backward,
-            after,
-            before,
+            limit, backward, ..
         } = &self.window;
-        let backend = db.backend();
-        let mut select = self.scope.select(backend)?;
-        let links = self.scope.links(backend)?;
-        for column in <F::Entity as EntityTrait>::Model::COLUMNS {
-            select.column((F::Entity::default(), *column));
-        }
-        if let Some(after) = after {
-            select.cond_where(self.order.beyond(after, &links, false, false));
-        }
-        if let Some(before) = before {
-            select.cond_where(self.order.beyond(before, &links, true, false));
-        }
-        let extras = self.order.apply(&mut select, &links, *backward);
-        select.limit(limit + 1);
-        let query = Rows { select, extras };
-
+        let query = self.select(db)?;
         let finish = |mut models: Vec<_>, mut extras: Vec<_>| {
             let limit = usize::try_from(*limit).unwrap_or(usize::MAX);
             let more = models.len() > limit;
@@ -245,7 +266,7 @@ impl<F: Filter> Question for Arc<PageQuestion<F>> {
                 more,
             }
         };
-        if extras == 0 {
+        if query.extras() == 0 {
             let pages = self.scope.fetch(db, query, keys).await?;
             Ok(pages
                 .into_iter()
@@ -276,7 +297,7 @@ impl<F: Filter> Question for CountQuestion<F> {
         let scope = &self.0.scope;
         let mut select = scope.select(db.backend())?;
         select.expr_as(Expr::cust("COUNT(*)"), "count");
-        let counts: Vec<Vec<Count>> = scope.fetch(db, select.into(), keys).await?;
+        let counts: Vec<Vec<Count>> = scope.fetch(db, Rows::new(db, &select, 0), keys).await?;
         Ok(counts
             .iter()
             .map(|rows| rows.first().map_or(0, |row| row.count))
@@ -354,7 +375,7 @@ impl<F: Filter> Question for BeyondQuestion<F> {
         if let Some(condition) = self.condition(&scope.links(backend)?) {
             select.cond_where(condition);
         }
-        let found: Vec<Vec<ExistsRow>> = scope.fetch(db, select.into(), keys).await?;
+        let found: Vec<Vec<ExistsRow>> = scope.fetch(db, Rows::new(db, &select, 0), keys).await?;
         Ok(found.iter().map(|rows| !rows.is_empty()).collect())
     }
 }

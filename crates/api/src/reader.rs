@@ -28,14 +28,20 @@ use tokio::{
     time::timeout,
 };
 
+use crate::{error::Result, kept::Kept, rows::Rows};
+
 /// How long a connection is borrowed: then the pool looks whether it is alive, and not too old.
 const BORROWED: Duration = Duration::from_secs(30);
+
+/// How many bytes of SQL are kept, to be sent again with other values.
+const WRITTEN: usize = 1 << 20;
 
 /// What all queries read with. All clones are one.
 #[derive(Clone)]
 pub struct Reader {
     connections: Connections,
     observer: Option<Arc<dyn Fn(&Statement) + Send + Sync>>,
+    written: Arc<Mutex<Kept<Rows>>>,
 }
 
 #[derive(Clone)]
@@ -75,6 +81,17 @@ impl Reader {
         self.observer = Some(Arc::new(observer));
     }
 
+    /// The SELECT of this name, whose text depends on nothing else; written when it is not known yet.
+    pub fn written(&self, name: &str, write: impl FnOnce() -> Result<Rows>) -> Result<Rows> {
+        let kept = || self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(rows) = kept().get(name) {
+            return Ok(rows);
+        }
+        let rows = write()?;
+        kept().keep(name, rows.clone(), rows.size());
+        Ok(rows)
+    }
+
     /// The only row that the statement brings.
     pub async fn query_one(&self, statement: Statement) -> Result<QueryResult, DbErr> {
         if let Some(observer) = &self.observer {
@@ -108,6 +125,7 @@ impl From<Connections> for Reader {
         Self {
             connections,
             observer: None,
+            written: Arc::new(Mutex::new(Kept::new(WRITTEN))),
         }
     }
 }

@@ -13,12 +13,12 @@
 //!   row of JSON, because every row that SQLx brings over from its thread costs about as much as
 //!   ten rows of JSON.
 
-use std::hash::Hash;
+use std::{borrow::Cow, hash::Hash, sync::Arc};
 
 use sea_orm::{
-    DbBackend, DbErr, QueryResult, RuntimeErr, SqlxError, Statement, Value,
+    ColumnTrait, DbBackend, DbErr, QueryResult, RuntimeErr, SqlxError, Statement, Value,
     sea_query::{
-        ArrayType, Expr, ExprTrait, Func, PgFunc, PostgresQueryBuilder, SelectStatement,
+        ArrayType, Expr, ExprTrait, Func, PgFunc, PostgresQueryBuilder, Query, SelectStatement,
         SqliteQueryBuilder, Values,
     },
     sqlx::{Decode, Postgres, Row as _, Type, postgres::PgRow},
@@ -63,15 +63,43 @@ pub fn key_part(index: usize) -> Expr {
 /// A SELECT of the columns of a [`Row`].
 #[derive(Clone, Debug)]
 pub struct Rows {
-    /// The SELECT; it names every one of its columns.
-    pub select: SelectStatement,
+    /// As the database reads it; it names every one of its columns.
+    sql: Arc<str>,
+    values: Vec<Value>,
     /// How many further columns, named by [`extra_column`], come beside the row.
-    pub extras: usize,
+    extras: usize,
 }
 
-impl From<SelectStatement> for Rows {
-    fn from(select: SelectStatement) -> Self {
-        Self { select, extras: 0 }
+impl Rows {
+    /// Writes the SELECT.
+    pub fn new(db: &Reader, select: &SelectStatement, extras: usize) -> Self {
+        let (sql, Values(values)) = match db.backend() {
+            DbBackend::Sqlite => select.build(SqliteQueryBuilder),
+            _ => select.build(PostgresQueryBuilder),
+        };
+        Self {
+            sql: sql.into(),
+            values,
+            extras,
+        }
+    }
+
+    /// The same with another value as its last.
+    #[must_use]
+    pub fn with_last(mut self, value: Value) -> Self {
+        self.values.pop();
+        self.values.push(value);
+        self
+    }
+
+    /// How many columns come beside the row.
+    pub fn extras(&self) -> usize {
+        self.extras
+    }
+
+    /// How many bytes it takes to keep it.
+    pub fn size(&self) -> usize {
+        self.sql.len()
     }
 }
 
@@ -81,6 +109,10 @@ impl From<SelectStatement> for Rows {
 pub trait Row: DeserializeOwned + Send + Sync + 'static {
     /// The names of the columns, in the order of the fields.
     const COLUMNS: &'static [&'static str];
+    /// The columns of `t` as an array of JSON.
+    const JSON: &'static str;
+    /// The columns of all rows of `r`, each as an array.
+    const ARRAYS: &'static str;
     /// Reads rows of PostgreSQL, of which each column is an array.
     fn read(columns: &mut Columns<'_>) -> Result<Vec<Self>, SqlxError>;
 }
@@ -111,15 +143,25 @@ impl<'r> Columns<'r> {
 /// Makes a struct a [`Row`] whose columns go by the names of its fields; all are said, in the order
 /// of the struct.
 macro_rules! row {
-    ($Row:ty { $($column:ident),* $(,)? }) => {
+    ($Row:ty { $first:ident $(, $column:ident)* $(,)? }) => {
         impl $crate::rows::Row for $Row {
-            const COLUMNS: &'static [&'static str] = &[$(stringify!($column)),*];
+            const COLUMNS: &'static [&'static str] =
+                &[stringify!($first) $(, stringify!($column))*];
+            const JSON: &'static str = concat!(
+                "json_array(t.\"", stringify!($first), "\"",
+                $(", t.\"", stringify!($column), "\"",)* ")"
+            );
+            const ARRAYS: &'static str = concat!(
+                "array_agg(r.", stringify!($first), ")",
+                $(", array_agg(r.", stringify!($column), ")",)*
+            );
 
             fn read(
                 columns: &mut $crate::rows::Columns<'_>,
             ) -> Result<Vec<Self>, sea_orm::SqlxError> {
+                let mut $first = columns.take()?.into_iter();
                 $(let mut $column = columns.take()?.into_iter();)*
-                let row = || Some(Self { $($column: $column.next()?),* });
+                let row = || Some(Self { $first: $first.next()? $(, $column: $column.next()?)* });
                 Ok(std::iter::from_fn(row).collect())
             }
         }
@@ -147,6 +189,8 @@ pub struct WithExtras<R>(pub R, pub Vec<serde_json::Value>);
 
 impl<R: Row> Row for WithExtras<R> {
     const COLUMNS: &'static [&'static str] = R::COLUMNS;
+    const JSON: &'static str = R::JSON;
+    const ARRAYS: &'static str = R::ARRAYS;
 
     fn read(columns: &mut Columns<'_>) -> Result<Vec<Self>, SqlxError> {
         let rows = R::read(columns)?;
@@ -168,10 +212,14 @@ pub async fn rows_per_key<K: Key, R: Row>(
     rows: Rows,
     keys: &[K],
 ) -> Result<Vec<Vec<R>>> {
+    let Rows {
+        sql: inner,
+        mut values,
+        extras,
+    } = rows;
     match db.backend() {
         DbBackend::Sqlite => {
-            let (inner, mut values) = rows.select.build(SqliteQueryBuilder);
-            let row = json_row::<R>(rows.extras);
+            let row = json_row::<R>(extras);
             let parts = if K::PARTS == 1 {
                 "value AS a"
             } else {
@@ -180,7 +228,7 @@ pub async fn rows_per_key<K: Key, R: Row>(
             let keys_json = json_keys(keys);
             let possible = keys
                 .len()
-                .saturating_mul(limit(&inner, &values.0).unwrap_or(1));
+                .saturating_mul(limit(&inner, &values).unwrap_or(1));
             if let Some(most) = most_rows().filter(|most| possible > *most) {
                 // Row by row, so that it can stop; all in one it is half as fast again.
                 let sql = format!(
@@ -188,9 +236,9 @@ pub async fn rows_per_key<K: Key, R: Row>(
                      FROM (SELECT key AS n, {parts} FROM json_each(?)) AS k, \
                      json_each((SELECT json_group_array({row}) FROM ({inner}) AS t)) AS r LIMIT ?)"
                 );
-                values.0.insert(0, keys_json.into());
-                values.0.push((most as u64).into());
-                let numbered: Vec<(usize, R)> = from_json(db, sql, values.0).await?;
+                values.insert(0, keys_json.into());
+                values.push((most as u64).into());
+                let numbered: Vec<(usize, R)> = from_json(db, sql, values).await?;
                 take_rows(numbered.len())?;
                 let mut found: Vec<Vec<R>> = keys.iter().map(|_| Vec::new()).collect();
                 for (index, row) in numbered {
@@ -202,26 +250,23 @@ pub async fn rows_per_key<K: Key, R: Row>(
                 "SELECT json_group_array((SELECT json_group_array({row}) FROM ({inner}) AS t)) \
                  FROM (SELECT {parts} FROM json_each(?)) AS k"
             );
-            values.0.push(keys_json.into());
-            let found: Vec<Vec<R>> = from_json(db, sql, values.0).await?;
+            values.push(keys_json.into());
+            let found: Vec<Vec<R>> = from_json(db, sql, values).await?;
             take_rows(found.iter().map(Vec::len).sum())?;
             Ok(found)
         }
         _ => {
-            let (inner, mut values) = rows.select.build(PostgresQueryBuilder);
-            values
-                .0
-                .extend((0..K::PARTS).map(|part| numbers(keys, part)));
-            let last = values.0.len();
+            values.extend((0..K::PARTS).map(|part| numbers(keys, part)));
+            let last = values.len();
             let unnest = if K::PARTS == 1 {
                 format!("unnest(${last}) WITH ORDINALITY AS k(a, n)")
             } else {
                 let first = last - 1;
                 format!("unnest(${first}, ${last}) WITH ORDINALITY AS k(a, b, n)")
             };
-            let arrays = columns_as_arrays::<R>(rows.extras);
+            let arrays = columns_as_arrays::<R>(extras);
             let limit = most_rows().map_or_else(String::new, |most| {
-                values.0.push((most as u64).into());
+                values.push((most as u64).into());
                 format!(" LIMIT ${}", last + 1)
             });
             let sql = format!(
@@ -243,25 +288,38 @@ pub async fn rows_per_key<K: Key, R: Row>(
     }
 }
 
-/// The rows of the SELECT whose column, which is unique, holds one of the keys; in any order.
-pub async fn rows_by_key<R: Row>(
+/// The rows whose column, which is unique, holds one of the keys; in any order.
+pub async fn rows_by_key<R: Row, C: ColumnTrait>(
     db: &Reader,
-    mut select: SelectStatement,
-    unique: Expr,
+    unique: C,
     keys: &[i64],
 ) -> Result<Vec<R>> {
-    match db.backend() {
-        DbBackend::Sqlite => {
-            // A join, since what stands behind IN would be written into a table first.
-            let list = Func::cust("json_each").arg(json_keys(keys));
-            let key = Expr::col(("k", "value"));
-            select.from_function(list, "k").and_where(unique.eq(key));
+    let table = unique.entity_name();
+    let write = || {
+        let mut select = Query::select();
+        select
+            .columns(R::COLUMNS.iter().map(|column| (table.clone(), *column)))
+            .from(table.clone());
+        let unique = Expr::col(unique.as_column_ref());
+        match db.backend() {
+            DbBackend::Sqlite => {
+                // A join, since what stands behind IN would be written into a table first.
+                let list = Func::cust("json_each").arg("");
+                let key = Expr::col(("k", "value"));
+                select.from_function(list, "k").and_where(unique.eq(key));
+            }
+            _ => {
+                select.and_where(unique.eq(PgFunc::any(Expr::val(numbers(&[0], 0)))));
+            }
         }
-        _ => {
-            select.and_where(unique.eq(PgFunc::any(Expr::val(numbers(keys, 0)))));
-        }
-    }
-    rows(db, select.into()).await
+        Ok(Rows::new(db, &select, 0))
+    };
+    let select = db.written(&format!("{} by key", table.to_string()), write)?;
+    let keys = match db.backend() {
+        DbBackend::Sqlite => json_keys(keys).into(),
+        _ => numbers(keys, 0),
+    };
+    rows(db, select.with_last(keys)).await
 }
 
 /// One part of all keys, as one parameter of PostgreSQL.
@@ -272,18 +330,21 @@ fn numbers<K: Key>(keys: &[K], part: usize) -> Value {
 
 /// The rows of `rows`, which mentions no key.
 pub async fn rows<R: Row>(db: &Reader, rows: Rows) -> Result<Vec<R>> {
+    let Rows {
+        sql: inner,
+        values,
+        extras,
+    } = rows;
     match db.backend() {
         DbBackend::Sqlite => {
-            let (inner, values) = rows.select.build(SqliteQueryBuilder);
-            let row = json_row::<R>(rows.extras);
+            let row = json_row::<R>(extras);
             let sql = format!("SELECT json_group_array({row}) FROM ({inner}) AS t");
-            let found: Vec<R> = from_json(db, sql, values.0).await?;
+            let found: Vec<R> = from_json(db, sql, values).await?;
             take_rows(found.len())?;
             Ok(found)
         }
         _ => {
-            let (inner, values) = rows.select.build(PostgresQueryBuilder);
-            let arrays = columns_as_arrays::<R>(rows.extras);
+            let arrays = columns_as_arrays::<R>(extras);
             let sql = format!("SELECT {arrays} FROM ({inner}) AS r");
             let row = one_row(db, sql, values).await?;
             let found = R::read(&mut Columns::of(&row)?).map_err(wrong_type)?;
@@ -315,7 +376,7 @@ async fn from_json<T: DeserializeOwned>(db: &Reader, sql: String, values: Vec<Va
 }
 
 /// The one row of arrays that the statement brings.
-async fn one_row(db: &Reader, sql: String, values: Values) -> Result<QueryResult> {
+async fn one_row(db: &Reader, sql: String, values: Vec<Value>) -> Result<QueryResult> {
     let statement = Statement::from_sql_and_values(DbBackend::Postgres, sql, values);
     Ok(db.query_one(statement).await?)
 }
@@ -324,38 +385,26 @@ fn wrong_type(error: SqlxError) -> Error {
     DbErr::Query(RuntimeErr::SqlxError(error.into())).into()
 }
 
-fn json_row<R: Row>(extras: usize) -> String {
-    let list = |names: Vec<String>| {
-        let columns: Vec<_> = names.iter().map(|name| format!("t.\"{name}\"")).collect();
-        format!("json_array({})", columns.join(", "))
-    };
-    let row = list(R::COLUMNS.iter().map(ToString::to_string).collect());
+fn json_row<R: Row>(extras: usize) -> Cow<'static, str> {
     if extras == 0 {
-        row
-    } else {
-        format!(
-            "json_array({row}, {})",
-            list((0..extras).map(extra_column).collect())
-        )
+        return R::JSON.into();
     }
+    let extras: Vec<_> = (0..extras)
+        .map(|index| format!("t.{}", extra_column(index)))
+        .collect();
+    format!("json_array({}, json_array({}))", R::JSON, extras.join(", ")).into()
 }
 
 /// The columns of all rows of `r`, each as an array.
-fn columns_as_arrays<R: Row>(extras: usize) -> String {
-    let mut arrays: Vec<_> = R::COLUMNS
-        .iter()
-        .map(|name| format!("array_agg(r.{name})"))
-        .collect();
-    if extras > 0 {
-        let extras: Vec<_> = (0..extras)
-            .map(|index| format!("r.{}", extra_column(index)))
-            .collect();
-        arrays.push(format!(
-            "array_agg(json_build_array({})::text)",
-            extras.join(", ")
-        ));
+fn columns_as_arrays<R: Row>(extras: usize) -> Cow<'static, str> {
+    if extras == 0 {
+        return R::ARRAYS.into();
     }
-    arrays.join(", ")
+    let extras: Vec<_> = (0..extras)
+        .map(|index| format!("r.{}", extra_column(index)))
+        .collect();
+    let extras = extras.join(", ");
+    format!("{}, array_agg(json_build_array({extras})::text)", R::ARRAYS).into()
 }
 
 fn json_keys<K: Key>(keys: &[K]) -> String {

@@ -269,7 +269,12 @@ impl Roster {
         let builder = || builder().data(database.clone()).data(feed.clone());
         Self {
             schema: builder().finish(),
-            trusting: builder().validation_mode(ValidationMode::Fast).finish(),
+            trusting: builder()
+                .validation_mode(ValidationMode::Fast)
+                // What this adds has been found invalid by the other, or is not asked for; and who has
+                // it is not searched for entities at every root field.
+                .enable_federation()
+                .finish(),
             database,
             feed,
             guard: Arc::new(Guard::new(&sdl(), limits)),

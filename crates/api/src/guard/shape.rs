@@ -97,6 +97,25 @@ pub fn is_plain(document: &ExecutableDocument) -> bool {
     })
 }
 
+/// Whether a root field asks about the schema itself. So does any such name in a fragment, wherever
+/// it is spread.
+pub fn introspects(document: &ExecutableDocument) -> bool {
+    fn in_set(set: &SelectionSet) -> bool {
+        set.items.iter().any(|selection| match &selection.node {
+            Selection::Field(field) => {
+                matches!(field.node.name.node.as_str(), "__schema" | "__type")
+            }
+            Selection::InlineFragment(fragment) => in_set(&fragment.node.selection_set.node),
+            Selection::FragmentSpread(_) => false,
+        })
+    }
+    let operations = document.operations.iter();
+    let roots = operations.map(|(_, operation)| &operation.node.selection_set);
+    let fragments = document.fragments.values();
+    let fragments = fragments.map(|fragment| &fragment.node.selection_set);
+    roots.chain(fragments).any(|set| in_set(&set.node))
+}
+
 type Fragments = HashMap<Name, Positioned<FragmentDefinition>>;
 
 const FIELDS: &str = "fields, those of a fragment counted for each spread";
