@@ -277,11 +277,12 @@ pub async fn rows_per_key<K: Key, R: Row>(
             let mut columns = Columns::of(&row)?;
             let numbers: Vec<i64> = columns.take().map_err(wrong_type)?;
             take_rows(numbers.len())?;
+            let mut rows = R::read(&mut columns).map_err(wrong_type)?.into_iter();
             let mut found: Vec<Vec<R>> = keys.iter().map(|_| Vec::new()).collect();
-            let rows = R::read(&mut columns).map_err(wrong_type)?;
-            for (number, row) in numbers.into_iter().zip(rows) {
-                let index = usize::try_from(number - 1).map_err(|_| Error::Internal)?;
-                found[index].push(row);
+            // The rows of a key come together, so that room is made for them at once.
+            for of_one in numbers.chunk_by(|one, other| one == other) {
+                let index = usize::try_from(of_one[0] - 1).map_err(|_| Error::Internal)?;
+                found[index].extend(rows.by_ref().take(of_one.len()));
             }
             Ok(found)
         }
