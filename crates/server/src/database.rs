@@ -119,7 +119,8 @@ async fn open_sqlite(
         Purpose::Maintain => None,
     };
     let writer = sqlite_writer(&path, options.clone(), deadline, deadlines).await?;
-    let readers = thread::available_parallelism().map_or(4, |cores| cores.get().clamp(4, 8));
+    // Statements of SQLite compute more than they wait: more of them at once are not faster.
+    let readers = thread::available_parallelism().map_or(4, |cores| (cores.get() + 1).clamp(3, 8));
     let options = options
         .pragma("query_only", "ON")
         // Pages are read where the system keeps them, and not copied into a cache for each reader.
