@@ -203,9 +203,12 @@ struct Borrowed<'a, DB: Lendable> {
 }
 
 impl<DB: Lendable> Borrowed<'_, DB> {
-    /// For the next statement.
+    /// For the next statement, if there will be one.
     fn keep(self) {
-        self.lending.idle().push(self.lent);
+        let mut idle = self.lending.idle();
+        if !self.lending.permits.is_closed() {
+            idle.push(self.lent);
+        }
     }
 }
 
@@ -313,7 +316,9 @@ impl Deadline {
     }
 
     fn is_over(&self) -> bool {
-        let took = self.now() - self.began.load(Ordering::Relaxed);
+        let took = self
+            .now()
+            .saturating_sub(self.began.load(Ordering::Relaxed));
         u128::from(took) >= self.after.as_millis()
     }
 
