@@ -40,9 +40,11 @@ const WRITTEN: usize = 1 << 20;
 #[derive(Clone)]
 pub struct Reader {
     connections: Connections,
-    observer: Option<Arc<dyn Fn(&Statement) + Send + Sync>>,
+    observer: Option<Arc<Observer>>,
     written: Arc<Mutex<Kept<Rows>>>,
 }
+
+type Observer = dyn Fn(&Statement) + Send + Sync;
 
 #[derive(Clone)]
 enum Connections {

@@ -315,7 +315,7 @@ pub async fn rows_by_key<R: Row, C: ColumnTrait>(
         }
         Ok(Rows::new(db, &select, 0))
     };
-    let select = db.written(&format!("{} by key", table.to_string()), write)?;
+    let select = db.written(&format!("{table} by key"), write)?;
     let keys = match db.backend() {
         DbBackend::Sqlite => json_keys(keys).into(),
         _ => numbers(keys, 0),
