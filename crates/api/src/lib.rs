@@ -16,6 +16,7 @@
 //! | [`kept`] | a bounded memory, by text |
 //! | [`batch`] | many lookups become one statement: the driver and its lots |
 //! | [`known`] | rows that a mutation need not read for its payload |
+//! | [`reader`] | connections for reading, lent to one statement after the other |
 //! | [`rows`] | how keys and rows travel, on both databases |
 //! | [`page`] | Relay paging: arguments become a keyset SELECT for each parent |
 //! | [`connection`] | the macros that say a connection, an edge and their arguments once |
