@@ -149,7 +149,15 @@ where
         .fetch_one(&mut *borrowed.lent.connection)
         .await;
     // After anything else, or when nobody waits any more, the pool shall look at it.
-    if matches!(found, Ok(_) | Err(SqlxError::Database(_))) {
+    let is_sound = match &found {
+        Ok(_) => true,
+        // PostgreSQL's class 57P is the end of the connection too.
+        Err(SqlxError::Database(error)) => {
+            error.code().is_some_and(|code| !code.starts_with("57P"))
+        }
+        Err(_) => false,
+    };
+    if is_sound {
         borrowed.keep();
     }
     let querying = |error: SqlxError| DbErr::Query(RuntimeErr::SqlxError(error.into()));
@@ -236,10 +244,10 @@ impl<DB: Lendable> Lending<DB> {
             .map_err(|_| SqlxError::PoolClosed)?,
         };
         let idle = self.idle().pop();
-        let lent = match idle.filter(|lent| lent.since.elapsed() < BORROWED) {
-            Some(lent) => lent,
+        let lent = match idle {
+            Some(lent) if lent.since.elapsed() < BORROWED => lent,
             // Boxed, since to open a connection takes a large future.
-            None => Box::pin(self.lend()).await?,
+            expired => Box::pin(self.lend(expired)).await?,
         };
         if let Some(deadline) = &lent.deadline {
             deadline.renew();
@@ -251,7 +259,12 @@ impl<DB: Lendable> Lending<DB> {
         })
     }
 
-    async fn lend(&self) -> Result<Lent<DB>, SqlxError> {
+    async fn lend(&self, expired: Option<Lent<DB>>) -> Result<Lent<DB>, SqlxError> {
+        if let Some(Lent { mut connection, .. }) = expired {
+            // Waited for, so that it can be had again and no other need be opened.
+            let patience = self.pool.options().get_acquire_timeout();
+            let _ = timeout(patience, connection.return_to_pool()).await;
+        }
         let mut connection = self.pool.acquire().await?;
         let deadline = self.deadline.map(Deadline::new);
         if let Some(deadline) = &deadline {

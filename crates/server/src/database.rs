@@ -269,15 +269,12 @@ async fn open_postgres(
             let _ = connected.await;
         }
     }
-    // One connection listens for changes; half of the others are always there for who writes.
-    let readers = (pool
-        .get_postgres_connection_pool()
-        .options()
-        .get_max_connections()
-        - 1)
-        / 2;
+    // One connection listens for changes; half of the others are left to who writes, but for those
+    // whose statement nobody waits for any more.
+    let sqlx = pool.get_postgres_connection_pool();
+    let readers = (sqlx.options().get_max_connections() - 1) / 2;
     Ok(api::Database {
-        reader: Reader::postgres(pool.get_postgres_connection_pool().clone(), readers),
+        reader: Reader::postgres(sqlx.clone(), readers.max(1)),
         writer: pool,
     })
 }
