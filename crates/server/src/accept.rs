@@ -149,14 +149,16 @@ impl Service<Request<Incoming>> for Phased {
         self.phase.0.store(SERVING, Ordering::Relaxed);
         let (app, others) = (self.app.clone(), self.others.clone());
         let phase = self.phase.clone();
-        // The future is large: it is moved once, into its box.
-        Box::pin(async move {
+        // The future is large: it is made where it stays.
+        let place = Box::new_uninit();
+        let answer = Box::write(place, async move {
             let answer = http::answer(app, others, request.map(Body::new)).await;
             if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
                 phase.0.store(IDLE, Ordering::Relaxed);
             }
             Ok(answer)
-        })
+        });
+        Box::into_pin(answer)
     }
 }
 
