@@ -27,7 +27,7 @@ use crate::{
 const AT_ONCE: usize = 8;
 
 /// What is left out, and whether documents that were checked are kept. The first is how it runs.
-const WAYS: [(&str, Shortcuts, bool); 6] = [
+const WAYS: [(&str, Shortcuts, bool); 7] = [
     ("nothing", Shortcuts::ALL, true),
     (
         "leaves",
@@ -46,6 +46,14 @@ const WAYS: [(&str, Shortcuts, bool); 6] = [
         true,
     ),
     (
+        "columns",
+        Shortcuts {
+            columns: false,
+            ..Shortcuts::ALL
+        },
+        true,
+    ),
+    (
         "validated",
         Shortcuts {
             validated: false,
@@ -59,6 +67,7 @@ const WAYS: [(&str, Shortcuts, bool); 6] = [
         Shortcuts {
             leaves: false,
             text: false,
+            columns: false,
             validated: false,
         },
         false,
@@ -306,6 +315,68 @@ async fn odd_questions_are_answered_alike_without_shortcuts() {
             }
         }
     }
+}
+
+/// What a field reads of its object must be there when nothing else is selected.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_field_alone_is_answered_alike_without_shortcuts() {
+    let types = [
+        ("Employee", "employee", "emp_1"),
+        ("Meeting", "meeting", "mtg_1"),
+        ("Project", "project", "prj_1"),
+        ("Assignment", "assignment", "asg_1"),
+    ];
+    for app in apps().await {
+        odd_company(&app).await;
+        let ways = Way::all(&app, Limits::DEFAULT);
+        for (name, one, id) in types {
+            let fields = fields_of(&ways[0], name).await;
+            assert!(fields.len() > 4, "{name}: {fields:?}");
+            for field in fields {
+                for document in [
+                    format!("{{ {one}s {{ nodes {{ {field} }} }} }}"),
+                    format!("{{ {one}s {{ edges {{ node {{ {field} }} }} }} }}"),
+                    format!(
+                        "{{ {one}s(last: 2) {{ nodes {{ {field} }} pageInfo {{ endCursor }} }} }}"
+                    ),
+                    format!("{{ {one}(id: \"{id}\") {{ {field} }} }}"),
+                    format!("{{ node(id: \"{id}\") {{ ... on {name} {{ {field} }} }} }}"),
+                ] {
+                    let asked = Asked::new(document, json!({}));
+                    same(&app, difference(&ways, &asked).await);
+                }
+            }
+        }
+    }
+}
+
+/// A selection of each field of the type.
+async fn fields_of(way: &Way, name: &str) -> Vec<String> {
+    let asked = format!(
+        "{{ __type(name: {name:?}) {{ fields {{ name type {{ ...T ofType {{ ...T ofType {{ ...T ofType {{ ...T }} }} }} }} }} }} }}
+         fragment T on __Type {{ kind name fields {{ name }} }}"
+    );
+    let answer = way.answer(&Asked::new(asked, json!({}))).await;
+    let answer: Value = serde_json::from_str(&answer).unwrap();
+    let fields = answer["data"]["__type"]["fields"].as_array().unwrap();
+    let selection = |field: &Value| {
+        let name = field["name"].as_str().unwrap();
+        let mut of = &field["type"];
+        while of["name"].is_null() {
+            of = &of["ofType"];
+        }
+        let has = |name: &str| {
+            let fields = of["fields"].as_array();
+            fields.is_some_and(|fields| fields.iter().any(|field| field["name"] == name))
+        };
+        match of["kind"].as_str().unwrap() {
+            "OBJECT" if has("nodes") => format!("{name} {{ nodes {{ id }} }}"),
+            "OBJECT" if has("id") => format!("{name} {{ id }}"),
+            "OBJECT" => format!("{name} {{ __typename }}"),
+            _ => name.to_owned(),
+        }
+    };
+    fields.iter().map(selection).collect()
 }
 
 #[track_caller]

@@ -9,7 +9,6 @@ use sea_orm::{
     Iterable,
     sea_query::{Expr, ExprTrait, Func, NullOrdering, Order as Direction, Query, SelectStatement},
 };
-use serde::Deserialize;
 
 use crate::{
     argument::IntOr,
@@ -408,14 +407,14 @@ impl Question for LinkAssignments {
             )
             .order_by((assignment::Entity, assignment::Column::Id), Direction::Asc)
             .limit(self.limit);
-        rows_per_key(db, Rows::new(db, &select, 0), pairs).await
+        rows_per_key(db, Rows::new(db, &select), pairs).await
     }
 }
 
 #[derive(Clone, PartialEq)]
 struct LinkSummary(Link);
 
-#[derive(Clone, Default, Deserialize)]
+#[derive(Clone, Default)]
 struct LinkSummaryRow {
     count: i64,
     since: Option<chrono::DateTime<chrono::Utc>>,
@@ -445,7 +444,7 @@ impl Question for LinkSummary {
             .expr_as(unless_open(start(), Func::min(start()).into()), "since")
             .expr_as(unless_open(end(), Func::max(end()).into()), "until");
         let found: Vec<Vec<LinkSummaryRow>> =
-            rows_per_key(db, Rows::new(db, &select, 0), pairs).await?;
+            rows_per_key(db, Rows::new(db, &select), pairs).await?;
         Ok(found
             .into_iter()
             .map(|rows| rows.into_iter().next().unwrap_or_default())
@@ -456,7 +455,6 @@ impl Question for LinkSummary {
 #[derive(Clone, PartialEq)]
 struct LinkRoles(Link);
 
-#[derive(Deserialize)]
 struct RoleRow {
     role: String,
 }
@@ -482,7 +480,7 @@ impl Question for LinkRoles {
             .group_by_col("role")
             .order_by_expr(Func::min(Expr::col("place")).into(), Direction::Asc)
             .take();
-        let found: Vec<Vec<RoleRow>> = rows_per_key(db, Rows::new(db, &select, 0), pairs).await?;
+        let found: Vec<Vec<RoleRow>> = rows_per_key(db, Rows::new(db, &select), pairs).await?;
         Ok(found
             .into_iter()
             .map(|rows| rows.into_iter().map(|row| row.role).collect())
@@ -494,7 +492,6 @@ impl Question for LinkRoles {
 #[derive(Clone, PartialEq)]
 struct RoleCounts(Scope<AssignmentFilter>);
 
-#[derive(Deserialize)]
 struct RoleCountRow {
     role: Option<String>,
     assignments: i64,
@@ -536,8 +533,7 @@ impl Question for RoleCounts {
             .order_by_expr(Func::count(Expr::cust("*")).into(), Direction::Desc)
             .order_by_with_nulls(role, Direction::Asc, NullOrdering::Last)
             .limit(100);
-        let found: Vec<Vec<RoleCountRow>> =
-            self.0.fetch(db, Rows::new(db, &select, 0), keys).await?;
+        let found: Vec<Vec<RoleCountRow>> = self.0.fetch(db, Rows::new(db, &select), keys).await?;
         Ok(found
             .into_iter()
             .map(|rows| rows.into_iter().map(Into::into).collect())

@@ -53,6 +53,9 @@ pub trait Question: Clone + PartialEq + Send + Sync + 'static {
     /// Whether the database is asked at all.
     const IS_STATEMENT: bool = true;
 
+    /// Another one asks the same, and may want more of each answer.
+    fn join(&self, _other: &Self) {}
+
     /// The answers for all keys, in their order, by ONE statement.
     fn ask(
         &self,
@@ -84,6 +87,8 @@ pub struct Shortcuts {
     pub leaves: bool,
     /// Objects become text as they are read.
     pub text: bool,
+    /// Columns that nothing selected reads are left out.
+    pub columns: bool,
     /// A document that has been validated is not validated again for other variables of the types
     /// it declares.
     pub validated: bool,
@@ -94,6 +99,7 @@ impl Shortcuts {
     pub const ALL: Self = Self {
         leaves: true,
         text: true,
+        columns: true,
         validated: true,
     };
 }
@@ -157,6 +163,20 @@ impl Batch {
     /// What the selections of the operation ask.
     pub fn plans(&self) -> MutexGuard<'_, Plans> {
         lock(&self.plans)
+    }
+
+    /// What is made once for all parents of the field.
+    pub fn shared<S: Any + Send + Sync>(
+        &self,
+        ctx: &Context<'_>,
+        make: impl FnOnce() -> S,
+    ) -> Arc<S> {
+        let shared = self.plans().shared(ctx.item);
+        shared.unwrap_or_else(|| {
+            let made = Arc::new(make());
+            self.plans().share(ctx.item, made.clone());
+            made
+        })
     }
 
     /// Refuses filters that are wrong or too large before a statement is sent. A field is looked at
@@ -237,6 +257,9 @@ impl Batch {
             let lot = lot.clone().as_any().downcast::<Lot<Q>>().ok()?;
             (lot.question == *question).then_some(lot)
         });
+        if let Some(lot) = &lot {
+            lot.question.join(question);
+        }
         let lot = lot.unwrap_or_else(|| {
             let lot = Arc::new(Lot {
                 question: question.clone(),

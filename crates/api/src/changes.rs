@@ -20,7 +20,6 @@ use sea_orm::{
     ActiveEnum, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, Iterable, Statement,
     sea_query::{Condition, Expr, ExprTrait, JoinType, Order as Direction, Query, SelectStatement},
 };
-use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
@@ -454,7 +453,6 @@ pub struct Stretch {
 }
 
 /// The oldest and the newest number; a change, or nothing when there is none.
-#[derive(Deserialize)]
 struct StretchRow {
     oldest: i64,
     newest: i64,
@@ -529,7 +527,7 @@ pub async fn read(
         .join_subquery(JoinType::LeftJoin, page, "page", Expr::cust("TRUE"))
         .order_by("seq", Direction::Asc)
         .take();
-    let found: Vec<StretchRow> = rows(db, Rows::new(db, &select, 0)).await?;
+    let found: Vec<StretchRow> = rows(db, Rows::new(db, &select)).await?;
     let (oldest, newest) = found
         .first()
         .map(|row| (row.oldest, row.newest))
@@ -601,7 +599,6 @@ impl Question for ChangesQuestion {
 #[derive(Clone, PartialEq)]
 struct BeforeQuestion(ChangesQuestion);
 
-#[derive(Deserialize)]
 struct SeqRow {
     #[expect(
         dead_code,
@@ -623,7 +620,7 @@ impl Question for BeforeQuestion {
             .column(Column::Seq)
             .and_where(column(Column::Seq).lte(after.unwrap_or_default()))
             .limit(1);
-        let found: Vec<SeqRow> = rows(db, Rows::new(db, &select, 0)).await?;
+        let found: Vec<SeqRow> = rows(db, Rows::new(db, &select)).await?;
         Ok(vec![!found.is_empty()])
     }
 }

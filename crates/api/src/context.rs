@@ -7,6 +7,7 @@ use sea_orm::{DatabaseConnection, EntityTrait};
 
 use crate::{
     batch::{Batch, Question},
+    columns::{self, Wanted},
     error::Result,
     nodes::Object,
     order::SortKey,
@@ -78,13 +79,17 @@ pub fn batch<'a>(ctx: &Context<'a>) -> &'a Arc<Batch> {
     ctx.data_unchecked::<Arc<Batch>>()
 }
 
-/// The row with this key, if there is one.
+/// The row with this key, if there is one, with the columns that the field reads of it.
 pub async fn find<E: Record>(ctx: &Context<'_>, key: i64) -> Result<Option<Found<E>>> {
     let batch = batch(ctx);
     if let Some(row) = batch.known(key).await? {
         return Ok(Some(row));
     }
-    let found = batch.load(&ById(PhantomData::<E>), key).await?;
+    let question = batch.shared(ctx, || ById::<E> {
+        wanted: Wanted::new(columns::of_field::<E>(ctx)),
+        entity: PhantomData,
+    });
+    let found = batch.load(&question, key).await?;
     Ok(found.as_ref().clone())
 }
 
@@ -96,12 +101,9 @@ pub async fn referred<E: Record>(ctx: &Context<'_>, key: i64) -> Result<Object<E
     Ok(Object(found.into()))
 }
 
-struct ById<E>(PhantomData<E>);
-
-impl<E> Clone for ById<E> {
-    fn clone(&self) -> Self {
-        Self(PhantomData)
-    }
+struct ById<E> {
+    wanted: Wanted,
+    entity: PhantomData<E>,
 }
 
 impl<E> PartialEq for ById<E> {
@@ -110,12 +112,17 @@ impl<E> PartialEq for ById<E> {
     }
 }
 
-impl<E: Record> Question for ById<E> {
+impl<E: Record> Question for Arc<ById<E>> {
     type Key = i64;
     type Answer = Option<Found<E>>;
 
+    fn join(&self, other: &Self) {
+        self.wanted.join(&other.wanted);
+    }
+
     async fn ask(&self, db: &Reader, keys: &[i64]) -> Result<Vec<Option<Found<E>>>> {
-        let rows: Arc<Vec<E::Model>> = Arc::new(rows_by_key(db, E::ID, keys).await?);
+        let rows: Arc<Vec<E::Model>> =
+            Arc::new(rows_by_key::<E>(db, keys, self.wanted.get()).await?);
         let places: HashMap<i64, usize> = rows.iter().map(E::key).zip(0..).collect();
         let found = |key| Some(Found::new(rows.clone(), *places.get(key)?));
         Ok(keys.iter().map(found).collect())

@@ -17,7 +17,9 @@
 //! | [`batch`] | many lookups become one statement: the driver and its lots |
 //! | [`known`] | rows that a mutation need not read for its payload |
 //! | [`reader`] | connections for reading, lent to one statement after the other |
+//! | [`arrays`] | PostgreSQL's arrays, value by value |
 //! | [`rows`] | how keys and rows travel, on both databases |
+//! | [`columns`] | which columns a selection reads |
 //! | [`page`] | Relay paging: arguments become a keyset SELECT for each parent |
 //! | [`connection`] | the macros that say a connection, an edge and their arguments once |
 //! | [`filter`], [`order`] | input objects become SQL conditions and orderings |
@@ -33,11 +35,13 @@
 pub mod allowance;
 pub mod answer;
 pub mod argument;
+pub mod arrays;
 pub mod assignment;
 pub mod auth;
 pub mod batch;
 pub mod changes;
 pub mod colleague;
+pub mod columns;
 pub mod connection;
 pub mod context;
 pub mod documents;

@@ -11,6 +11,7 @@ use sea_orm::{
 use serde_json::Value as Json;
 
 use crate::{
+    columns::{ColumnSet, of_column},
     context::Record,
     filter::column,
     link::Link,
@@ -212,6 +213,17 @@ impl<E: Record> Order<E> {
             By::Text(_) | By::Number(_) => extras.next().cloned().unwrap_or_default(),
         });
         own.chain([E::key(model).into()]).collect()
+    }
+
+    /// The columns that it sorts by.
+    pub fn columns(&self) -> impl Iterator<Item = ColumnSet> {
+        let through = Condition::all();
+        self.0
+            .iter()
+            .filter_map(move |key| match (key.by)(&through) {
+                By::Column(column) => Some(of_column::<E>(column)),
+                By::Text(_) | By::Number(_) => None,
+            })
     }
 
     /// Whether these values can be a position in this order.

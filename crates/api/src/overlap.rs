@@ -222,6 +222,6 @@ where
             .from(E::default())
             .cond_where(link.others_of(key_part(0), Condition::all()));
         Order(E::ORDER.to_vec()).apply(&mut select, &Condition::all(), false);
-        rows_per_key(db, Rows::new(db, &select, 0), employees).await
+        rows_per_key(db, Rows::new(db, &select), employees).await
     }
 }

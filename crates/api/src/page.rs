@@ -15,12 +15,12 @@ use sea_orm::{
     DbBackend, EntityTrait, Related,
     sea_query::{Condition, Expr, Query, SelectStatement},
 };
-use serde::Deserialize;
 use serde_json::Value as Json;
 
 use crate::{
     assignment::AssignmentFilter,
     batch::{Batch, Question},
+    columns::{self, Wanted},
     context::{Found, Record, batch},
     error::{Error, Result},
     filter::{AnyFilter, Filter, Reading},
@@ -191,6 +191,7 @@ struct PageQuestion<F: Filter> {
     scope: Scope<F>,
     order: Order<F::Entity>,
     window: Window,
+    wanted: Wanted,
 }
 
 impl<F: Filter> PartialEq for PageQuestion<F> {
@@ -207,13 +208,15 @@ impl<F: Filter> PageQuestion<F> {
             scope,
             order,
             window,
+            wanted,
         } = self;
         let limit = window.limit + 1;
+        let columns = wanted.get();
         let write = || {
             let mut select = scope.select(db.backend())?;
             let links = scope.links(db.backend())?;
-            for column in <F::Entity as EntityTrait>::Model::COLUMNS {
-                select.column((F::Entity::default(), *column));
+            for column in columns.names::<<F::Entity as EntityTrait>::Model>() {
+                select.column((F::Entity::default(), column));
             }
             if let Some(after) = &window.after {
                 select.cond_where(order.beyond(after, &links, false, false));
@@ -223,13 +226,17 @@ impl<F: Filter> PageQuestion<F> {
             }
             let extras = order.apply(&mut select, &links, window.backward);
             select.limit(limit);
-            Ok(Rows::new(db, &select, extras))
+            Ok(Rows::of(db, &select, columns, extras))
         };
         if !scope.is_whole() || window.after.is_some() || window.before.is_some() {
             return write();
         }
         let way = if window.backward { "last" } else { "first" };
-        let name = format!("{} {way} {}", scope.source.field, order.signature());
+        let name = format!(
+            "{} {columns:?} {way} {}",
+            scope.source.field,
+            order.signature()
+        );
         Ok(db.written(&name, write)?.with_last(limit.into()))
     }
 }
@@ -245,6 +252,10 @@ pub struct PageRows<E: Record> {
 impl<F: Filter> Question for Arc<PageQuestion<F>> {
     type Key = i64;
     type Answer = PageRows<F::Entity>;
+
+    fn join(&self, other: &Self) {
+        self.wanted.join(&other.wanted);
+    }
 
     async fn ask(&self, db: &Reader, keys: &[i64]) -> Result<Vec<Self::Answer>> {
         let Window {
@@ -297,7 +308,7 @@ impl<F: Filter> Question for CountQuestion<F> {
         let scope = &self.0.scope;
         let mut select = scope.select(db.backend())?;
         select.expr_as(Expr::cust("COUNT(*)"), "count");
-        let counts: Vec<Vec<Count>> = scope.fetch(db, Rows::new(db, &select, 0), keys).await?;
+        let counts: Vec<Vec<Count>> = scope.fetch(db, Rows::new(db, &select), keys).await?;
         Ok(counts
             .iter()
             .map(|rows| rows.first().map_or(0, |row| row.count))
@@ -313,7 +324,6 @@ struct BeyondQuestion<F: Filter> {
     ahead: bool,
 }
 
-#[derive(Deserialize)]
 #[expect(dead_code, reason = "only whether there is a row matters")]
 struct ExistsRow {
     found: i32,
@@ -375,7 +385,7 @@ impl<F: Filter> Question for BeyondQuestion<F> {
         if let Some(condition) = self.condition(&scope.links(backend)?) {
             select.cond_where(condition);
         }
-        let found: Vec<Vec<ExistsRow>> = scope.fetch(db, Rows::new(db, &select, 0), keys).await?;
+        let found: Vec<Vec<ExistsRow>> = scope.fetch(db, Rows::new(db, &select), keys).await?;
         Ok(found.iter().map(|rows| !rows.is_empty()).collect())
     }
 }
@@ -473,6 +483,7 @@ impl<F: Filter> Page<F> {
         };
         let question = Arc::new(PageQuestion {
             scope,
+            wanted: Wanted::new(columns::of_connection(ctx, &order)),
             order,
             window,
         });

@@ -5,7 +5,6 @@ mod mutations;
 use async_graphql::{Context, ID, SimpleObject};
 use entity::{assignment, employee, project};
 use sea_orm::sea_query::{Expr, ExprTrait, Func, Query};
-use serde::Deserialize;
 
 use crate::{
     assignment::{
@@ -194,7 +193,7 @@ impl Question for Headcount {
             .and_where(column(ProjectId).eq(key_part(0)))
             .cond_where(active_at(column(StartDate), column(EndDate), self.at))
             .take();
-        let counts: Vec<Vec<Count>> = rows_per_key(db, Rows::new(db, &select, 0), projects).await?;
+        let counts: Vec<Vec<Count>> = rows_per_key(db, Rows::new(db, &select), projects).await?;
         Ok(counts
             .iter()
             .map(|rows| rows.first().map_or(0, |row| row.count))
@@ -206,7 +205,6 @@ impl Question for Headcount {
 #[derive(Clone, PartialEq)]
 struct BudgetQuestion(Scope<ProjectFilter>);
 
-#[derive(Deserialize)]
 struct BudgetRow {
     count: i64,
     millions: Option<i64>,
@@ -239,7 +237,7 @@ impl Question for BudgetQuestion {
             .expr_as(sum(budget().modulo(MILLION)), "units")
             .expr_as(Func::min(budget()), "min")
             .expr_as(Func::max(budget()), "max");
-        let found: Vec<Vec<BudgetRow>> = self.0.fetch(db, Rows::new(db, &select, 0), keys).await?;
+        let found: Vec<Vec<BudgetRow>> = self.0.fetch(db, Rows::new(db, &select), keys).await?;
         let summary = |rows: Vec<BudgetRow>| rows.first().map(summarize).unwrap_or_default();
         Ok(found.into_iter().map(summary).collect())
     }

@@ -13,20 +13,26 @@
 //!   row of JSON, because every row that SQLx brings over from its thread costs about as much as
 //!   ten rows of JSON.
 
-use std::{borrow::Cow, hash::Hash, sync::Arc};
+use std::{fmt, hash::Hash, marker::PhantomData, sync::Arc};
 
 use sea_orm::{
-    ColumnTrait, DbBackend, DbErr, QueryResult, RuntimeErr, SqlxError, Statement, Value,
+    DbBackend, DbErr, QueryResult, RuntimeErr, SqlxError, Statement, Value,
     sea_query::{
         ArrayType, Expr, ExprTrait, Func, PgFunc, PostgresQueryBuilder, Query, SelectStatement,
         SqliteQueryBuilder, Values,
     },
-    sqlx::{Decode, Postgres, Row as _, Type, postgres::PgRow},
+    sqlx::{Row as _, postgres::PgRow},
 };
-use serde::de::DeserializeOwned;
+use serde::{
+    Deserialize,
+    de::{self, DeserializeSeed, Deserializer, SeqAccess, Visitor},
+};
 
 use crate::{
     allowance::{most_rows, take_rows},
+    arrays::Column,
+    columns::ColumnSet,
+    context::Record,
     error::{Error, Result},
     reader::Reader,
 };
@@ -60,19 +66,25 @@ pub fn key_part(index: usize) -> Expr {
     Expr::col(("k", PART_NAMES[index]))
 }
 
-/// A SELECT of the columns of a [`Row`].
+/// A SELECT of columns of a [`Row`].
 #[derive(Clone, Debug)]
 pub struct Rows {
     /// As the database reads it; it names every one of its columns.
     sql: Arc<str>,
     values: Vec<Value>,
+    columns: ColumnSet,
     /// How many further columns, named by [`extra_column`], come beside the row.
     extras: usize,
 }
 
 impl Rows {
-    /// Writes the SELECT.
-    pub fn new(db: &Reader, select: &SelectStatement, extras: usize) -> Self {
+    /// Writes the SELECT, which brings all columns.
+    pub fn new(db: &Reader, select: &SelectStatement) -> Self {
+        Self::of(db, select, ColumnSet::ALL, 0)
+    }
+
+    /// Writes the SELECT, which brings some of the columns; the others will have their defaults.
+    pub fn of(db: &Reader, select: &SelectStatement, columns: ColumnSet, extras: usize) -> Self {
         let (sql, Values(values)) = match db.backend() {
             DbBackend::Sqlite => select.build(SqliteQueryBuilder),
             _ => select.build(PostgresQueryBuilder),
@@ -80,6 +92,7 @@ impl Rows {
         Self {
             sql: sql.into(),
             values,
+            columns,
             extras,
         }
     }
@@ -101,73 +114,102 @@ impl Rows {
     pub fn size(&self) -> usize {
         self.sql.len()
     }
+
+    /// The columns of `t` as an array of JSON.
+    fn as_json<R: Row>(&self) -> String {
+        let columns = self.columns.names::<R>();
+        let row = joined(columns.map(|column| format!("t.\"{column}\"")));
+        if self.extras == 0 {
+            return format!("json_array({row})");
+        }
+        let extras = joined((0..self.extras).map(|index| format!("t.{}", extra_column(index))));
+        format!("json_array(json_array({row}), json_array({extras}))")
+    }
+
+    /// The columns of all rows of `r`, each as an array.
+    fn as_arrays<R: Row>(&self) -> String {
+        let columns = self.columns.names::<R>();
+        let arrays = joined(columns.map(|column| format!("array_agg(r.{column})")));
+        if self.extras == 0 {
+            return arrays;
+        }
+        let extras = joined((0..self.extras).map(|index| format!("r.{}", extra_column(index))));
+        format!("{arrays}, array_agg(json_build_array({extras})::text)")
+    }
+}
+
+impl Rows {
+    /// The columns of the one row that a SELECT brought, from this number on.
+    fn columns<'r, R: Row>(
+        &self,
+        row: &'r PgRow,
+        mut number: usize,
+    ) -> Result<Vec<Column<'r>>, SqlxError> {
+        let mut next = |is_asked: bool| {
+            if !is_asked {
+                return Ok(Column::not_asked());
+            }
+            number += 1;
+            Column::of(row, number - 1)
+        };
+        let are_asked = (0..R::COLUMNS.len()).map(|number| self.columns.has(number));
+        let beside = (self.extras > 0).then_some(true);
+        are_asked.chain(beside).map(&mut next).collect()
+    }
+}
+
+fn joined(parts: impl Iterator<Item = String>) -> String {
+    parts.collect::<Vec<_>>().join(", ")
 }
 
 /// What a row is read into, by the position of its columns; `row!` makes it of a struct.
-///
-/// On SQLite it is an array of JSON, so serde's order of the fields is this one too.
-pub trait Row: DeserializeOwned + Send + Sync + 'static {
+pub trait Row: Sized + Send + Sync + 'static {
     /// The names of the columns, in the order of the fields.
     const COLUMNS: &'static [&'static str];
-    /// The columns of `t` as an array of JSON.
-    const JSON: &'static str;
-    /// The columns of all rows of `r`, each as an array.
-    const ARRAYS: &'static str;
-    /// Reads rows of PostgreSQL, of which each column is an array.
-    fn read(columns: &mut Columns<'_>) -> Result<Vec<Self>, SqlxError>;
+    /// Reads the next row out of PostgreSQL's columns.
+    fn read(columns: &mut [Column<'_>]) -> Result<Self, SqlxError>;
+    /// Reads a row out of SQLite's JSON: an array of these columns.
+    fn read_json<'de, A: SeqAccess<'de>>(array: A, columns: ColumnSet) -> Result<Self, A::Error>;
 }
 
-/// The columns of PostgreSQL that are still to be read.
-pub struct Columns<'r> {
-    row: &'r PgRow,
-    next: usize,
-}
-
-impl<'r> Columns<'r> {
-    fn of(result: &'r QueryResult) -> Result<Self> {
-        let row = result.try_as_pg_row().ok_or(Error::Internal)?;
-        Ok(Self { row, next: 0 })
-    }
-
-    /// The values of the next one, of all rows. The array of no rows is null.
-    pub fn take<T>(&mut self) -> Result<Vec<T>, SqlxError>
-    where
-        Vec<T>: Decode<'r, Postgres> + Type<Postgres>,
-    {
-        let values: Option<Vec<T>> = self.row.try_get(self.next)?;
-        self.next += 1;
-        Ok(values.unwrap_or_default())
-    }
-}
-
-/// Makes a struct a [`Row`] whose columns go by the names of its fields; all are said, in the order
-/// of the struct.
+/// Makes a struct a [`Row`] whose columns go by the names of its fields; all are said.
 macro_rules! row {
-    ($Row:ty { $first:ident $(, $column:ident)* $(,)? }) => {
+    ($Row:ty { $($column:ident),+ $(,)? }) => {
         impl $crate::rows::Row for $Row {
-            const COLUMNS: &'static [&'static str] =
-                &[stringify!($first) $(, stringify!($column))*];
-            const JSON: &'static str = concat!(
-                "json_array(t.\"", stringify!($first), "\"",
-                $(", t.\"", stringify!($column), "\"",)* ")"
-            );
-            const ARRAYS: &'static str = concat!(
-                "array_agg(r.", stringify!($first), ")",
-                $(", array_agg(r.", stringify!($column), ")",)*
-            );
+            const COLUMNS: &'static [&'static str] = &[$(stringify!($column)),+];
 
             fn read(
-                columns: &mut $crate::rows::Columns<'_>,
-            ) -> Result<Vec<Self>, sea_orm::SqlxError> {
-                let mut $first = columns.take()?.into_iter();
-                $(let mut $column = columns.take()?.into_iter();)*
-                let row = || Some(Self { $first: $first.next()? $(, $column: $column.next()?)* });
-                Ok(std::iter::from_fn(row).collect())
+                columns: &mut [$crate::arrays::Column<'_>],
+            ) -> Result<Self, sea_orm::SqlxError> {
+                let mut columns = columns.iter_mut();
+                let mut next = || columns.next().ok_or_else(|| sea_orm::SqlxError::RowNotFound);
+                Ok(Self { $($column: next()?.read()?),+ })
+            }
+
+            fn read_json<'de, A: serde::de::SeqAccess<'de>>(
+                mut array: A,
+                columns: $crate::columns::ColumnSet,
+            ) -> Result<Self, A::Error> {
+                let mut numbers = 0..;
+                let mut is_asked = || numbers.next().is_some_and(|number| columns.has(number));
+                Ok(Self { $($column: $crate::rows::element(&mut array, is_asked())?),+ })
             }
         }
     };
 }
 pub(crate) use row;
+
+/// The next value of an array of JSON, or a default when it has none of the kind.
+pub(crate) fn element<'de, A: SeqAccess<'de>, T: Deserialize<'de> + Default>(
+    array: &mut A,
+    is_asked: bool,
+) -> Result<T, A::Error> {
+    if !is_asked {
+        return Ok(T::default());
+    }
+    let missing = || de::Error::custom("a row has too few columns");
+    array.next_element()?.ok_or_else(missing)
+}
 
 /// The name of the column beside the row with this number.
 pub fn extra_column(index: usize) -> String {
@@ -175,7 +217,7 @@ pub fn extra_column(index: usize) -> String {
 }
 
 /// A row that is a number.
-#[derive(Debug, serde::Deserialize)]
+#[derive(Debug)]
 pub struct Count {
     /// The number.
     pub count: i64,
@@ -184,25 +226,132 @@ pub struct Count {
 row!(Count { count });
 
 /// A row with values beside it that are no part of it: what it was sorted by.
-#[derive(Debug, serde::Deserialize)]
+#[derive(Debug)]
 pub struct WithExtras<R>(pub R, pub Vec<serde_json::Value>);
 
 impl<R: Row> Row for WithExtras<R> {
     const COLUMNS: &'static [&'static str] = R::COLUMNS;
-    const JSON: &'static str = R::JSON;
-    const ARRAYS: &'static str = R::ARRAYS;
 
-    fn read(columns: &mut Columns<'_>) -> Result<Vec<Self>, SqlxError> {
-        let rows = R::read(columns)?;
-        let extras: Vec<String> = columns.take()?;
-        let with_extras = |(row, extras): (R, String)| {
-            let extras = serde_json::from_str(&extras);
-            Ok(Self(
-                row,
-                extras.map_err(|error| SqlxError::Decode(error.into()))?,
-            ))
-        };
-        rows.into_iter().zip(extras).map(with_extras).collect()
+    fn read(columns: &mut [Column<'_>]) -> Result<Self, SqlxError> {
+        let (extras, columns) = columns.split_last_mut().ok_or(SqlxError::RowNotFound)?;
+        let extras: String = extras.read()?;
+        let extras = serde_json::from_str(&extras);
+        let extras = extras.map_err(|error| SqlxError::Decode(error.into()))?;
+        Ok(Self(R::read(columns)?, extras))
+    }
+
+    fn read_json<'de, A: SeqAccess<'de>>(
+        mut array: A,
+        columns: ColumnSet,
+    ) -> Result<Self, A::Error> {
+        let missing = || de::Error::custom("a row has nothing beside it");
+        let row = array.next_element_seed(JsonRow::new(columns))?;
+        let extras = array.next_element()?;
+        row.zip(extras)
+            .map(|(row, extras)| Self(row, extras))
+            .ok_or_else(missing)
+    }
+}
+
+/// A row in JSON that has these columns.
+struct JsonRow<R> {
+    columns: ColumnSet,
+    row: PhantomData<fn() -> R>,
+}
+
+impl<R> JsonRow<R> {
+    fn new(columns: ColumnSet) -> Self {
+        Self {
+            columns,
+            row: PhantomData,
+        }
+    }
+}
+
+impl<R> Clone for JsonRow<R> {
+    fn clone(&self) -> Self {
+        Self::new(self.columns)
+    }
+}
+
+impl<'de, R: Row> DeserializeSeed<'de> for JsonRow<R> {
+    type Value = R;
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<R, D::Error> {
+        json.deserialize_seq(self)
+    }
+}
+
+impl<'de, R: Row> Visitor<'de> for JsonRow<R> {
+    type Value = R;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a row")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, array: A) -> Result<R, A::Error> {
+        R::read_json(array, self.columns)
+    }
+}
+
+/// A list in JSON of what the seed reads.
+#[derive(Clone)]
+struct JsonList<S>(S);
+
+impl<'de, S: DeserializeSeed<'de> + Clone> DeserializeSeed<'de> for JsonList<S> {
+    type Value = Vec<S::Value>;
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Self::Value, D::Error> {
+        json.deserialize_seq(self)
+    }
+}
+
+impl<'de, S: DeserializeSeed<'de> + Clone> Visitor<'de> for JsonList<S> {
+    type Value = Vec<S::Value>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a list")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut array: A) -> Result<Self::Value, A::Error> {
+        let mut list = Vec::new();
+        while let Some(item) = array.next_element_seed(self.0.clone())? {
+            list.push(item);
+        }
+        Ok(list)
+    }
+}
+
+/// A row with the number of its key, in JSON.
+struct JsonNumbered<R>(JsonRow<R>);
+
+impl<R> Clone for JsonNumbered<R> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<'de, R: Row> DeserializeSeed<'de> for JsonNumbered<R> {
+    type Value = (usize, R);
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Self::Value, D::Error> {
+        json.deserialize_tuple(2, self)
+    }
+}
+
+impl<'de, R: Row> Visitor<'de> for JsonNumbered<R> {
+    type Value = (usize, R);
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a number and a row")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut array: A) -> Result<Self::Value, A::Error> {
+        let number = array.next_element()?;
+        let row = array.next_element_seed(self.0)?;
+        number
+            .zip(row)
+            .ok_or_else(|| de::Error::invalid_length(0, &"a number and a row"))
     }
 }
 
@@ -212,14 +361,11 @@ pub async fn rows_per_key<K: Key, R: Row>(
     rows: Rows,
     keys: &[K],
 ) -> Result<Vec<Vec<R>>> {
-    let Rows {
-        sql: inner,
-        mut values,
-        extras,
-    } = rows;
+    let inner = &rows.sql;
+    let mut values = rows.values.clone();
     match db.backend() {
         DbBackend::Sqlite => {
-            let row = json_row::<R>(extras);
+            let row = rows.as_json::<R>();
             let parts = if K::PARTS == 1 {
                 "value AS a"
             } else {
@@ -228,7 +374,7 @@ pub async fn rows_per_key<K: Key, R: Row>(
             let keys_json = json_keys(keys);
             let possible = keys
                 .len()
-                .saturating_mul(limit(&inner, &values).unwrap_or(1));
+                .saturating_mul(limit(inner, &values).unwrap_or(1));
             if let Some(most) = most_rows().filter(|most| possible > *most) {
                 // Row by row, so that it can stop; all in one it is half as fast again.
                 let sql = format!(
@@ -238,7 +384,8 @@ pub async fn rows_per_key<K: Key, R: Row>(
                 );
                 values.insert(0, keys_json.into());
                 values.push((most as u64).into());
-                let numbered: Vec<(usize, R)> = from_json(db, sql, values).await?;
+                let json = JsonList(JsonNumbered(JsonRow::<R>::new(rows.columns)));
+                let numbered = from_json(db, sql, values, json).await?;
                 take_rows(numbered.len())?;
                 let mut found: Vec<Vec<R>> = keys.iter().map(|_| Vec::new()).collect();
                 for (index, row) in numbered {
@@ -251,7 +398,8 @@ pub async fn rows_per_key<K: Key, R: Row>(
                  FROM (SELECT {parts} FROM json_each(?)) AS k"
             );
             values.push(keys_json.into());
-            let found: Vec<Vec<R>> = from_json(db, sql, values).await?;
+            let json = JsonList(JsonList(JsonRow::<R>::new(rows.columns)));
+            let found = from_json(db, sql, values, json).await?;
             take_rows(found.iter().map(Vec::len).sum())?;
             Ok(found)
         }
@@ -264,7 +412,7 @@ pub async fn rows_per_key<K: Key, R: Row>(
                 let first = last - 1;
                 format!("unnest(${first}, ${last}) WITH ORDINALITY AS k(a, b, n)")
             };
-            let arrays = columns_as_arrays::<R>(extras);
+            let arrays = rows.as_arrays::<R>();
             let limit = most_rows().map_or_else(String::new, |most| {
                 values.push((most as u64).into());
                 format!(" LIMIT ${}", last + 1)
@@ -273,49 +421,52 @@ pub async fn rows_per_key<K: Key, R: Row>(
                 "SELECT array_agg(r.n), {arrays} FROM \
                  (SELECT k.n, t.* FROM {unnest} CROSS JOIN LATERAL ({inner}) AS t{limit}) AS r"
             );
-            let row = one_row(db, sql, values).await?;
-            let mut columns = Columns::of(&row)?;
-            let numbers: Vec<i64> = columns.take().map_err(wrong_type)?;
+            let row = query_one(db, sql, values).await?;
+            let row = row.try_as_pg_row().ok_or(Error::Internal)?;
+            let mut columns = rows.columns::<R>(row, 1).map_err(wrong_type)?;
+            let numbers = Column::of(row, 0).and_then(Column::all::<i64>);
+            let numbers = numbers.map_err(wrong_type)?;
             take_rows(numbers.len())?;
-            let mut rows = R::read(&mut columns).map_err(wrong_type)?.into_iter();
             let mut found: Vec<Vec<R>> = keys.iter().map(|_| Vec::new()).collect();
             // The rows of a key come together, so that room is made for them at once.
             for of_one in numbers.chunk_by(|one, other| one == other) {
                 let index = usize::try_from(of_one[0] - 1).map_err(|_| Error::Internal)?;
-                found[index].extend(rows.by_ref().take(of_one.len()));
+                let read = of_one.iter().map(|_| R::read(&mut columns));
+                found[index] = read.collect::<Result<_, _>>().map_err(wrong_type)?;
             }
             Ok(found)
         }
     }
 }
 
-/// The rows whose column, which is unique, holds one of the keys; in any order.
-pub async fn rows_by_key<R: Row, C: ColumnTrait>(
+/// The rows of the entity with these keys, in any order.
+pub async fn rows_by_key<E: Record>(
     db: &Reader,
-    unique: C,
     keys: &[i64],
-) -> Result<Vec<R>> {
-    let table = unique.entity_name();
+    columns: ColumnSet,
+) -> Result<Vec<E::Model>> {
+    let table = E::default();
     let write = || {
         let mut select = Query::select();
         select
-            .columns(R::COLUMNS.iter().map(|column| (table.clone(), *column)))
-            .from(table.clone());
-        let unique = Expr::col(unique.as_column_ref());
+            .columns(columns.names::<E::Model>().map(|column| (table, column)))
+            .from(table);
+        let id = Expr::col((table, E::ID));
         match db.backend() {
             DbBackend::Sqlite => {
                 // A join, since what stands behind IN would be written into a table first.
                 let list = Func::cust("json_each").arg("");
                 let key = Expr::col(("k", "value"));
-                select.from_function(list, "k").and_where(unique.eq(key));
+                select.from_function(list, "k").and_where(id.eq(key));
             }
             _ => {
-                select.and_where(unique.eq(PgFunc::any(Expr::val(numbers(&[0], 0)))));
+                select.and_where(id.eq(PgFunc::any(Expr::val(numbers(&[0], 0)))));
             }
         }
-        Ok(Rows::new(db, &select, 0))
+        Ok(Rows::of(db, &select, columns, 0))
     };
-    let select = db.written(&format!("{table} by key"), write)?;
+    let name = format!("{} {columns:?} by key", table.table_name());
+    let select = db.written(&name, write)?;
     let keys = match db.backend() {
         DbBackend::Sqlite => json_keys(keys).into(),
         _ => numbers(keys, 0),
@@ -331,26 +482,27 @@ fn numbers<K: Key>(keys: &[K], part: usize) -> Value {
 
 /// The rows of `rows`, which mentions no key.
 pub async fn rows<R: Row>(db: &Reader, rows: Rows) -> Result<Vec<R>> {
-    let Rows {
-        sql: inner,
-        values,
-        extras,
-    } = rows;
+    let inner = &rows.sql;
+    let values = rows.values.clone();
     match db.backend() {
         DbBackend::Sqlite => {
-            let row = json_row::<R>(extras);
+            let row = rows.as_json::<R>();
             let sql = format!("SELECT json_group_array({row}) FROM ({inner}) AS t");
-            let found: Vec<R> = from_json(db, sql, values).await?;
+            let json = JsonList(JsonRow::new(rows.columns));
+            let found = from_json(db, sql, values, json).await?;
             take_rows(found.len())?;
             Ok(found)
         }
         _ => {
-            let arrays = columns_as_arrays::<R>(extras);
+            let arrays = rows.as_arrays::<R>();
             let sql = format!("SELECT {arrays} FROM ({inner}) AS r");
-            let row = one_row(db, sql, values).await?;
-            let found = R::read(&mut Columns::of(&row)?).map_err(wrong_type)?;
-            take_rows(found.len())?;
-            Ok(found)
+            let row = query_one(db, sql, values).await?;
+            let row = row.try_as_pg_row().ok_or(Error::Internal)?;
+            let mut columns = rows.columns::<R>(row, 0).map_err(wrong_type)?;
+            let count = columns.iter().map(Column::count).max().unwrap_or(0);
+            take_rows(count)?;
+            let read = (0..count).map(|_| R::read(&mut columns));
+            read.collect::<Result<_, _>>().map_err(wrong_type)
         }
     }
 }
@@ -365,47 +517,31 @@ fn limit(sql: &str, values: &[Value]) -> Option<usize> {
     }
 }
 
-/// The value of the one row of JSON that the statement brings.
-async fn from_json<T: DeserializeOwned>(db: &Reader, sql: String, values: Vec<Value>) -> Result<T> {
-    let statement = Statement::from_sql_and_values(DbBackend::Sqlite, sql, values);
-    let row = db.query_one(statement).await?;
+/// What the seed reads from the one row of JSON that the statement brings.
+async fn from_json<S: for<'de> DeserializeSeed<'de, Value = T>, T>(
+    db: &Reader,
+    sql: String,
+    values: Vec<Value>,
+    seed: S,
+) -> Result<T> {
+    let row = query_one(db, sql, values).await?;
     let json = row.try_as_sqlite_row().map(|row| row.try_get(0));
-    serde_json::from_str(json.ok_or(Error::Internal)?.map_err(wrong_type)?).map_err(|error| {
+    let json: &str = json.ok_or(Error::Internal)?.map_err(wrong_type)?;
+    let mut json = serde_json::Deserializer::from_str(json);
+    seed.deserialize(&mut json).map_err(|error| {
         tracing::error!(%error, "a row of the database does not fit its entity");
         Error::Internal
     })
 }
 
-/// The one row of arrays that the statement brings.
-async fn one_row(db: &Reader, sql: String, values: Vec<Value>) -> Result<QueryResult> {
-    let statement = Statement::from_sql_and_values(DbBackend::Postgres, sql, values);
+/// The one row that the statement brings.
+async fn query_one(db: &Reader, sql: String, values: Vec<Value>) -> Result<QueryResult> {
+    let statement = Statement::from_sql_and_values(db.backend(), sql, values);
     Ok(db.query_one(statement).await?)
 }
 
 fn wrong_type(error: SqlxError) -> Error {
     DbErr::Query(RuntimeErr::SqlxError(error.into())).into()
-}
-
-fn json_row<R: Row>(extras: usize) -> Cow<'static, str> {
-    if extras == 0 {
-        return R::JSON.into();
-    }
-    let extras: Vec<_> = (0..extras)
-        .map(|index| format!("t.{}", extra_column(index)))
-        .collect();
-    format!("json_array({}, json_array({}))", R::JSON, extras.join(", ")).into()
-}
-
-/// The columns of all rows of `r`, each as an array.
-fn columns_as_arrays<R: Row>(extras: usize) -> Cow<'static, str> {
-    if extras == 0 {
-        return R::ARRAYS.into();
-    }
-    let extras: Vec<_> = (0..extras)
-        .map(|index| format!("r.{}", extra_column(index)))
-        .collect();
-    let extras = extras.join(", ");
-    format!("{}, array_agg(json_build_array({extras})::text)", R::ARRAYS).into()
 }
 
 fn json_keys<K: Key>(keys: &[K]) -> String {

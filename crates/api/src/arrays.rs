@@ -1,0 +1,181 @@
+//! Arrays of PostgreSQL, in the form in which it sends them, read value by value: SQLx would look up
+//! what each value is.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use sea_orm::{
+    SqlxError,
+    sqlx::{Row as _, ValueRef as _, error::BoxDynError, postgres::PgRow},
+};
+
+/// A column of all rows, as an array; or one that was not asked for, which has only defaults.
+pub struct Column<'r> {
+    /// What has not been read yet; of each value its length and its bytes.
+    left: &'r [u8],
+    /// How many values there are.
+    count: usize,
+    /// What they are, in PostgreSQL's catalogue.
+    oid: u32,
+    is_asked: bool,
+}
+
+impl<'r> Column<'r> {
+    /// The column with this number.
+    pub fn of(row: &'r PgRow, number: usize) -> Result<Self, SqlxError> {
+        let value = row.try_get_raw(number)?;
+        if value.is_null() {
+            // The array of no rows.
+            return Ok(Self {
+                is_asked: true,
+                ..Self::not_asked()
+            });
+        }
+        let mut left = value.as_bytes().map_err(SqlxError::Decode)?;
+        Self::begin(&mut left)
+            .map(|(count, oid)| Self {
+                left,
+                count,
+                oid,
+                is_asked: true,
+            })
+            .ok_or_else(malformed)
+    }
+
+    /// One that the statement does not bring.
+    pub fn not_asked() -> Self {
+        Self {
+            left: &[],
+            count: 0,
+            oid: 0,
+            is_asked: false,
+        }
+    }
+
+    /// How many values the array has, and of what type.
+    fn begin(left: &mut &[u8]) -> Option<(usize, u32)> {
+        let dimensions = take_u32(left)?;
+        let _has_nulls = take_u32(left)?;
+        let oid = take_u32(left)?;
+        match dimensions {
+            0 => Some((0, oid)),
+            1 => {
+                let count = take_u32(left)?;
+                let _lower_bound = take_u32(left)?;
+                Some((usize::try_from(count).ok()?, oid))
+            }
+            _ => None,
+        }
+    }
+
+    /// How many values there are.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// All values.
+    pub fn all<T: Value + Default>(mut self) -> Result<Vec<T>, SqlxError> {
+        (0..self.count).map(|_| self.read()).collect()
+    }
+
+    /// The value of the next row.
+    pub fn read<T: Value + Default>(&mut self) -> Result<T, SqlxError> {
+        if !self.is_asked {
+            return Ok(T::default());
+        }
+        if self.oid != T::OID {
+            return Err(malformed());
+        }
+        let length = take_u32(&mut self.left).ok_or_else(malformed)?;
+        if length == NULL {
+            return T::null().ok_or_else(malformed);
+        }
+        let length = usize::try_from(length).map_err(|_| malformed())?;
+        let (value, left) = self.left.split_at_checked(length).ok_or_else(malformed)?;
+        self.left = left;
+        T::read(value).ok_or_else(malformed)
+    }
+}
+
+/// The length of a null.
+const NULL: u32 = u32::MAX;
+
+fn take_u32(bytes: &mut &[u8]) -> Option<u32> {
+    let (first, left) = bytes.split_first_chunk()?;
+    *bytes = left;
+    Some(u32::from_be_bytes(*first))
+}
+
+fn malformed() -> SqlxError {
+    SqlxError::Decode(BoxDynError::from(
+        "a column holds something else than its entity says",
+    ))
+}
+
+/// What an array can hold.
+pub trait Value: Sized {
+    /// Its type in PostgreSQL's catalogue.
+    const OID: u32;
+    /// From its binary form.
+    fn read(bytes: &[u8]) -> Option<Self>;
+    /// In place of a null, where there may be one.
+    fn null() -> Option<Self> {
+        None
+    }
+}
+
+impl<T: Value> Value for Option<T> {
+    const OID: u32 = T::OID;
+
+    fn read(bytes: &[u8]) -> Option<Self> {
+        T::read(bytes).map(Some)
+    }
+
+    fn null() -> Option<Self> {
+        Some(None)
+    }
+}
+
+impl Value for i64 {
+    const OID: u32 = 20;
+
+    fn read(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(Self::from_be_bytes)
+    }
+}
+
+impl Value for i32 {
+    const OID: u32 = 23;
+
+    fn read(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(Self::from_be_bytes)
+    }
+}
+
+impl Value for String {
+    const OID: u32 = 25;
+
+    fn read(bytes: &[u8]) -> Option<Self> {
+        std::str::from_utf8(bytes).ok().map(str::to_owned)
+    }
+}
+
+impl Value for NaiveDate {
+    const OID: u32 = 1082;
+
+    /// Days since the first of 2000.
+    fn read(bytes: &[u8]) -> Option<Self> {
+        const FIRST_OF_2000: i32 = 730_120;
+        let days = <i32 as Value>::read(bytes)?.checked_add(FIRST_OF_2000)?;
+        Self::from_num_days_from_ce_opt(days)
+    }
+}
+
+impl Value for DateTime<Utc> {
+    const OID: u32 = 1184;
+
+    /// Microseconds since the first of 2000, UTC.
+    fn read(bytes: &[u8]) -> Option<Self> {
+        const FIRST_OF_2000: i64 = 946_684_800_000_000;
+        let microseconds = <i64 as Value>::read(bytes)?.checked_add(FIRST_OF_2000)?;
+        Self::from_timestamp_micros(microseconds)
+    }
+}
