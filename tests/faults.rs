@@ -12,7 +12,7 @@ use std::{
 
 use api::error::Error;
 use futures_util::future::{join, join_all};
-use sea_orm::{ConnectionTrait, DatabaseBackend, Statement, TransactionTrait};
+use sea_orm::{ConnectionTrait, TransactionTrait};
 use serde_json::{Value, json};
 use server::{
     config::{DatabaseSettings, DeadlineSettings},
@@ -344,8 +344,8 @@ async fn a_sqlite_statement_ends_at_its_deadline_and_its_thread_is_free_again() 
     let database = database::open(&settings, Purpose::Serve).await.unwrap();
     let run = |sql: &str| {
         let reader = database.reader.clone();
-        let statement = Statement::from_string(DatabaseBackend::Sqlite, sql.to_owned());
-        async move { reader.query_one(statement).await }
+        let statement = sql.into();
+        async move { reader.query_one(statement, Vec::new()).await }
     };
     const ENDLESS: &str =
         "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) FROM c";
@@ -373,8 +373,8 @@ async fn a_sqlite_disk_that_is_full_is_told_masked_and_readers_go_on() {
         .unwrap();
     let full = database.writer.execute_unprepared(write).await.unwrap_err();
     assert_eq!(Error::from(full), Error::Unavailable);
-    let select = Statement::from_string(DatabaseBackend::Sqlite, "SELECT 1");
-    assert!(database.reader.query_one(select).await.is_ok());
+    let select = database.reader.query_one("SELECT 1".into(), Vec::new());
+    assert!(select.await.is_ok());
 }
 
 const NAMES: &str = "{ employees { nodes { name } } }";

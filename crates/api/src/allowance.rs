@@ -107,11 +107,11 @@ pub async fn within<F: Future>(allowance: Arc<Allowance>, statement: F) -> F::Ou
 }
 
 /// How many rows the statement may bring, for its LIMIT: one more tells that it was too few.
-/// Outside of an operation there is none.
-pub fn most_rows() -> Option<usize> {
+/// Outside of an operation it may bring any number.
+pub fn most_rows() -> usize {
     CURRENT
         .try_with(|allowance| allowance.most_rows.saturating_sub(allowance.loaded()) + 1)
-        .ok()
+        .unwrap_or(usize::MAX)
 }
 
 /// Counts rows that the statement has brought.

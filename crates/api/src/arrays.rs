@@ -8,6 +8,7 @@ use sea_orm::{
 };
 
 /// A column of all rows, as an array; or one that was not asked for, which has only defaults.
+#[derive(Clone, Default)]
 pub struct Column<'r> {
     /// What has not been read yet; of each value its length and its bytes.
     left: &'r [u8],
@@ -26,44 +27,29 @@ impl<'r> Column<'r> {
             // The array of no rows.
             return Ok(Self {
                 is_asked: true,
-                ..Self::not_asked()
+                ..Self::default()
             });
         }
-        let mut left = value.as_bytes().map_err(SqlxError::Decode)?;
-        Self::begin(&mut left)
-            .map(|(count, oid)| Self {
-                left,
-                count,
-                oid,
-                is_asked: true,
-            })
-            .ok_or_else(malformed)
+        let bytes = value.as_bytes().map_err(SqlxError::Decode)?;
+        Self::begin(bytes).ok_or_else(malformed)
     }
 
-    /// One that the statement does not bring.
-    pub fn not_asked() -> Self {
-        Self {
-            left: &[],
-            count: 0,
-            oid: 0,
-            is_asked: false,
-        }
-    }
-
-    /// How many values the array has, and of what type.
-    fn begin(left: &mut &[u8]) -> Option<(usize, u32)> {
-        let dimensions = take_u32(left)?;
-        let _has_nulls = take_u32(left)?;
-        let oid = take_u32(left)?;
-        match dimensions {
-            0 => Some((0, oid)),
-            1 => {
-                let count = take_u32(left)?;
-                let _lower_bound = take_u32(left)?;
-                Some((usize::try_from(count).ok()?, oid))
-            }
-            _ => None,
-        }
+    fn begin(mut left: &'r [u8]) -> Option<Self> {
+        let dimensions = take_u32(&mut left)?;
+        let _has_nulls = take_u32(&mut left)?;
+        let oid = take_u32(&mut left)?;
+        let count = match dimensions {
+            0 => 0,
+            1 => take_u32(&mut left)?,
+            _ => return None,
+        };
+        let _lower_bound = take_u32(&mut left);
+        Some(Self {
+            left,
+            count: usize::try_from(count).ok()?,
+            oid,
+            is_asked: true,
+        })
     }
 
     /// How many values there are.
@@ -73,25 +59,25 @@ impl<'r> Column<'r> {
 
     /// All values.
     pub fn all<T: Value + Default>(mut self) -> Result<Vec<T>, SqlxError> {
-        (0..self.count).map(|_| self.read()).collect()
+        let values: Option<_> = (0..self.count).map(|_| self.read()).collect();
+        values.ok_or_else(malformed)
     }
 
-    /// The value of the next row.
-    pub fn read<T: Value + Default>(&mut self) -> Result<T, SqlxError> {
+    /// The value of the next row, unless it is something else than its entity says.
+    pub fn read<T: Value + Default>(&mut self) -> Option<T> {
         if !self.is_asked {
-            return Ok(T::default());
+            return Some(T::default());
         }
         if self.oid != T::OID {
-            return Err(malformed());
+            return None;
         }
-        let length = take_u32(&mut self.left).ok_or_else(malformed)?;
+        let length = take_u32(&mut self.left)?;
         if length == NULL {
-            return T::null().ok_or_else(malformed);
+            return T::null();
         }
-        let length = usize::try_from(length).map_err(|_| malformed())?;
-        let (value, left) = self.left.split_at_checked(length).ok_or_else(malformed)?;
+        let (value, left) = self.left.split_at_checked(usize::try_from(length).ok()?)?;
         self.left = left;
-        T::read(value).ok_or_else(malformed)
+        T::read(value)
     }
 }
 
@@ -104,7 +90,8 @@ fn take_u32(bytes: &mut &[u8]) -> Option<u32> {
     Some(u32::from_be_bytes(*first))
 }
 
-fn malformed() -> SqlxError {
+/// What a row is that does not fit its entity.
+pub fn malformed() -> SqlxError {
     SqlxError::Decode(BoxDynError::from(
         "a column holds something else than its entity says",
     ))

@@ -23,7 +23,7 @@ use crate::{
     page::{Positioned, Scope, links},
     project::{Project, ProjectFilter},
     reader::Reader,
-    rows::{Rows, key_part, row, rows_per_key},
+    rows::{key_part, row, select_per_key},
     scalar::{DateTime, Text, public_id},
 };
 
@@ -407,7 +407,7 @@ impl Question for LinkAssignments {
             )
             .order_by((assignment::Entity, assignment::Column::Id), Direction::Asc)
             .limit(self.limit);
-        rows_per_key(db, Rows::new(db, &select), pairs).await
+        select_per_key(db, &select, pairs).await
     }
 }
 
@@ -443,8 +443,7 @@ impl Question for LinkSummary {
             .expr_as(Func::count(Expr::cust("*")), "count")
             .expr_as(unless_open(start(), Func::min(start()).into()), "since")
             .expr_as(unless_open(end(), Func::max(end()).into()), "until");
-        let found: Vec<Vec<LinkSummaryRow>> =
-            rows_per_key(db, Rows::new(db, &select), pairs).await?;
+        let found: Vec<Vec<LinkSummaryRow>> = select_per_key(db, &select, pairs).await?;
         Ok(found
             .into_iter()
             .map(|rows| rows.into_iter().next().unwrap_or_default())
@@ -480,7 +479,7 @@ impl Question for LinkRoles {
             .group_by_col("role")
             .order_by_expr(Func::min(Expr::col("place")).into(), Direction::Asc)
             .take();
-        let found: Vec<Vec<RoleRow>> = rows_per_key(db, Rows::new(db, &select), pairs).await?;
+        let found: Vec<Vec<RoleRow>> = select_per_key(db, &select, pairs).await?;
         Ok(found
             .into_iter()
             .map(|rows| rows.into_iter().map(|row| row.role).collect())
@@ -533,7 +532,7 @@ impl Question for RoleCounts {
             .order_by_expr(Func::count(Expr::cust("*")).into(), Direction::Desc)
             .order_by_with_nulls(role, Direction::Asc, NullOrdering::Last)
             .limit(100);
-        let found: Vec<Vec<RoleCountRow>> = self.0.fetch(db, Rows::new(db, &select), keys).await?;
+        let found: Vec<Vec<RoleCountRow>> = self.0.fetch(db, &select, keys).await?;
         Ok(found
             .into_iter()
             .map(|rows| rows.into_iter().map(Into::into).collect())

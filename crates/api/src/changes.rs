@@ -35,7 +35,7 @@ use crate::{
     page::{PageInfo, Standing},
     project::Project,
     reader::Reader,
-    rows::{Row, Rows, row, rows},
+    rows::{Row, row, select_rows},
     scalar::{DateTime, key_of, public_id},
     schema::{Node, node_with_key},
 };
@@ -527,7 +527,7 @@ pub async fn read(
         .join_subquery(JoinType::LeftJoin, page, "page", Expr::cust("TRUE"))
         .order_by("seq", Direction::Asc)
         .take();
-    let found: Vec<StretchRow> = rows(db, Rows::new(db, &select)).await?;
+    let found: Vec<StretchRow> = select_rows(db, &select).await?;
     let (oldest, newest) = found
         .first()
         .map(|row| (row.oldest, row.newest))
@@ -620,7 +620,7 @@ impl Question for BeforeQuestion {
             .column(Column::Seq)
             .and_where(column(Column::Seq).lte(after.unwrap_or_default()))
             .limit(1);
-        let found: Vec<SeqRow> = rows(db, Rows::new(db, &select)).await?;
+        let found: Vec<SeqRow> = select_rows(db, &select).await?;
         Ok(vec![!found.is_empty()])
     }
 }

@@ -25,7 +25,7 @@ use crate::{
     page::{Page, PageArguments, Positioned, Source, links},
     project::Project,
     reader::Reader,
-    rows::{Count, Row, Rows, key_part, rows_per_key},
+    rows::{Count, Row, key_part, select_per_key},
 };
 
 connection! {
@@ -381,7 +381,7 @@ where
         );
         Order(R::ORDER.to_vec()).apply(&mut select, &Condition::all(), false);
         select.limit(self.limit);
-        rows_per_key(db, Rows::new(db, &select), pairs).await
+        select_per_key(db, &select, pairs).await
     }
 }
 
@@ -395,7 +395,7 @@ where
     async fn ask(&self, db: &Reader, pairs: &[(i64, i64)]) -> Result<Vec<i64>> {
         let mut select = self.0.select(db)?;
         select.expr_as(Expr::cust("COUNT(*)"), "count");
-        let counts: Vec<Vec<Count>> = rows_per_key(db, Rows::new(db, &select), pairs).await?;
+        let counts: Vec<Vec<Count>> = select_per_key(db, &select, pairs).await?;
         Ok(counts
             .iter()
             .map(|rows| rows.first().map_or(0, |row| row.count))

@@ -40,6 +40,11 @@ impl ColumnSet {
             .map(|(_, name)| *name)
     }
 
+    /// Tells it from others.
+    pub fn signature(self) -> String {
+        self.0.to_string()
+    }
+
     fn named<R: Row>(name: &str) -> Option<Self> {
         let number = R::COLUMNS.iter().position(|column| *column == name)?;
         Some(Self(1 << number))

@@ -123,16 +123,20 @@ struct Made<E: EntityTrait> {
 impl<E: Record> Order<E> {
     /// Says which order this is, for cursors: `NAME`, `-BUDGET^,TITLE`.
     pub fn signature(&self) -> String {
-        let keys: Vec<String> = self
-            .0
-            .iter()
-            .map(|key| {
-                let sign = if key.descending { "-" } else { "" };
-                let nulls = if key.nulls_first { "^" } else { "" };
-                format!("{sign}{}{nulls}", key.name)
-            })
-            .collect();
-        keys.join(",")
+        let mut signature = String::new();
+        for key in &self.0 {
+            if !signature.is_empty() {
+                signature.push(',');
+            }
+            if key.descending {
+                signature.push('-');
+            }
+            signature.push_str(key.name);
+            if key.nulls_first {
+                signature.push('^');
+            }
+        }
+        signature
     }
 
     fn made(&self, through: &Condition) -> Vec<Made<E>> {

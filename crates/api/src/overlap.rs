@@ -22,7 +22,7 @@ use crate::{
     nodes::Nodes,
     order::Order,
     reader::Reader,
-    rows::{Row, Rows, key_part, rows_per_key},
+    rows::{Row, key_part, select_per_key},
     scalar::DateTime,
 };
 
@@ -222,6 +222,6 @@ where
             .from(E::default())
             .cond_where(link.others_of(key_part(0), Condition::all()));
         Order(E::ORDER.to_vec()).apply(&mut select, &Condition::all(), false);
-        rows_per_key(db, Rows::new(db, &select), employees).await
+        select_per_key(db, &select, employees).await
     }
 }

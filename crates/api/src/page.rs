@@ -20,7 +20,7 @@ use serde_json::Value as Json;
 use crate::{
     assignment::AssignmentFilter,
     batch::{Batch, Question},
-    columns::{self, Wanted},
+    columns::{self, ColumnSet, Wanted},
     context::{Found, Record, batch},
     error::{Error, Result},
     filter::{AnyFilter, Filter, Reading},
@@ -142,12 +142,41 @@ impl<F: Filter> Scope<F> {
         self.through.as_deref()
     }
 
-    /// Rows for each parent; at the root, where there is but one, without naming it.
-    pub async fn fetch<R>(&self, db: &Reader, query: Rows, keys: &[i64]) -> Result<Vec<Vec<R>>>
+    /// Whether it is of the root, where there is but one parent that nobody names.
+    fn is_root(&self) -> bool {
+        (self.source.belongs)(Condition::all()).is_none()
+    }
+
+    /// Rows for each parent.
+    pub async fn fetch<R: Row>(
+        &self,
+        db: &Reader,
+        select: &SelectStatement,
+        keys: &[i64],
+    ) -> Result<Vec<Vec<R>>> {
+        let rows = self.rows::<R>(db, select, ColumnSet::ALL, 0);
+        self.fetch_rows(db, rows, keys).await
+    }
+
+    fn rows<R: Row>(
+        &self,
+        db: &Reader,
+        select: &SelectStatement,
+        columns: ColumnSet,
+        extras: usize,
+    ) -> Rows {
+        if self.is_root() {
+            Rows::alone::<R>(db, select, columns, extras)
+        } else {
+            Rows::per_key::<i64, R>(db, select, columns, extras)
+        }
+    }
+
+    async fn fetch_rows<R>(&self, db: &Reader, query: Rows, keys: &[i64]) -> Result<Vec<Vec<R>>>
     where
         R: Row,
     {
-        if (self.source.belongs)(Condition::all()).is_none() {
+        if self.is_root() {
             Ok(vec![rows(db, query).await?])
         } else {
             rows_per_key(db, query, keys).await
@@ -226,17 +255,24 @@ impl<F: Filter> PageQuestion<F> {
             }
             let extras = order.apply(&mut select, &links, window.backward);
             select.limit(limit);
-            Ok(Rows::of(db, &select, columns, extras))
+            Ok(if extras == 0 {
+                scope.rows::<<F::Entity as EntityTrait>::Model>(db, &select, columns, 0)
+            } else {
+                type Extra<E> = WithExtras<<E as EntityTrait>::Model>;
+                scope.rows::<Extra<F::Entity>>(db, &select, columns, extras)
+            })
         };
         if !scope.is_whole() || window.after.is_some() || window.before.is_some() {
             return write();
         }
         let way = if window.backward { "last" } else { "first" };
-        let name = format!(
-            "{} {columns:?} {way} {}",
+        let name = [
             scope.source.field,
-            order.signature()
-        );
+            way,
+            &columns.signature(),
+            &order.signature(),
+        ];
+        let name = name.join(" ");
         Ok(db.written(&name, write)?.with_last(limit.into()))
     }
 }
@@ -278,13 +314,13 @@ impl<F: Filter> Question for Arc<PageQuestion<F>> {
             }
         };
         if query.extras() == 0 {
-            let pages = self.scope.fetch(db, query, keys).await?;
+            let pages = self.scope.fetch_rows(db, query, keys).await?;
             Ok(pages
                 .into_iter()
                 .map(|models| finish(models, Vec::new()))
                 .collect())
         } else {
-            let pages = self.scope.fetch(db, query, keys).await?;
+            let pages = self.scope.fetch_rows(db, query, keys).await?;
             let split =
                 |page: Vec<WithExtras<_>>| page.into_iter().map(|row| (row.0, row.1)).unzip();
             Ok(pages
@@ -308,7 +344,7 @@ impl<F: Filter> Question for CountQuestion<F> {
         let scope = &self.0.scope;
         let mut select = scope.select(db.backend())?;
         select.expr_as(Expr::cust("COUNT(*)"), "count");
-        let counts: Vec<Vec<Count>> = scope.fetch(db, Rows::new(db, &select), keys).await?;
+        let counts: Vec<Vec<Count>> = scope.fetch(db, &select, keys).await?;
         Ok(counts
             .iter()
             .map(|rows| rows.first().map_or(0, |row| row.count))
@@ -385,7 +421,7 @@ impl<F: Filter> Question for BeyondQuestion<F> {
         if let Some(condition) = self.condition(&scope.links(backend)?) {
             select.cond_where(condition);
         }
-        let found: Vec<Vec<ExistsRow>> = scope.fetch(db, Rows::new(db, &select), keys).await?;
+        let found: Vec<Vec<ExistsRow>> = scope.fetch(db, &select, keys).await?;
         Ok(found.iter().map(|rows| !rows.is_empty()).collect())
     }
 }

@@ -19,7 +19,7 @@ use crate::{
     order::{By, SortKey, order},
     page::{Scope, Source},
     reader::Reader,
-    rows::{Count, Rows, key_part, row, rows_per_key},
+    rows::{Count, key_part, row, select_per_key},
     scalar::{DateTime, Long, Text, public_id},
 };
 
@@ -193,7 +193,7 @@ impl Question for Headcount {
             .and_where(column(ProjectId).eq(key_part(0)))
             .cond_where(active_at(column(StartDate), column(EndDate), self.at))
             .take();
-        let counts: Vec<Vec<Count>> = rows_per_key(db, Rows::new(db, &select), projects).await?;
+        let counts: Vec<Vec<Count>> = select_per_key(db, &select, projects).await?;
         Ok(counts
             .iter()
             .map(|rows| rows.first().map_or(0, |row| row.count))
@@ -237,7 +237,7 @@ impl Question for BudgetQuestion {
             .expr_as(sum(budget().modulo(MILLION)), "units")
             .expr_as(Func::min(budget()), "min")
             .expr_as(Func::max(budget()), "max");
-        let found: Vec<Vec<BudgetRow>> = self.0.fetch(db, Rows::new(db, &select), keys).await?;
+        let found: Vec<Vec<BudgetRow>> = self.0.fetch(db, &select, keys).await?;
         let summary = |rows: Vec<BudgetRow>| rows.first().map(summarize).unwrap_or_default();
         Ok(found.into_iter().map(summary).collect())
     }

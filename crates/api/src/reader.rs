@@ -15,7 +15,7 @@ use std::{
 };
 
 use sea_orm::{
-    DbBackend, DbErr, QueryResult, RuntimeErr, SqlxError, Statement,
+    DbBackend, DbErr, QueryResult, RuntimeErr, SqlxError, Statement, Value,
     sea_query::Values,
     sqlx::{
         self, AssertSqlSafe, Database, Executor, IntoArguments, Pool, Postgres, Sqlite,
@@ -95,13 +95,22 @@ impl Reader {
     }
 
     /// The only row that the statement brings.
-    pub async fn query_one(&self, statement: Statement) -> Result<QueryResult, DbErr> {
+    pub async fn query_one(
+        &self,
+        statement: Arc<str>,
+        values: Vec<Value>,
+    ) -> Result<QueryResult, DbErr> {
         if let Some(observer) = &self.observer {
-            observer(&statement);
+            let (statement, values) = (&*statement, values.clone());
+            observer(&Statement::from_sql_and_values(
+                self.backend(),
+                statement,
+                values,
+            ));
         }
         match &self.connections {
-            Connections::Sqlite(lending) => query_one(lending, statement).await,
-            Connections::Postgres(lending) => query_one(lending, statement).await,
+            Connections::Sqlite(lending) => query_one(lending, statement, values).await,
+            Connections::Postgres(lending) => query_one(lending, statement, values).await,
         }
     }
 
@@ -134,18 +143,17 @@ impl From<Connections> for Reader {
 
 async fn query_one<DB: Lendable>(
     lending: &Lending<DB>,
-    statement: Statement,
+    statement: Arc<str>,
+    values: Vec<Value>,
 ) -> Result<QueryResult, DbErr>
 where
     for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
     SqlxValues: IntoArguments<DB>,
     QueryResult: From<DB::Row>,
 {
-    let Statement { sql, values, .. } = statement;
-    let values = SqlxValues(values.unwrap_or(Values(Vec::new())));
     let connecting = |error: SqlxError| DbErr::Conn(RuntimeErr::SqlxError(error.into()));
     let mut borrowed = lending.borrow().await.map_err(connecting)?;
-    let found = sqlx::query_with(AssertSqlSafe(sql), values)
+    let found = sqlx::query_with(AssertSqlSafe(statement), SqlxValues(Values(values)))
         .fetch_one(&mut *borrowed.lent.connection)
         .await;
     // After anything else, or when nobody waits any more, the pool shall look at it.

@@ -16,7 +16,7 @@
 use std::{fmt, hash::Hash, marker::PhantomData, sync::Arc};
 
 use sea_orm::{
-    DbBackend, DbErr, QueryResult, RuntimeErr, SqlxError, Statement, Value,
+    DbBackend, DbErr, RuntimeErr, SqlxError, Value,
     sea_query::{
         ArrayType, Expr, ExprTrait, Func, PgFunc, PostgresQueryBuilder, Query, SelectStatement,
         SqliteQueryBuilder, Values,
@@ -30,7 +30,7 @@ use serde::{
 
 use crate::{
     allowance::{most_rows, take_rows},
-    arrays::Column,
+    arrays::{Column, malformed},
     columns::ColumnSet,
     context::Record,
     error::{Error, Result},
@@ -66,11 +66,12 @@ pub fn key_part(index: usize) -> Expr {
     Expr::col(("k", PART_NAMES[index]))
 }
 
-/// A SELECT of columns of a [`Row`].
+/// A SELECT of columns of a [`Row`], as the one statement that brings its rows.
 #[derive(Clone, Debug)]
 pub struct Rows {
-    /// As the database reads it; it names every one of its columns.
-    sql: Arc<str>,
+    /// The SELECT alone, which names every one of its columns.
+    inner: Arc<str>,
+    statement: Arc<str>,
     values: Vec<Value>,
     columns: ColumnSet,
     /// How many further columns, named by [`extra_column`], come beside the row.
@@ -78,23 +79,90 @@ pub struct Rows {
 }
 
 impl Rows {
-    /// Writes the SELECT, which brings all columns.
-    pub fn new(db: &Reader, select: &SelectStatement) -> Self {
-        Self::of(db, select, ColumnSet::ALL, 0)
+    /// For [`rows`]: the SELECT brings these columns, the others will have their defaults.
+    pub fn alone<R: Row>(
+        db: &Reader,
+        select: &SelectStatement,
+        columns: ColumnSet,
+        extras: usize,
+    ) -> Self {
+        Self::new(db, select, columns, extras, |rows, backend| {
+            let inner = &rows.inner;
+            match backend {
+                DbBackend::Sqlite => {
+                    let row = rows.as_json::<R>();
+                    format!("SELECT json_group_array({row}) FROM ({inner}) AS t")
+                }
+                _ => {
+                    let arrays = rows.as_arrays::<R>();
+                    format!("SELECT {arrays} FROM ({inner}) AS r")
+                }
+            }
+        })
     }
 
-    /// Writes the SELECT, which brings some of the columns; the others will have their defaults.
-    pub fn of(db: &Reader, select: &SelectStatement, columns: ColumnSet, extras: usize) -> Self {
-        let (sql, Values(values)) = match db.backend() {
+    /// For [`rows_per_key`]: the same for each key, whose parts it names by [`key_part`].
+    pub fn per_key<K: Key, R: Row>(
+        db: &Reader,
+        select: &SelectStatement,
+        columns: ColumnSet,
+        extras: usize,
+    ) -> Self {
+        Self::new(db, select, columns, extras, |rows, backend| {
+            let inner = &rows.inner;
+            match backend {
+                DbBackend::Sqlite => {
+                    let (row, parts) = (rows.as_json::<R>(), json_parts::<K>());
+                    format!(
+                        "SELECT json_group_array((SELECT json_group_array({row}) FROM ({inner}) AS t)) \
+                         FROM (SELECT {parts} FROM json_each(?)) AS k"
+                    )
+                }
+                _ => {
+                    let arrays = rows.as_arrays::<R>();
+                    let next = rows.values.len() + 1;
+                    let (keys, limit) = if K::PARTS == 1 {
+                        (
+                            format!("unnest(${next}) WITH ORDINALITY AS k(a, n)"),
+                            next + 1,
+                        )
+                    } else {
+                        let second = next + 1;
+                        let keys =
+                            format!("unnest(${next}, ${second}) WITH ORDINALITY AS k(a, b, n)");
+                        (keys, next + 2)
+                    };
+                    format!(
+                        "SELECT array_agg(r.n), {arrays} FROM (SELECT k.n, t.* FROM {keys} \
+                         CROSS JOIN LATERAL ({inner}) AS t LIMIT ${limit}) AS r"
+                    )
+                }
+            }
+        })
+    }
+
+    fn new(
+        db: &Reader,
+        select: &SelectStatement,
+        columns: ColumnSet,
+        extras: usize,
+        write: impl FnOnce(&Self, DbBackend) -> String,
+    ) -> Self {
+        let backend = db.backend();
+        let (inner, Values(values)) = match backend {
             DbBackend::Sqlite => select.build(SqliteQueryBuilder),
             _ => select.build(PostgresQueryBuilder),
         };
-        Self {
-            sql: sql.into(),
+        let inner: Arc<str> = inner.into();
+        let mut rows = Self {
+            statement: inner.clone(),
+            inner,
             values,
             columns,
             extras,
-        }
+        };
+        rows.statement = write(&rows, backend).into();
+        rows
     }
 
     /// The same with another value as its last.
@@ -112,7 +180,7 @@ impl Rows {
 
     /// How many bytes it takes to keep it.
     pub fn size(&self) -> usize {
-        self.sql.len()
+        self.inner.len() + self.statement.len()
     }
 
     /// The columns of `t` as an array of JSON.
@@ -136,10 +204,8 @@ impl Rows {
         let extras = joined((0..self.extras).map(|index| format!("r.{}", extra_column(index))));
         format!("{arrays}, array_agg(json_build_array({extras})::text)")
     }
-}
 
-impl Rows {
-    /// The columns of the one row that a SELECT brought, from this number on.
+    /// The columns of the one row that PostgreSQL brought, from this number on.
     fn columns<'r, R: Row>(
         &self,
         row: &'r PgRow,
@@ -147,7 +213,7 @@ impl Rows {
     ) -> Result<Vec<Column<'r>>, SqlxError> {
         let mut next = |is_asked: bool| {
             if !is_asked {
-                return Ok(Column::not_asked());
+                return Ok(Column::default());
             }
             number += 1;
             Column::of(row, number - 1)
@@ -166,8 +232,8 @@ fn joined(parts: impl Iterator<Item = String>) -> String {
 pub trait Row: Sized + Send + Sync + 'static {
     /// The names of the columns, in the order of the fields.
     const COLUMNS: &'static [&'static str];
-    /// Reads the next row out of PostgreSQL's columns.
-    fn read(columns: &mut [Column<'_>]) -> Result<Self, SqlxError>;
+    /// Reads the next row out of PostgreSQL's columns, unless they are not like this.
+    fn read(columns: &mut [Column<'_>]) -> Option<Self>;
     /// Reads a row out of SQLite's JSON: an array of these columns.
     fn read_json<'de, A: SeqAccess<'de>>(array: A, columns: ColumnSet) -> Result<Self, A::Error>;
 }
@@ -178,12 +244,9 @@ macro_rules! row {
         impl $crate::rows::Row for $Row {
             const COLUMNS: &'static [&'static str] = &[$(stringify!($column)),+];
 
-            fn read(
-                columns: &mut [$crate::arrays::Column<'_>],
-            ) -> Result<Self, sea_orm::SqlxError> {
+            fn read(columns: &mut [$crate::arrays::Column<'_>]) -> Option<Self> {
                 let mut columns = columns.iter_mut();
-                let mut next = || columns.next().ok_or_else(|| sea_orm::SqlxError::RowNotFound);
-                Ok(Self { $($column: next()?.read()?),+ })
+                Some(Self { $($column: columns.next()?.read()?),+ })
             }
 
             fn read_json<'de, A: serde::de::SeqAccess<'de>>(
@@ -232,12 +295,10 @@ pub struct WithExtras<R>(pub R, pub Vec<serde_json::Value>);
 impl<R: Row> Row for WithExtras<R> {
     const COLUMNS: &'static [&'static str] = R::COLUMNS;
 
-    fn read(columns: &mut [Column<'_>]) -> Result<Self, SqlxError> {
-        let (extras, columns) = columns.split_last_mut().ok_or(SqlxError::RowNotFound)?;
+    fn read(columns: &mut [Column<'_>]) -> Option<Self> {
+        let (extras, columns) = columns.split_last_mut()?;
         let extras: String = extras.read()?;
-        let extras = serde_json::from_str(&extras);
-        let extras = extras.map_err(|error| SqlxError::Decode(error.into()))?;
-        Ok(Self(R::read(columns)?, extras))
+        Some(Self(R::read(columns)?, serde_json::from_str(&extras).ok()?))
     }
 
     fn read_json<'de, A: SeqAccess<'de>>(
@@ -361,67 +422,25 @@ pub async fn rows_per_key<K: Key, R: Row>(
     rows: Rows,
     keys: &[K],
 ) -> Result<Vec<Vec<R>>> {
-    let inner = &rows.sql;
     let mut values = rows.values.clone();
     match db.backend() {
         DbBackend::Sqlite => {
-            let row = rows.as_json::<R>();
-            let parts = if K::PARTS == 1 {
-                "value AS a"
-            } else {
-                "value ->> 0 AS a, value ->> 1 AS b"
-            };
-            let keys_json = json_keys(keys);
             let possible = keys
                 .len()
-                .saturating_mul(limit(inner, &values).unwrap_or(1));
-            if let Some(most) = most_rows().filter(|most| possible > *most) {
-                // Row by row, so that it can stop; all in one it is half as fast again.
-                let sql = format!(
-                    "SELECT json_group_array(json_array(n, json(r))) FROM (SELECT k.n, r.value AS r \
-                     FROM (SELECT key AS n, {parts} FROM json_each(?)) AS k, \
-                     json_each((SELECT json_group_array({row}) FROM ({inner}) AS t)) AS r LIMIT ?)"
-                );
-                values.insert(0, keys_json.into());
-                values.push((most as u64).into());
-                let json = JsonList(JsonNumbered(JsonRow::<R>::new(rows.columns)));
-                let numbered = from_json(db, sql, values, json).await?;
-                take_rows(numbered.len())?;
-                let mut found: Vec<Vec<R>> = keys.iter().map(|_| Vec::new()).collect();
-                for (index, row) in numbered {
-                    found[index].push(row);
-                }
-                return Ok(found);
+                .saturating_mul(limit(&rows.inner, &values).unwrap_or(1));
+            if possible > most_rows() {
+                return stopping_rows_per_key(db, rows, keys).await;
             }
-            let sql = format!(
-                "SELECT json_group_array((SELECT json_group_array({row}) FROM ({inner}) AS t)) \
-                 FROM (SELECT {parts} FROM json_each(?)) AS k"
-            );
-            values.push(keys_json.into());
+            values.push(json_keys(keys).into());
             let json = JsonList(JsonList(JsonRow::<R>::new(rows.columns)));
-            let found = from_json(db, sql, values, json).await?;
+            let found = from_json(db, rows.statement, values, json).await?;
             take_rows(found.iter().map(Vec::len).sum())?;
             Ok(found)
         }
         _ => {
             values.extend((0..K::PARTS).map(|part| numbers(keys, part)));
-            let last = values.len();
-            let unnest = if K::PARTS == 1 {
-                format!("unnest(${last}) WITH ORDINALITY AS k(a, n)")
-            } else {
-                let first = last - 1;
-                format!("unnest(${first}, ${last}) WITH ORDINALITY AS k(a, b, n)")
-            };
-            let arrays = rows.as_arrays::<R>();
-            let limit = most_rows().map_or_else(String::new, |most| {
-                values.push((most as u64).into());
-                format!(" LIMIT ${}", last + 1)
-            });
-            let sql = format!(
-                "SELECT array_agg(r.n), {arrays} FROM \
-                 (SELECT k.n, t.* FROM {unnest} CROSS JOIN LATERAL ({inner}) AS t{limit}) AS r"
-            );
-            let row = query_one(db, sql, values).await?;
+            values.push(i64::try_from(most_rows()).unwrap_or(i64::MAX).into());
+            let row = db.query_one(rows.statement.clone(), values).await?;
             let row = row.try_as_pg_row().ok_or(Error::Internal)?;
             let mut columns = rows.columns::<R>(row, 1).map_err(wrong_type)?;
             let numbers = Column::of(row, 0).and_then(Column::all::<i64>);
@@ -431,12 +450,47 @@ pub async fn rows_per_key<K: Key, R: Row>(
             // The rows of a key come together, so that room is made for them at once.
             for of_one in numbers.chunk_by(|one, other| one == other) {
                 let index = usize::try_from(of_one[0] - 1).map_err(|_| Error::Internal)?;
-                let read = of_one.iter().map(|_| R::read(&mut columns));
-                found[index] = read.collect::<Result<_, _>>().map_err(wrong_type)?;
+                found[index] = read(&mut columns, of_one.len())?;
             }
             Ok(found)
         }
     }
+}
+
+/// The same from a SELECT that is written for it and brings all columns.
+pub async fn select_per_key<K: Key, R: Row>(
+    db: &Reader,
+    select: &SelectStatement,
+    keys: &[K],
+) -> Result<Vec<Vec<R>>> {
+    let rows = Rows::per_key::<K, R>(db, select, ColumnSet::ALL, 0);
+    rows_per_key(db, rows, keys).await
+}
+
+/// The same from SQLite where there may be more rows than the operation may still load: row by row,
+/// so that it can stop. All in one it is half as fast again.
+async fn stopping_rows_per_key<K: Key, R: Row>(
+    db: &Reader,
+    rows: Rows,
+    keys: &[K],
+) -> Result<Vec<Vec<R>>> {
+    let (row, parts, inner) = (rows.as_json::<R>(), json_parts::<K>(), &rows.inner);
+    let statement = format!(
+        "SELECT json_group_array(json_array(n, json(r))) FROM (SELECT k.n, r.value AS r \
+         FROM (SELECT key AS n, {parts} FROM json_each(?)) AS k, \
+         json_each((SELECT json_group_array({row}) FROM ({inner}) AS t)) AS r LIMIT ?)"
+    );
+    let mut values = rows.values;
+    values.insert(0, json_keys(keys).into());
+    values.push((most_rows() as u64).into());
+    let json = JsonList(JsonNumbered(JsonRow::<R>::new(rows.columns)));
+    let numbered = from_json(db, statement.into(), values, json).await?;
+    take_rows(numbered.len())?;
+    let mut found: Vec<Vec<R>> = keys.iter().map(|_| Vec::new()).collect();
+    for (index, row) in numbered {
+        found[index].push(row);
+    }
+    Ok(found)
 }
 
 /// The rows of the entity with these keys, in any order.
@@ -463,9 +517,9 @@ pub async fn rows_by_key<E: Record>(
                 select.and_where(id.eq(PgFunc::any(Expr::val(numbers(&[0], 0)))));
             }
         }
-        Ok(Rows::of(db, &select, columns, 0))
+        Ok(Rows::alone::<E::Model>(db, &select, columns, 0))
     };
-    let name = format!("{} {columns:?} by key", table.table_name());
+    let name = [table.table_name(), " by key ", columns.signature().as_str()].concat();
     let select = db.written(&name, write)?;
     let keys = match db.backend() {
         DbBackend::Sqlite => json_keys(keys).into(),
@@ -482,29 +536,38 @@ fn numbers<K: Key>(keys: &[K], part: usize) -> Value {
 
 /// The rows of `rows`, which mentions no key.
 pub async fn rows<R: Row>(db: &Reader, rows: Rows) -> Result<Vec<R>> {
-    let inner = &rows.sql;
-    let values = rows.values.clone();
     match db.backend() {
         DbBackend::Sqlite => {
-            let row = rows.as_json::<R>();
-            let sql = format!("SELECT json_group_array({row}) FROM ({inner}) AS t");
             let json = JsonList(JsonRow::new(rows.columns));
-            let found = from_json(db, sql, values, json).await?;
+            let found = from_json(db, rows.statement, rows.values, json).await?;
             take_rows(found.len())?;
             Ok(found)
         }
         _ => {
-            let arrays = rows.as_arrays::<R>();
-            let sql = format!("SELECT {arrays} FROM ({inner}) AS r");
-            let row = query_one(db, sql, values).await?;
+            let row = db
+                .query_one(rows.statement.clone(), rows.values.clone())
+                .await?;
             let row = row.try_as_pg_row().ok_or(Error::Internal)?;
             let mut columns = rows.columns::<R>(row, 0).map_err(wrong_type)?;
             let count = columns.iter().map(Column::count).max().unwrap_or(0);
             take_rows(count)?;
-            let read = (0..count).map(|_| R::read(&mut columns));
-            read.collect::<Result<_, _>>().map_err(wrong_type)
+            read(&mut columns, count)
         }
     }
+}
+
+/// The same from a SELECT that is written for it and brings all columns.
+pub async fn select_rows<R: Row>(db: &Reader, select: &SelectStatement) -> Result<Vec<R>> {
+    rows(db, Rows::alone::<R>(db, select, ColumnSet::ALL, 0)).await
+}
+
+/// So many rows out of PostgreSQL's columns.
+fn read<R: Row>(columns: &mut [Column<'_>], count: usize) -> Result<Vec<R>> {
+    let mut rows = Vec::with_capacity(count);
+    for _ in 0..count {
+        rows.push(R::read(columns).ok_or_else(|| wrong_type(malformed()))?);
+    }
+    Ok(rows)
 }
 
 /// How many rows the SELECT brings for each key at most, when it says so.
@@ -520,11 +583,11 @@ fn limit(sql: &str, values: &[Value]) -> Option<usize> {
 /// What the seed reads from the one row of JSON that the statement brings.
 async fn from_json<S: for<'de> DeserializeSeed<'de, Value = T>, T>(
     db: &Reader,
-    sql: String,
+    statement: Arc<str>,
     values: Vec<Value>,
     seed: S,
 ) -> Result<T> {
-    let row = query_one(db, sql, values).await?;
+    let row = db.query_one(statement, values).await?;
     let json = row.try_as_sqlite_row().map(|row| row.try_get(0));
     let json: &str = json.ok_or(Error::Internal)?.map_err(wrong_type)?;
     let mut json = serde_json::Deserializer::from_str(json);
@@ -534,14 +597,17 @@ async fn from_json<S: for<'de> DeserializeSeed<'de, Value = T>, T>(
     })
 }
 
-/// The one row that the statement brings.
-async fn query_one(db: &Reader, sql: String, values: Vec<Value>) -> Result<QueryResult> {
-    let statement = Statement::from_sql_and_values(db.backend(), sql, values);
-    Ok(db.query_one(statement).await?)
-}
-
 fn wrong_type(error: SqlxError) -> Error {
     DbErr::Query(RuntimeErr::SqlxError(error.into())).into()
+}
+
+/// The parts of a key out of what `json_keys` writes.
+fn json_parts<K: Key>() -> &'static str {
+    if K::PARTS == 1 {
+        "value AS a"
+    } else {
+        "value ->> 0 AS a, value ->> 1 AS b"
+    }
 }
 
 fn json_keys<K: Key>(keys: &[K]) -> String {

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use api::Reader;
 use axum::{Router, http::StatusCode, routing::get};
-use sea_orm::Statement;
 use tokio::time::timeout;
 
 use crate::shutdown::Shutdown;
@@ -33,8 +32,7 @@ pub fn routes(reader: Reader, shutdown: Shutdown) -> Router {
 }
 
 async fn select_1(reader: &Reader) -> bool {
-    let statement = Statement::from_string(reader.backend(), "SELECT 1");
-    match reader.query_one(statement).await {
+    match reader.query_one("SELECT 1".into(), Vec::new()).await {
         Ok(_) => true,
         Err(error) => {
             tracing::warn!("not ready: {}", crate::error::Reason::from(error));
