@@ -113,7 +113,7 @@ struct FilteredFields {
 
 impl Batch {
     /// Of an operation with these limits.
-    pub fn new(limits: &Limits, shortcuts: Shortcuts) -> Self {
+    pub fn new(limits: &Limits, shortcuts: Shortcuts, plans: Plans) -> Self {
         Self {
             now: Mutex::new(clock()),
             known: Mutex::default(),
@@ -127,7 +127,7 @@ impl Batch {
             },
             filtered_fields: Mutex::default(),
             shortcuts,
-            plans: Mutex::default(),
+            plans: Mutex::new(plans),
         }
     }
 
@@ -401,7 +401,7 @@ struct Lot<Q: Question> {
 
 struct LotState<Q: Question> {
     keys: Vec<Q::Key>,
-    index: HashMap<Q::Key, usize>,
+    index: foldhash::HashMap<Q::Key, usize>,
     waiting: Vec<Waker>,
     answers: Option<Result<Vec<Arc<Q::Answer>>>>,
 }
@@ -410,7 +410,7 @@ impl<Q: Question> Default for LotState<Q> {
     fn default() -> Self {
         Self {
             keys: Vec::new(),
-            index: HashMap::new(),
+            index: foldhash::HashMap::default(),
             waiting: Vec::new(),
             answers: None,
         }

@@ -1,6 +1,6 @@
 //! What a resolver can reach, and what every entity of the API has in common.
 
-use std::{collections::HashMap, marker::PhantomData, sync::Arc};
+use std::{marker::PhantomData, sync::Arc};
 
 use async_graphql::{Context, ObjectType};
 use sea_orm::{DatabaseConnection, EntityTrait};
@@ -123,7 +123,7 @@ impl<E: Record> Question for Arc<ById<E>> {
     async fn ask(&self, db: &Reader, keys: &[i64]) -> Result<Vec<Option<Found<E>>>> {
         let rows: Arc<Vec<E::Model>> =
             Arc::new(rows_by_key::<E>(db, keys, self.wanted.get()).await?);
-        let places: HashMap<i64, usize> = rows.iter().map(E::key).zip(0..).collect();
+        let places: foldhash::HashMap<i64, usize> = rows.iter().map(E::key).zip(0..).collect();
         let found = |key| Some(Found::new(rows.clone(), *places.get(key)?));
         Ok(keys.iter().map(found).collect())
     }

@@ -26,7 +26,7 @@ use async_graphql::{
     },
 };
 
-use crate::{kept::Kept, limits::Limits};
+use crate::{kept::Kept, limits::Limits, nodes::KeptPlans};
 
 /// Checks requests, and remembers the documents it has checked.
 pub struct Guard {
@@ -48,6 +48,8 @@ struct Document {
     introspects: bool,
     /// Whether the library has validated it.
     is_valid: AtomicBool,
+    /// What its selections ask of objects, once it has run; if that cannot become more than the text.
+    plans: Option<Arc<KeptPlans>>,
 }
 
 /// A request whose document is within the limits.
@@ -161,13 +163,14 @@ impl Guard {
             set(&mut error, "code", "GRAPHQL_PARSE_FAILED");
             error
         })?;
-        shape::check(&parsed, &self.limits)?;
+        let fields = shape::check(&parsed, &self.limits)?;
         let is_known = self.places.check(&parsed)?;
         let document = Arc::new(Document {
             is_plain: shape::is_plain(&parsed),
             is_known: is_known && parsed.operations.iter().count() == 1,
             introspects: shape::introspects(&parsed),
             is_valid: AtomicBool::new(false),
+            plans: (fields < text.len() && !shape::has_directives(&parsed)).then(Arc::default),
             parsed,
         });
         self.documents().keep(text, document.clone(), text.len());
@@ -262,6 +265,12 @@ impl Checked {
             && !introspects
             && is_valid.load(Ordering::Relaxed)
             && variables::are_plain(&self.operation().node, &self.request.variables)
+    }
+
+    /// The plans of its document, if that is executed as it is.
+    pub(crate) fn plans(&self) -> Option<Arc<KeptPlans>> {
+        let plans = self.document.plans.as_ref();
+        plans.filter(|_| self.kind == OperationType::Query).cloned()
     }
 
     /// Whether every name in the response is of one field only.

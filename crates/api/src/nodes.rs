@@ -16,17 +16,17 @@ use std::{
     pin::{Pin, pin},
     ptr,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     task::{Context as TaskContext, Poll, Waker},
 };
 
 use async_graphql::{
-    ContextSelectionSet, Name, ObjectType, OutputType, Positioned, QueryPathNode, QueryPathSegment,
-    ServerResult, Value,
+    ContextSelectionSet, Name, ObjectType, OutputType, Pos, Positioned, QueryPathNode,
+    QueryPathSegment, ServerResult, Value,
     indexmap::IndexMap,
-    parser::types::{Field, Selection},
+    parser::types::{Field, FragmentDefinition, Selection, SelectionSet, TypeCondition},
     registry::{MetaType, MetaTypeName, Registry},
 };
 use futures_util::{FutureExt, future::BoxFuture};
@@ -110,20 +110,21 @@ fn read<'a, T: ObjectType, F: Form>(
         Objects::One(object) => (std::slice::from_ref(object), false),
         Objects::List(items) => (items, true),
     };
+    let fields = plan.fields(ctx);
     let values = items.len().saturating_mul(plan.names.len());
     batch
         .allowance
         .take_values(values, ctx.item.pos)
         .map_err(|error| ctx.set_error_path(error))?;
 
-    let gaps = items.len() * plan.fields.iter().filter(|field| !field.is_leaf()).count();
+    let waiting = fields.iter().filter(|(planned, _)| !planned.is_leaf());
+    let gaps = items.len() * waiting.count();
     let mut form = F::begin(items.len(), is_list, gaps);
     let mut waiting = Vec::with_capacity(gaps);
     for (index, item) in items.iter().enumerate() {
         let index = is_list.then_some(index);
         form.begin_object(plan);
-        for planned in &plan.fields {
-            let Planned { field, .. } = planned;
+        for (planned, field) in fields.iter().copied() {
             if batch.shortcuts.leaves && planned.is_leaf() {
                 let future = pin!(resolve_field(ctx, index, field, item));
                 match future.poll(&mut TaskContext::from_waker(Waker::noop())) {
@@ -384,14 +385,25 @@ impl Form for Text {
 /// What a selection asks of objects of one type.
 struct Plan {
     type_name: Cow<'static, str>,
-    fields: Vec<Planned>,
+    selected: Vec<Selected>,
     /// The names in the response, in its order.
     names: IndexMap<Name, Value>,
 }
 
-/// A field that is asked.
+/// What one selection of a selection set comes to, and which one it is.
+struct Selected {
+    place: usize,
+    what: What,
+}
+
+enum What {
+    Field(Planned),
+    /// A fragment for objects of this type.
+    Fragment(Vec<Selected>),
+}
+
+/// A field that is asked. The document has the field itself.
 struct Planned {
-    field: Positioned<Field>,
     /// Which of the plan's names.
     slot: usize,
     /// The name, as in JSON: `"name":`.
@@ -401,32 +413,40 @@ struct Planned {
 }
 
 /// The plans of an operation, by where in memory the selection is: it stays there while the operation
-/// runs, and what is copied into a plan stays with the plan, which stays too.
+/// runs.
 #[derive(Default)]
 pub struct Plans {
-    /// A plan for each type that the selection is asked of.
-    plans: HashMap<usize, Vec<Arc<Plan>>>,
+    plans: foldhash::HashMap<usize, Vec<Arc<Plan>>>,
+    kept: Option<Arc<KeptPlans>>,
     /// By where the field is.
-    shared: HashMap<usize, Arc<dyn Any + Send + Sync>>,
+    shared: foldhash::HashMap<usize, Arc<dyn Any + Send + Sync>>,
 }
 
+/// The plans of a document that is executed as it is, by where in its text the selection begins.
+#[derive(Default)]
+pub struct KeptPlans(Mutex<foldhash::HashMap<Pos, Vec<Arc<Plan>>>>);
+
 impl Plans {
+    /// Of an operation of a document that keeps its plans, or does not.
+    pub fn new(kept: Option<Arc<KeptPlans>>) -> Self {
+        Self {
+            kept,
+            ..Self::default()
+        }
+    }
+
     fn plan<T: ObjectType>(&mut self, ctx: &ContextSelectionSet<'_>) -> Arc<Plan> {
-        let type_name = T::type_name();
         let place = ptr::from_ref(ctx.item).addr();
         let plans = self.plans.entry(place).or_default();
-        if let Some(plan) = plans.iter().find(|plan| plan.type_name == type_name) {
-            return plan.clone();
-        }
-        let mut plan = Plan {
-            type_name,
-            fields: Vec::new(),
-            names: IndexMap::new(),
-        };
-        plan.add(ctx);
-        let plan = Arc::new(plan);
-        plans.push(plan.clone());
-        plan
+        find_or_make::<T>(plans, || match self.kept.as_deref() {
+            Some(KeptPlans(kept)) => {
+                let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+                find_or_make::<T>(kept.entry(ctx.item.pos).or_default(), || {
+                    Plan::new::<T>(ctx)
+                })
+            }
+            None => Plan::new::<T>(ctx),
+        })
     }
 
     /// What was made of the arguments of this field for another parent: they are the same for all.
@@ -441,6 +461,20 @@ impl Plans {
     }
 }
 
+/// A selection has a plan for each type that it is asked of.
+fn find_or_make<T: ObjectType>(
+    plans: &mut Vec<Arc<Plan>>,
+    make: impl FnOnce() -> Arc<Plan>,
+) -> Arc<Plan> {
+    let type_name = T::type_name();
+    if let Some(plan) = plans.iter().find(|plan| plan.type_name == type_name) {
+        return plan.clone();
+    }
+    let plan = make();
+    plans.push(plan.clone());
+    plan
+}
+
 impl Planned {
     fn is_leaf(&self) -> bool {
         self.is_leaf.load(Ordering::Relaxed)
@@ -448,70 +482,126 @@ impl Planned {
 }
 
 impl Plan {
-    /// Adds the fields of a selection, through fragments; `@skip` and `@include` have been carried
-    /// out before execution.
-    fn add(&mut self, ctx: &ContextSelectionSet<'_>) {
-        let registry = &ctx.schema_env.registry;
-        for selection in &ctx.item.node.items {
-            let (condition, selection_set) = match &selection.node {
-                Selection::Field(field) => {
-                    let name = &field.node.response_key().node;
-                    let entry = self.names.entry(name.clone());
-                    let slot = entry.index();
-                    entry.or_insert(Value::Null);
-                    let is_leaf = is_leaf(registry, &self.type_name, &field.node.name.node);
-                    self.fields.push(Planned {
-                        field: field.clone(),
-                        slot,
-                        name: format!("\"{name}\":"),
-                        is_leaf: is_leaf.into(),
-                    });
-                    continue;
+    fn new<T: ObjectType>(ctx: &ContextSelectionSet<'_>) -> Arc<Self> {
+        let type_name = T::type_name();
+        let mut names = IndexMap::new();
+        let planning = Planning {
+            registry: &ctx.schema_env.registry,
+            fragments: &ctx.query_env.fragments,
+            object: ctx.schema_env.registry.types.get(&*type_name),
+            type_name: &type_name,
+        };
+        Arc::new(Self {
+            selected: planning.selected(&ctx.item.node, &mut names),
+            names,
+            type_name,
+        })
+    }
+
+    /// The fields of the selection that it was made of.
+    fn fields<'a>(
+        &'a self,
+        ctx: &ContextSelectionSet<'a>,
+    ) -> Vec<(&'a Planned, &'a Positioned<Field>)> {
+        fn add<'a>(
+            fields: &mut Vec<(&'a Planned, &'a Positioned<Field>)>,
+            selected: &'a [Selected],
+            set: &'a SelectionSet,
+            fragments: &'a Fragments,
+        ) {
+            for Selected { place, what } in selected {
+                match (what, &set.items[*place].node) {
+                    (What::Field(planned), Selection::Field(field)) => {
+                        fields.push((planned, field))
+                    }
+                    (What::Fragment(inside), Selection::InlineFragment(fragment)) => {
+                        add(fields, inside, &fragment.node.selection_set.node, fragments);
+                    }
+                    (What::Fragment(inside), Selection::FragmentSpread(spread)) => {
+                        let fragment = &fragments[&spread.node.fragment_name.node];
+                        add(fields, inside, &fragment.node.selection_set.node, fragments);
+                    }
+                    _ => unreachable!("a plan is used with the selection that it was made of"),
                 }
-                Selection::InlineFragment(fragment) => (
-                    fragment.node.type_condition.as_ref(),
-                    &fragment.node.selection_set,
-                ),
-                Selection::FragmentSpread(spread) => {
-                    // Validation has refused spreads of unknown fragments.
-                    let Some(fragment) =
-                        ctx.query_env.fragments.get(&spread.node.fragment_name.node)
-                    else {
-                        continue;
-                    };
-                    (
-                        Some(&fragment.node.type_condition),
-                        &fragment.node.selection_set,
-                    )
-                }
-            };
-            let applies = condition.is_none_or(|condition| {
-                let on = condition.node.on.node.as_str();
-                let interfaces = registry.implements.get(&*self.type_name);
-                on == self.type_name || interfaces.is_some_and(|names| names.contains(on))
-            });
-            if applies {
-                self.add(&ctx.with_selection_set(selection_set));
             }
         }
+        let mut fields = Vec::with_capacity(self.names.len());
+        let (set, fragments) = (&ctx.item.node, &ctx.query_env.fragments);
+        add(&mut fields, &self.selected, set, fragments);
+        fields
     }
 }
 
-fn is_leaf(registry: &Registry, type_name: &str, field_name: &str) -> bool {
-    if field_name == "__typename" {
-        return true;
+type Fragments = HashMap<Name, Positioned<FragmentDefinition>>;
+
+struct Planning<'a> {
+    registry: &'a Registry,
+    fragments: &'a Fragments,
+    type_name: &'a str,
+    object: Option<&'a MetaType>,
+}
+
+impl Planning<'_> {
+    /// What a selection set comes to; `@skip` and `@include` have been carried out before execution.
+    fn selected(&self, set: &SelectionSet, names: &mut IndexMap<Name, Value>) -> Vec<Selected> {
+        let selections = set.items.iter().enumerate();
+        let what = |(place, selection): (usize, &Positioned<Selection>)| {
+            let what = match &selection.node {
+                Selection::Field(field) => {
+                    let name = &field.node.response_key().node;
+                    let entry = names.entry(name.clone());
+                    let slot = entry.index();
+                    entry.or_insert(Value::Null);
+                    What::Field(Planned {
+                        slot,
+                        name: format!("\"{name}\":"),
+                        is_leaf: self.is_leaf(&field.node.name.node).into(),
+                    })
+                }
+                Selection::InlineFragment(fragment) => {
+                    let fragment = &fragment.node;
+                    if let Some(condition) = &fragment.type_condition
+                        && !self.applies(&condition.node)
+                    {
+                        return None;
+                    }
+                    What::Fragment(self.selected(&fragment.selection_set.node, names))
+                }
+                Selection::FragmentSpread(spread) => {
+                    // Validation has refused spreads of unknown fragments.
+                    let fragment = &self.fragments.get(&spread.node.fragment_name.node)?.node;
+                    if !self.applies(&fragment.type_condition.node) {
+                        return None;
+                    }
+                    What::Fragment(self.selected(&fragment.selection_set.node, names))
+                }
+            };
+            Some(Selected { place, what })
+        };
+        selections.filter_map(what).collect()
     }
-    let field = registry
-        .types
-        .get(type_name)
-        .and_then(|ty| ty.field_by_name(field_name));
-    field.is_some_and(|field| {
-        let concrete = MetaTypeName::concrete_typename(&field.ty);
-        matches!(
-            registry.types.get(concrete),
-            Some(MetaType::Scalar { .. } | MetaType::Enum { .. })
-        )
-    })
+
+    fn applies(&self, condition: &TypeCondition) -> bool {
+        let on = condition.on.node.as_str();
+        let interfaces = self.registry.implements.get(self.type_name);
+        on == self.type_name || interfaces.is_some_and(|names| names.contains(on))
+    }
+
+    fn is_leaf(&self, field_name: &str) -> bool {
+        if field_name == "__typename" {
+            return true;
+        }
+        let field = self
+            .object
+            .and_then(|object| object.field_by_name(field_name));
+        field.is_some_and(|field| {
+            let concrete = MetaTypeName::concrete_typename(&field.ty);
+            matches!(
+                self.registry.types.get(concrete),
+                Some(MetaType::Scalar { .. } | MetaType::Enum { .. })
+            )
+        })
+    }
 }
 
 /// Puts a value where one may be already, because its response key was selected more than once.

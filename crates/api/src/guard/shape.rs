@@ -17,8 +17,9 @@ const INTROSPECTION_LISTS: [&str; 4] = ["fields", "interfaces", "possibleTypes",
 /// How many of them may be inside each other; tools use one.
 const MAX_INTROSPECTION_LISTS: usize = 2;
 
-/// Refuses a document that has too much of anything, or a fragment that spreads itself.
-pub fn check(document: &ExecutableDocument, limits: &Limits) -> Result<(), ServerError> {
+/// Refuses a document that has too much of anything, or a fragment that spreads itself. Tells how many
+/// fields its operations have in all, fragments written out.
+pub fn check(document: &ExecutableDocument, limits: &Limits) -> Result<usize, ServerError> {
     let at_most = |limit, count, most, what| {
         if count > most {
             Err(exceeded(limit, most, what, None))
@@ -45,6 +46,7 @@ pub fn check(document: &ExecutableDocument, limits: &Limits) -> Result<(), Serve
         let shape = walk.fragment(name, 0)?;
         at_most("fields", shape.fields, limits.fields, FIELDS)?;
     }
+    let mut fields = 0;
     for (_, operation) in document.operations.iter() {
         let variables = operation.node.variable_definitions.len();
         at_most("variables", variables, limits.variables, "variables")?;
@@ -63,8 +65,9 @@ pub fn check(document: &ExecutableDocument, limits: &Limits) -> Result<(), Serve
             limits.depth,
             "fields inside each other",
         )?;
+        fields += shape.fields;
     }
-    Ok(())
+    Ok(fields)
 }
 
 /// Whether no selection set has the same response name twice, fragments written out. The document
@@ -114,6 +117,25 @@ pub fn introspects(document: &ExecutableDocument) -> bool {
     let fragments = document.fragments.values();
     let fragments = fragments.map(|fragment| &fragment.node.selection_set);
     roots.chain(fragments).any(|set| in_set(&set.node))
+}
+
+/// Whether anything selected has a directive, so that variables can make it another document.
+pub fn has_directives(document: &ExecutableDocument) -> bool {
+    fn in_set(set: &SelectionSet) -> bool {
+        set.items.iter().any(|selection| {
+            let below = match &selection.node {
+                Selection::Field(field) => Some(&field.node.selection_set),
+                Selection::InlineFragment(fragment) => Some(&fragment.node.selection_set),
+                Selection::FragmentSpread(_) => None,
+            };
+            !selection.node.directives().is_empty() || below.is_some_and(|set| in_set(&set.node))
+        })
+    }
+    let operations = document.operations.iter();
+    let operations = operations.map(|(_, operation)| &operation.node.selection_set);
+    let fragments = document.fragments.values();
+    let fragments = fragments.map(|fragment| &fragment.node.selection_set);
+    operations.chain(fragments).any(|set| in_set(&set.node))
 }
 
 type Fragments = HashMap<Name, Positioned<FragmentDefinition>>;
