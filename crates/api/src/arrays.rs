@@ -1,5 +1,5 @@
-//! Arrays of PostgreSQL, in the form in which it sends them, read value by value: SQLx would look up
-//! what each value is.
+//! Values of PostgreSQL in the form in which it sends them, most often many in an array, read one
+//! after the other: SQLx would look up what each is.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use sea_orm::{

@@ -301,10 +301,9 @@ struct Text {
 
 impl Text {
     fn name(&mut self, planned: &Planned) {
-        if !mem::take(&mut self.is_first_field) {
-            self.text.push(b',');
-        }
-        self.text.extend_from_slice(planned.name.as_bytes());
+        let comma = usize::from(mem::take(&mut self.is_first_field));
+        self.text
+            .extend_from_slice(&planned.name.as_bytes()[comma..]);
     }
 }
 
@@ -406,7 +405,7 @@ enum What {
 struct Planned {
     /// Which of the plan's names.
     slot: usize,
-    /// The name, as in JSON: `"name":`.
+    /// The name, as in JSON behind another field: `,"name":`.
     name: String,
     /// Worth polling on the spot; taken back when it has to wait.
     is_leaf: AtomicBool,
@@ -554,7 +553,7 @@ impl Planning<'_> {
                     entry.or_insert(Value::Null);
                     What::Field(Planned {
                         slot,
-                        name: format!("\"{name}\":"),
+                        name: format!(",\"{name}\":"),
                         is_leaf: self.is_leaf(&field.node.name.node).into(),
                     })
                 }

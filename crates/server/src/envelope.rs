@@ -3,7 +3,7 @@
 //! Strict, because two readers of one text must not see two requests: a key that comes twice, a
 //! wrong type, anything behind the end is refused.
 
-use std::fmt;
+use std::{collections::HashSet, fmt};
 
 use async_graphql::{Name, Value, Variables, indexmap::IndexMap};
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
@@ -25,12 +25,16 @@ pub struct Envelope {
 impl Envelope {
     /// From the JSON of a request; the error is in words for a developer.
     pub fn read(bytes: &[u8], depth: usize) -> Result<Self, String> {
-        Self::from_value(read(bytes, depth)?)
+        if bytes.trim_ascii_start().first() != Some(&b'{') {
+            read(bytes, depth)?;
+            return Err(NO_OBJECT.to_owned());
+        }
+        deserialize(bytes, PartsOf(Level(depth)))?.understood()
     }
 
     /// From the parameters of a URL.
     pub fn from_url(query: &str, depth: usize) -> Result<Self, String> {
-        let mut fields = IndexMap::new();
+        let mut parts = Parts::default();
         for (name, text) in form_urlencoded::parse(query.as_bytes()) {
             let value = match &*name {
                 "operationName" | "variables" | "extensions" if text.is_empty() => Value::Null,
@@ -39,33 +43,70 @@ impl Envelope {
                     .map_err(|error| format!("`{name}` is not JSON: {error}"))?,
                 _ => continue,
             };
-            if fields.insert(Name::new(&name), value).is_some() {
+            if !parts.put(&name, value) {
                 return Err(format!("`{name}` is given twice."));
             }
         }
-        Self::from_value(Value::Object(fields))
+        parts.understood()
     }
 
     /// From JSON that was read.
     pub fn from_value(value: Value) -> Result<Self, String> {
-        let Value::Object(mut fields) = value else {
-            return Err("A request is a JSON object; batches are not offered.".to_owned());
+        let Value::Object(fields) = value else {
+            return Err(NO_OBJECT.to_owned());
         };
-        let mut text = |name: &str| match fields.swap_remove(name) {
+        let mut parts = Parts::default();
+        for (name, value) in fields {
+            parts.put(&name, value);
+        }
+        parts.understood()
+    }
+}
+
+const NO_OBJECT: &str = "A request is a JSON object; batches are not offered.";
+
+/// What was given, of whatever type.
+#[derive(Default)]
+struct Parts {
+    query: Option<Value>,
+    operation_name: Option<Value>,
+    document_id: Option<Value>,
+    variables: Option<Value>,
+    extensions: Option<Value>,
+    /// The names of what nobody asks for.
+    others: HashSet<String>,
+}
+
+impl Parts {
+    /// Whether it was not there yet.
+    fn put(&mut self, name: &str, value: Value) -> bool {
+        let part = match name {
+            "query" => &mut self.query,
+            "operationName" => &mut self.operation_name,
+            "documentId" => &mut self.document_id,
+            "variables" => &mut self.variables,
+            "extensions" => &mut self.extensions,
+            other => return self.others.insert(other.to_owned()),
+        };
+        part.replace(value).is_none()
+    }
+
+    fn understood(self) -> Result<Envelope, String> {
+        let text = |name: &str, value| match value {
             None | Some(Value::Null) => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
             Some(_) => Err(format!("`{name}` must be a string.")),
         };
-        let query = text("query")?;
-        let operation_name = text("operationName")?;
-        let document_id = text("documentId")?;
-        let mut object = |name: &str| match fields.swap_remove(name) {
+        let query = text("query", self.query)?;
+        let operation_name = text("operationName", self.operation_name)?;
+        let document_id = text("documentId", self.document_id)?;
+        let object = |name: &str, value| match value {
             None | Some(Value::Null) => Ok(IndexMap::new()),
             Some(Value::Object(object)) => Ok(object),
             Some(_) => Err(format!("`{name}` must be an object.")),
         };
-        let variables = object("variables")?;
-        let mut extensions = object("extensions")?;
+        let variables = object("variables", self.variables)?;
+        let mut extensions = object("extensions", self.extensions)?;
         let id = match extensions.swap_remove("persistedQuery") {
             None | Some(Value::Null) => None,
             Some(Value::Object(persisted)) => match persisted.get("sha256Hash") {
@@ -80,7 +121,7 @@ impl Envelope {
         if query.is_none() && id.is_none() {
             return Err("`query` is missing.".to_owned());
         }
-        Ok(Self {
+        Ok(Envelope {
             query,
             operation_name,
             variables: Variables::from_value(Value::Object(variables)),
@@ -91,11 +132,52 @@ impl Envelope {
 
 /// JSON without doubt: no key twice, nothing behind it, at most `depth` levels.
 pub fn read(bytes: &[u8], depth: usize) -> Result<Value, String> {
+    deserialize(bytes, Level(depth))
+}
+
+fn deserialize<T>(
+    bytes: &[u8],
+    seed: impl for<'de> DeserializeSeed<'de, Value = T>,
+) -> Result<T, String> {
     let mut json = serde_json::Deserializer::from_slice(bytes);
-    let value = Level(depth)
+    let value = seed
         .deserialize(&mut json)
         .and_then(|value| json.end().map(|()| value));
     value.map_err(|error| format!("This is not JSON as it should be: {error}."))
+}
+
+/// Reads a request, with so many levels.
+struct PartsOf(Level);
+
+impl<'de> DeserializeSeed<'de> for PartsOf {
+    type Value = Parts;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Parts, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for PartsOf {
+    type Value = Parts;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        formatter.write_str("a request")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Parts, A::Error> {
+        let below = self.0.below()?;
+        let mut parts = Parts::default();
+        while let Some(name) = fields.next_key::<String>()? {
+            if !parts.put(&name, fields.next_value_seed(below)?) {
+                return Err(twice(&name));
+            }
+        }
+        Ok(parts)
+    }
+}
+
+fn twice<E: de::Error>(name: &str) -> E {
+    E::custom(format_args!("the key {name:?} comes twice"))
 }
 
 /// How many levels may still come.
@@ -167,9 +249,7 @@ impl<'de> Visitor<'de> for Level {
         while let Some(name) = fields.next_key::<String>()? {
             let value = fields.next_value_seed(below)?;
             if object.insert(Name::new(&name), value).is_some() {
-                return Err(de::Error::custom(format_args!(
-                    "the key {name:?} comes twice"
-                )));
+                return Err(twice(&name));
             }
         }
         Ok(Value::Object(object))

@@ -23,7 +23,7 @@ use crate::page::{DEFAULT_PAGE, LARGEST_PAGE};
 
 /// What every field of the schema counts that is no leaf.
 pub struct Costs {
-    types: HashMap<Name, HashMap<Name, FieldCost>>,
+    types: foldhash::HashMap<Name, foldhash::HashMap<Name, FieldCost>>,
 }
 
 struct FieldCost {
@@ -53,7 +53,8 @@ const SHORT_LIST: u64 = 100;
 impl Costs {
     /// Of the schema with this text.
     pub fn new(sdl: &str) -> Self {
-        let mut types: HashMap<Name, HashMap<Name, FieldCost>> = HashMap::new();
+        let mut types: foldhash::HashMap<_, foldhash::HashMap<_, FieldCost>> =
+            foldhash::HashMap::default();
         let definitions = parse_schema(sdl).map(|schema| schema.definitions);
         for definition in definitions.expect("the schema's own text can be parsed") {
             let TypeSystemDefinition::Type(definition) = definition else {
