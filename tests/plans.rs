@@ -119,6 +119,15 @@ async fn common_questions_are_answered_by_indexes() {
                 );
             }
         }
+        // On PostgreSQL the names of a team are read from an index, where no row has changed lately.
+        if app.name() == "postgres" {
+            let vacuum = app.database.connection();
+            vacuum.execute_unprepared("VACUUM ANALYZE").await.unwrap();
+            let team = r#"{ project(id: "prj_7") { employees { nodes { name } } } }"#;
+            let plans = plans(&app, team).await;
+            let covered = "Index Only Scan using ix_employees_id_name";
+            assert!(plans.iter().any(|plan| plan.contains(covered)), "{plans:?}");
+        }
         // First and last pages, where an index holds the order: read from its end, never sorted.
         for order in [
             "employees(first: 5)",

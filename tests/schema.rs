@@ -25,9 +25,11 @@ async fn migrations_run_up_down_and_up_again() {
         let first = tables(db).await;
         assert_eq!(first.len(), 6, "{}", database.name());
 
-        for left in (0..first.len()).rev() {
+        // The steps after those that make a table each are about indexes.
+        for left in (0..Migrator::migrations().len()).rev() {
             Migrator::down(db, Some(1)).await.unwrap();
-            assert_eq!(tables(db).await.len(), left, "{}", database.name());
+            let tables = tables(db).await.len();
+            assert_eq!(tables, left.min(first.len()), "{}", database.name());
         }
 
         Migrator::up(db, None).await.unwrap();

@@ -8,6 +8,7 @@
 //! | `m20240101_000004_create_employee_meetings` | `employee_meetings`, the plain join table |
 //! | `m20240101_000005_create_assignments` | `assignments`, the join table that is an entity |
 //! | `m20240101_000006_create_changes` | `changes`, what has happened |
+//! | `m20240101_000007_cover_names` | indexes of PostgreSQL beside the keys |
 //! | `parts` | what the tables are made of, spelled for each database |
 //!
 //! Every constraint and index has a name: `fk_<table>_<column>_<referred table>`,
@@ -23,6 +24,7 @@ mod m20240101_000003_create_projects;
 mod m20240101_000004_create_employee_meetings;
 mod m20240101_000005_create_assignments;
 mod m20240101_000006_create_changes;
+mod m20240101_000007_cover_names;
 mod parts;
 
 use sea_orm_migration::prelude::*;
@@ -41,6 +43,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20240101_000004_create_employee_meetings::Migration),
             Box::new(m20240101_000005_create_assignments::Migration),
             Box::new(m20240101_000006_create_changes::Migration),
+            Box::new(m20240101_000007_cover_names::Migration),
         ]
     }
 }
