@@ -446,7 +446,7 @@ async fn who_finds_no_free_connection_is_told_in_time_and_the_next_finds_one() {
         };
         let small = app.another_with(deadlines).await;
         assert!(answer(&small).await.0.get("errors").is_none());
-        let taken = small.db().begin().await.unwrap();
+        let taken = app.db().begin().await.unwrap();
         let lock = "LOCK TABLE employees IN ACCESS EXCLUSIVE MODE";
         taken.execute_unprepared(lock).await.unwrap();
         // The first waits for the table, the others for the first.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::CommandFactory;
 use entity::employee;
 use reqwest::StatusCode;
-use sea_orm::{ActiveValue::Set, TransactionTrait};
+use sea_orm::{ActiveValue::Set, SqliteTransactionMode, TransactionOptions, TransactionTrait};
 use serde_json::{Value, json};
 use server::config::{Cli, LimitSettings};
 
@@ -301,7 +301,11 @@ async fn json_is_not_nested_deeper_than_it_may() {
 async fn as_many_operations_run_at_once_as_may_and_the_next_is_turned_away() {
     let app = app(|limits| limits.max_operations_at_once = 1).await;
     // Whoever wants to write waits for as long as somebody else does.
-    let writing = app.db().begin().await.unwrap();
+    let writing = app.db().begin_with_options(TransactionOptions {
+        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+        ..TransactionOptions::default()
+    });
+    let writing = writing.await.unwrap();
     let create = r#"mutation { createEmployee(input: {name: "E", hireDate: "2024-01-01"}) { employee { id } } }"#;
     let waiting = app.post_json(query(create).to_string());
     let others = async {

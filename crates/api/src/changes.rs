@@ -17,7 +17,7 @@ use entity::{
 };
 use futures_util::{FutureExt, future::BoxFuture};
 use sea_orm::{
-    ActiveEnum, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, Iterable, Statement,
+    ActiveEnum, ConnectionTrait, DbBackend, DbErr, Iterable, Statement,
     sea_query::{Condition, Expr, ExprTrait, JoinType, Order as Direction, Query, SelectStatement},
 };
 use serde_json::json;
@@ -38,6 +38,7 @@ use crate::{
     rows::{Row, row, select_rows},
     scalar::{DateTime, key_of, public_id},
     schema::{Node, node_with_key},
+    transaction::Transaction,
 };
 
 /// Where PostgreSQL tells every server that there are new rows.
@@ -111,7 +112,7 @@ impl NewChange {
 
     /// Appends them to the feed. The last statement before the commit: on PostgreSQL it takes the
     /// one lock of the feed, after all locks of rows.
-    pub async fn append(changes: &[Self], transaction: &DatabaseTransaction) -> Result<(), DbErr> {
+    pub async fn append(changes: &[Self], transaction: &Transaction<'_>) -> Result<(), DbErr> {
         use sea_orm::ActiveEnum;
         let backend = transaction.get_database_backend();
         let values: Vec<_> = changes

@@ -13,6 +13,7 @@ use crate::{
     order::SortKey,
     reader::Reader,
     rows::{Row, rows_by_key},
+    transaction::Transactions,
 };
 
 /// The connections of the process. On PostgreSQL both are of the same pool; SQLite has one writer and
@@ -22,6 +23,8 @@ pub struct Database {
     /// For everything that only reads.
     pub reader: Reader,
     /// For transactions that write.
+    pub transactions: Transactions,
+    /// For what is no request's: migrations, seeds, the ear for changes.
     pub writer: DatabaseConnection,
 }
 

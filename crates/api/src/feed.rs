@@ -225,13 +225,14 @@ impl Feed {
     /// It is a beginning of the feed that goes, whatever the clocks say. The newest of the old rows
     /// stays: somebody may have read up to it only yesterday, before the next one came.
     pub async fn prune(&self, age: Duration) -> Result<u64, DbErr> {
-        let writer = &self.0.database.writer;
+        let transactions = &self.0.database.transactions;
+        let backend = self.0.database.reader.backend();
         let age = chrono::TimeDelta::from_std(age).unwrap_or(chrono::TimeDelta::MAX);
         let Some(before) = chrono::Utc::now().checked_sub_signed(age) else {
             return Ok(0);
         };
         let before = chrono::SubsecRound::trunc_subsecs(before, 6);
-        let (a, b) = match writer.get_database_backend() {
+        let (a, b) = match backend {
             DbBackend::Sqlite => ("?1", "?2"),
             _ => ("$1", "$2"),
         };
@@ -243,12 +244,13 @@ impl Feed {
         );
         let mut deleted = 0;
         loop {
-            let statement = Statement::from_sql_and_values(
-                writer.get_database_backend(),
-                &sql,
-                [before.into(), PRUNED_AT_ONCE.into()],
-            );
-            let rows = writer.execute_raw(statement).await?.rows_affected();
+            let values = [before.into(), PRUNED_AT_ONCE.into()];
+            let statement = Statement::from_sql_and_values(backend, &sql, values);
+            let mut connection = transactions.connection().await?;
+            let transaction = connection.begin().await?;
+            let rows = transaction.execute_raw(statement).await?.rows_affected();
+            transaction.commit().await?;
+            connection.keep();
             deleted += rows;
             if rows + 1 < PRUNED_AT_ONCE.unsigned_abs() {
                 return Ok(deleted);

@@ -16,7 +16,8 @@
 //! | [`kept`] | a bounded memory, by text |
 //! | [`batch`] | many lookups become one statement: the driver and its lots |
 //! | [`known`] | rows that a mutation need not read for its payload |
-//! | [`reader`] | connections for reading, lent to one statement after the other |
+//! | [`lending`] | connections that are kept at hand |
+//! | [`reader`], [`transaction`] | what is read with them, and how they write |
 //! | [`arrays`] | PostgreSQL's arrays, value by value |
 //! | [`rows`] | how keys and rows travel, on both databases |
 //! | [`columns`] | which columns a selection reads |
@@ -54,6 +55,7 @@ pub mod guard;
 pub mod json;
 pub mod kept;
 pub mod known;
+pub mod lending;
 pub mod limits;
 pub mod link;
 pub mod meeting;
@@ -67,6 +69,7 @@ pub mod reader;
 pub mod rows;
 pub mod scalar;
 pub mod schema;
+pub mod transaction;
 pub mod user_error;
 
 pub use context::Database;
@@ -75,3 +78,4 @@ pub use feed::Feed;
 pub use limits::Limits;
 pub use reader::Reader;
 pub use schema::{Roster, sdl};
+pub use transaction::Transactions;

@@ -21,9 +21,8 @@ use std::{
 use async_graphql::{Context, ID, MaybeUndefined};
 use entity::change::Kind;
 use sea_orm::{
-    ActiveModelBehavior, ActiveModelTrait, ColumnTrait, DatabaseTransaction, DbBackend, DbErr,
-    FromQueryResult, IntoActiveModel, Iterable, QueryFilter, QueryOrder, QuerySelect, RuntimeErr,
-    SqliteTransactionMode, SqlxError, TransactionOptions, TransactionTrait,
+    ActiveModelBehavior, ActiveModelTrait, ColumnTrait, DbBackend, DbErr, FromQueryResult,
+    IntoActiveModel, Iterable, QueryFilter, QueryOrder, QuerySelect, RuntimeErr, SqlxError,
     sea_query::{Condition, Expr, ExprTrait, Query},
 };
 
@@ -37,6 +36,7 @@ use crate::{
     nodes::Object,
     scalar::{DateTime, Long, key_of},
     schema::Node,
+    transaction::{Connection, Transaction},
     user_error::{InvalidInputError, NotFoundError, Place, UserError, VersionConflictError},
 };
 
@@ -52,7 +52,7 @@ pub trait Mutation: Send + Sync + 'static {
     type Done: Send + 'static;
 
     /// Does it, or says why not. May be run again from the start, in another transaction.
-    fn run(&self, write: &mut Write) -> impl Future<Output = Result<Self::Done, Stop>> + Send;
+    fn run(&self, write: &mut Write<'_>) -> impl Future<Output = Result<Self::Done, Stop>> + Send;
 }
 
 /// What came of a mutation: it was done, or here is why it was refused.
@@ -135,12 +135,20 @@ impl Writer {
     }
 
     async fn attempt<M: Mutation>(&self, input: &M) -> Result<(Outcome<M::Done>, Known), DbErr> {
-        let options = TransactionOptions {
-            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-            ..TransactionOptions::default()
-        };
+        let mut connection = self.database.transactions.connection().await?;
+        let outcome = self.attempt_on(&mut connection, input).await?;
+        connection.keep();
+        outcome
+    }
+
+    /// An error beside the outcome is one of the transaction itself, whose connection is not kept.
+    async fn attempt_on<M: Mutation>(
+        &self,
+        connection: &mut Connection<'_>,
+        input: &M,
+    ) -> Result<Result<(Outcome<M::Done>, Known), DbErr>, DbErr> {
         let mut write = Write {
-            transaction: self.database.writer.begin_with_options(options).await?,
+            transaction: connection.begin().await?,
             now: self.now,
             errors: Vec::new(),
             changes: Vec::new(),
@@ -148,12 +156,15 @@ impl Writer {
         };
         let done = match input.run(&mut write).await {
             Ok(done) => done,
-            Err(stop) => {
-                // A connection that is gone has rolled back too.
-                let _ = write.transaction.rollback().await;
-                return match stop {
-                    Stop::Refused => Ok((Err(write.errors), Known::default())),
-                    Stop::Failed(error) => Err(error),
+            Err(Stop::Refused) => {
+                write.transaction.rollback().await?;
+                return Ok(Ok((Err(write.errors), Known::default())));
+            }
+            Err(Stop::Failed(error)) => {
+                // A connection that is gone has rolled back too, and what failed is told.
+                return match write.transaction.rollback().await {
+                    Ok(()) => Ok(Err(error)),
+                    Err(_) => Err(error),
                 };
             }
         };
@@ -164,7 +175,7 @@ impl Writer {
             write.transaction.commit().await?;
             self.feed.wake();
         }
-        Ok((Ok(done), write.known))
+        Ok(Ok((Ok(done), write.known)))
     }
 }
 
@@ -188,8 +199,8 @@ fn was_in_the_way(error: &DbErr) -> bool {
 
 /// A transaction that is being written: what is wrong with its input, what it has changed, and what
 /// its payload need not read.
-pub struct Write {
-    transaction: DatabaseTransaction,
+pub struct Write<'c> {
+    transaction: Transaction<'c>,
     /// «Now» is one instant for the whole operation.
     pub now: DateTime,
     errors: Vec<UserError>,
@@ -219,7 +230,7 @@ impl Wanted {
 }
 
 /// Looking at the input: each finds all that is wrong, and goes on.
-impl Write {
+impl<'c> Write<'c> {
     /// Reports something that the user can put right.
     pub fn report(&mut self, error: UserError) {
         self.errors.push(error);
@@ -346,9 +357,9 @@ impl Write {
 }
 
 /// Loading and locking.
-impl Write {
+impl<'c> Write<'c> {
     /// The transaction, to read and write rows in.
-    pub fn transaction(&self) -> &DatabaseTransaction {
+    pub fn transaction(&self) -> &Transaction<'c> {
         &self.transaction
     }
 
@@ -458,7 +469,7 @@ impl Write {
 }
 
 /// Writing.
-impl Write {
+impl<'c> Write<'c> {
     /// Tells the feed. In the order in which things take effect.
     pub fn record(&mut self, change: NewChange) {
         self.changes.push(change);

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use api::{Reader, reader::Deadline};
+use api::{Reader, Transactions, lending::Deadline};
 use futures_util::{
     FutureExt,
     future::{Either, select},
@@ -86,6 +86,7 @@ pub async fn close(database: &api::Database) {
     // Readers first: the last to leave folds the log, and a reader may not write.
     let closing = [
         database.reader.close().boxed(),
+        database.transactions.close().boxed(),
         database.writer.close_by_ref().map(drop).boxed(),
     ];
     for closing in closing {
@@ -121,6 +122,11 @@ async fn open_sqlite(
     let writer = sqlite_writer(&path, options.clone(), deadline, deadlines).await?;
     // Statements of SQLite compute more than they wait: more of them at once are not faster.
     let readers = thread::available_parallelism().map_or(4, |cores| (cores.get() + 1).clamp(3, 8));
+    // Opened by the first who writes.
+    let mut one = sqlite_pool(options.clone(), 1, deadlines);
+    one.connect_lazy(true);
+    let transactions = sea_orm::Database::connect(one).await?;
+    let transactions = transactions.get_sqlite_connection_pool().clone();
     let options = options
         .pragma("query_only", "ON")
         // Pages are read where the system keeps them, and not copied into a cache for each reader.
@@ -129,7 +135,11 @@ async fn open_sqlite(
         .await
         .map_err(|error| unusable_file(&path, error))?;
     let reader = Reader::sqlite(reader.get_sqlite_connection_pool().clone(), deadline);
-    Ok(api::Database { reader, writer })
+    Ok(api::Database {
+        reader,
+        transactions: Transactions::sqlite(transactions, deadline),
+        writer,
+    })
 }
 
 /// The one connection that writes. Only it asks for the write-ahead log, which is a property of the
@@ -269,12 +279,13 @@ async fn open_postgres(
             let _ = connected.await;
         }
     }
-    // One connection listens for changes; half of the others are left to who writes, but for those
-    // whose statement nobody waits for any more.
+    // One connection listens for changes; half of the others are for who writes, but for those whose
+    // statement nobody waits for any more.
     let sqlx = pool.get_postgres_connection_pool();
-    let readers = (sqlx.options().get_max_connections() - 1) / 2;
+    let half = ((sqlx.options().get_max_connections() - 1) / 2).max(1);
     Ok(api::Database {
-        reader: Reader::postgres(sqlx.clone(), readers.max(1)),
+        reader: Reader::postgres(sqlx.clone(), half),
+        transactions: Transactions::postgres(sqlx.clone(), half),
         writer: pool,
     })
 }

@@ -12,7 +12,6 @@ use async_graphql::{Value, parser::types::OperationType};
 use axum::{Router, http::header, routing::get};
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
-use sea_orm::{DatabaseBackend, DatabaseConnection};
 use tokio::net::TcpListener;
 
 use crate::{app::App, error::Error};
@@ -95,24 +94,15 @@ fn look(app: &App) {
         limits.max_operations_at_once,
         app.operations.available_permits(),
     ));
-    let api::Database { reader, writer } = &app.database;
-    for (name, (size, idle)) in [("reader", reader.size()), ("writer", pool(writer))] {
+    let database = &app.database;
+    let pools = [
+        ("reader", database.reader.size()),
+        ("writer", database.transactions.size()),
+    ];
+    for (name, (size, idle)) in pools {
         gauge!("roster_pool_connections", "pool" => name, "state" => "idle").set(idle as f64);
         gauge!("roster_pool_connections", "pool" => name, "state" => "used")
             .set(f64::from(size) - idle as f64);
-    }
-}
-
-fn pool(connection: &DatabaseConnection) -> (u32, usize) {
-    match connection.get_database_backend() {
-        DatabaseBackend::Sqlite => {
-            let pool = connection.get_sqlite_connection_pool();
-            (pool.size(), pool.num_idle())
-        }
-        _ => {
-            let pool = connection.get_postgres_connection_pool();
-            (pool.size(), pool.num_idle())
-        }
     }
 }
 

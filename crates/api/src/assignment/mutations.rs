@@ -237,7 +237,7 @@ pub struct Stint {
 impl Stint {
     /// Looks at it.
     pub fn read(
-        write: &mut Write,
+        write: &mut Write<'_>,
         place: &Place,
         role: Option<&String>,
         start: Option<DateTime>,
@@ -253,7 +253,7 @@ impl Stint {
     }
 
     /// Whether the end is after the start; reported when it is not.
-    fn check_dates(&self, write: &mut Write, place: Place) -> bool {
+    fn check_dates(&self, write: &mut Write<'_>, place: Place) -> bool {
         let sound = self
             .end
             .is_none_or(|end| self.start.is_none_or(|start| start < end));
@@ -283,7 +283,7 @@ impl Stint {
     /// Makes the assignment.
     pub async fn insert(
         self,
-        write: &mut Write,
+        write: &mut Write<'_>,
         employee: i64,
         project: i64,
     ) -> Result<i64, DbErr> {
@@ -294,7 +294,7 @@ impl Stint {
     /// Makes the assignment, unless there is one that it would be the same as.
     async fn insert_unless_there(
         &self,
-        write: &mut Write,
+        write: &mut Write<'_>,
         employee: i64,
         project: i64,
     ) -> Result<Option<i64>, DbErr> {
@@ -307,7 +307,7 @@ impl Stint {
     /// The assignment that this one would be the same as.
     async fn twin(
         &self,
-        write: &Write,
+        write: &Write<'_>,
         employee: i64,
         project: i64,
     ) -> Result<Option<assignment::Model>, DbErr> {
@@ -338,7 +338,7 @@ impl Stint {
     /// locked, so that none can come between this look and the commit.
     async fn check_overlaps(
         &self,
-        write: &mut Write,
+        write: &mut Write<'_>,
         policy: OverlapPolicy,
         employee: i64,
         project: i64,
@@ -396,7 +396,7 @@ impl DuplicateAssignmentError {
 
 /// Reports the assignments of something that is to be deleted, if the policy minds them.
 pub fn still_referenced(
-    write: &mut Write,
+    write: &mut Write<'_>,
     policy: DeletePolicy,
     assignments: &[assignment::Model],
 ) {
@@ -413,7 +413,10 @@ pub fn still_referenced(
 
 /// Makes an assignment that says nothing more for each (employee, project), none of which has any;
 /// returns their keys in this order.
-pub async fn bare_assignments(write: &mut Write, pairs: &[(i64, i64)]) -> Result<Vec<i64>, DbErr> {
+pub async fn bare_assignments(
+    write: &mut Write<'_>,
+    pairs: &[(i64, i64)],
+) -> Result<Vec<i64>, DbErr> {
     if pairs.is_empty() {
         return Ok(Vec::new());
     }
@@ -440,7 +443,7 @@ pub async fn bare_assignments(write: &mut Write, pairs: &[(i64, i64)]) -> Result
 
 /// Locks the employee of an assignment, who comes before it in the order of locks and never
 /// changes.
-async fn lock_employee_of(write: &mut Write, id: &ID) -> Result<(), DbErr> {
+async fn lock_employee_of(write: &mut Write<'_>, id: &ID) -> Result<(), DbErr> {
     let Some(key) = key_of(assignment::Entity::PREFIX, id) else {
         return Ok(());
     };
@@ -456,7 +459,7 @@ async fn lock_employee_of(write: &mut Write, id: &ID) -> Result<(), DbErr> {
 impl Mutation for AssignEmployeeInput {
     type Done = Assigned;
 
-    async fn run(&self, write: &mut Write) -> Result<Assigned, Stop> {
+    async fn run(&self, write: &mut Write<'_>) -> Result<Assigned, Stop> {
         let input = Place::input();
         let role = self.role.as_ref();
         let stint = Stint::read(write, &input, role, self.start_date, self.end_date);
@@ -501,7 +504,7 @@ impl Mutation for AssignEmployeeInput {
 impl Mutation for UpdateAssignmentInput {
     type Done = i64;
 
-    async fn run(&self, write: &mut Write) -> Result<i64, Stop> {
+    async fn run(&self, write: &mut Write<'_>) -> Result<i64, Stop> {
         let input = Place::input();
         lock_employee_of(write, &self.id).await?;
         let before = write
@@ -554,7 +557,7 @@ impl Mutation for UpdateAssignmentInput {
 impl Mutation for EndAssignmentInput {
     type Done = i64;
 
-    async fn run(&self, write: &mut Write) -> Result<i64, Stop> {
+    async fn run(&self, write: &mut Write<'_>) -> Result<i64, Stop> {
         let place = Place::input().at("endDate");
         lock_employee_of(write, &self.id).await?;
         let before = write
@@ -584,7 +587,7 @@ impl Mutation for EndAssignmentInput {
 impl Mutation for DeleteAssignmentInput {
     type Done = assignment::Model;
 
-    async fn run(&self, write: &mut Write) -> Result<assignment::Model, Stop> {
+    async fn run(&self, write: &mut Write<'_>) -> Result<assignment::Model, Stop> {
         let row = write
             .lock_subject::<assignment::Entity>(&self.id, &self.expected_version)
             .await?;

@@ -237,7 +237,7 @@ pub struct NewEmployee {
 
 impl NewEmployee {
     fn read(
-        write: &mut Write,
+        write: &mut Write<'_>,
         place: &Place,
         name: &str,
         hire_date: &MaybeUndefined<Date>,
@@ -252,7 +252,7 @@ impl NewEmployee {
     }
 
     /// Makes it.
-    pub async fn insert(self, write: &mut Write) -> Result<i64, DbErr> {
+    pub async fn insert(self, write: &mut Write<'_>) -> Result<i64, DbErr> {
         let row = employee::ActiveModel {
             name: Set(self.name),
             hire_date: Set(self.hire_date),
@@ -264,7 +264,7 @@ impl NewEmployee {
 
 impl NewEmployeeInput {
     /// Looks at it.
-    pub fn read(&self, write: &mut Write, place: &Place) -> NewEmployee {
+    pub fn read(&self, write: &mut Write<'_>, place: &Place) -> NewEmployee {
         NewEmployee::read(write, place, &self.name, &self.hire_date)
     }
 }
@@ -272,7 +272,7 @@ impl NewEmployeeInput {
 impl Mutation for CreateEmployeeInput {
     type Done = i64;
 
-    async fn run(&self, write: &mut Write) -> Result<i64, Stop> {
+    async fn run(&self, write: &mut Write<'_>) -> Result<i64, Stop> {
         let input = Place::input();
         let employee = NewEmployee::read(write, &input, &self.name, &self.hire_date);
         let place = input.at("meetingIds");
@@ -344,7 +344,7 @@ impl Mutation for CreateEmployeeInput {
 impl Mutation for UpdateEmployeeInput {
     type Done = i64;
 
-    async fn run(&self, write: &mut Write) -> Result<i64, Stop> {
+    async fn run(&self, write: &mut Write<'_>) -> Result<i64, Stop> {
         let input = Place::input();
         let before = write
             .lock_subject::<employee::Entity>(&self.id, &self.expected_version)
@@ -369,7 +369,7 @@ impl Mutation for UpdateEmployeeInput {
 impl Mutation for DeleteEmployeeInput {
     type Done = Deleted;
 
-    async fn run(&self, write: &mut Write) -> Result<Deleted, Stop> {
+    async fn run(&self, write: &mut Write<'_>) -> Result<Deleted, Stop> {
         let employee = write
             .lock_subject::<employee::Entity>(&self.id, &self.expected_version)
             .await?;
@@ -406,7 +406,7 @@ impl Mutation for DeleteEmployeeInput {
 impl Mutation for SetEmployeeProjectsInput {
     type Done = Relinked;
 
-    async fn run(&self, write: &mut Write) -> Result<Relinked, Stop> {
+    async fn run(&self, write: &mut Write<'_>) -> Result<Relinked, Stop> {
         let input = Place::input();
         let employee = write
             .lock_one::<employee::Entity>(input.at("employeeId"), &self.employee_id)
@@ -443,7 +443,7 @@ impl Mutation for SetEmployeeProjectsInput {
     }
 }
 
-async fn meetings_of(write: &Write, employee: i64) -> Result<Vec<i64>, DbErr> {
+async fn meetings_of(write: &Write<'_>, employee: i64) -> Result<Vec<i64>, DbErr> {
     employee_meeting::Entity::find()
         .select_only()
         .column(employee_meeting::Column::MeetingId)

@@ -304,7 +304,7 @@ impl MeetingMutations {
 impl Mutation for CreateMeetingInput {
     type Done = i64;
 
-    async fn run(&self, write: &mut Write) -> Result<i64, Stop> {
+    async fn run(&self, write: &mut Write<'_>) -> Result<i64, Stop> {
         let input = Place::input();
         let topic = write.text(input.at("topic"), &self.topic, 200);
         let location = write.optional_text(input.at("location"), self.location.as_ref(), 200);
@@ -336,7 +336,7 @@ impl Mutation for CreateMeetingInput {
 impl Mutation for UpdateMeetingInput {
     type Done = i64;
 
-    async fn run(&self, write: &mut Write) -> Result<i64, Stop> {
+    async fn run(&self, write: &mut Write<'_>) -> Result<i64, Stop> {
         let input = Place::input();
         let before = write
             .lock_subject::<meeting::Entity>(&self.id, &self.expected_version)
@@ -367,7 +367,7 @@ impl Mutation for UpdateMeetingInput {
 impl Mutation for DeleteMeetingInput {
     type Done = ID;
 
-    async fn run(&self, write: &mut Write) -> Result<ID, Stop> {
+    async fn run(&self, write: &mut Write<'_>) -> Result<ID, Stop> {
         let meeting = write
             .lock_subject::<meeting::Entity>(&self.id, &self.expected_version)
             .await?;
@@ -388,7 +388,7 @@ impl Mutation for DeleteMeetingInput {
 impl Mutation for AddAttendeesInput {
     type Done = Crossed;
 
-    async fn run(&self, write: &mut Write) -> Result<Crossed, Stop> {
+    async fn run(&self, write: &mut Write<'_>) -> Result<Crossed, Stop> {
         cross(write, &self.meeting_ids, &self.employee_ids, Kind::Created).await
     }
 }
@@ -396,14 +396,14 @@ impl Mutation for AddAttendeesInput {
 impl Mutation for RemoveAttendeesInput {
     type Done = Crossed;
 
-    async fn run(&self, write: &mut Write) -> Result<Crossed, Stop> {
+    async fn run(&self, write: &mut Write<'_>) -> Result<Crossed, Stop> {
         cross(write, &self.meeting_ids, &self.employee_ids, Kind::Deleted).await
     }
 }
 
 /// Makes or removes the links between every one of these and every one of those.
 async fn cross(
-    write: &mut Write,
+    write: &mut Write<'_>,
     meetings: &[ID],
     employees: &[ID],
     kind: Kind,
@@ -449,7 +449,7 @@ async fn cross(
 impl Mutation for SetAttendeesInput {
     type Done = Attended;
 
-    async fn run(&self, write: &mut Write) -> Result<Attended, Stop> {
+    async fn run(&self, write: &mut Write<'_>) -> Result<Attended, Stop> {
         let input = Place::input();
         let employees =
             write.ids::<employee::Entity>(input.at("employeeIds"), &self.employee_ids, 0..=1000);
@@ -491,7 +491,7 @@ fn keys(wanted: &[Wanted]) -> Vec<i64> {
 }
 
 /// Who attends a meeting, by id.
-async fn attendees(write: &Write, meeting: i64) -> Result<Vec<i64>, DbErr> {
+async fn attendees(write: &Write<'_>, meeting: i64) -> Result<Vec<i64>, DbErr> {
     employee_meeting::Entity::find()
         .select_only()
         .column(employee_meeting::Column::EmployeeId)
@@ -505,7 +505,7 @@ async fn attendees(write: &Write, meeting: i64) -> Result<Vec<i64>, DbErr> {
 /// Removes links that exist and makes links that do not, each an (employee, meeting). The meetings
 /// are locked.
 pub async fn change_attendance(
-    write: &mut Write,
+    write: &mut Write<'_>,
     removed: &[(i64, i64)],
     added: &[(i64, i64)],
 ) -> Result<(), DbErr> {
@@ -531,7 +531,7 @@ pub async fn change_attendance(
     grow_versions(write, &touched).await
 }
 
-async fn insert_links(write: &mut Write, links: &[(i64, i64)]) -> Result<(), DbErr> {
+async fn insert_links(write: &mut Write<'_>, links: &[(i64, i64)]) -> Result<(), DbErr> {
     for chunk in links.chunks(LINKS_AT_ONCE) {
         let rows = chunk
             .iter()
@@ -550,7 +550,7 @@ async fn insert_links(write: &mut Write, links: &[(i64, i64)]) -> Result<(), DbE
 }
 
 /// The meetings have other attendees now.
-pub async fn grow_versions(write: &mut Write, meetings: &[i64]) -> Result<(), DbErr> {
+pub async fn grow_versions(write: &mut Write<'_>, meetings: &[i64]) -> Result<(), DbErr> {
     if meetings.is_empty() {
         return Ok(());
     }

@@ -215,7 +215,7 @@ pub struct NewProject {
 }
 
 impl NewProject {
-    fn read(write: &mut Write, place: &Place, title: &str, budget: Option<&Long>) -> Self {
+    fn read(write: &mut Write<'_>, place: &Place, title: &str, budget: Option<&Long>) -> Self {
         Self {
             title: write.text(place.at("title"), title, 200),
             budget: write.budget(place.at("budget"), budget),
@@ -223,7 +223,7 @@ impl NewProject {
     }
 
     /// Makes it.
-    pub async fn insert(self, write: &mut Write) -> Result<i64, DbErr> {
+    pub async fn insert(self, write: &mut Write<'_>) -> Result<i64, DbErr> {
         let row = project::ActiveModel {
             title: Set(self.title),
             budget: Set(self.budget),
@@ -235,7 +235,7 @@ impl NewProject {
 
 impl NewProjectInput {
     /// Looks at it.
-    pub fn read(&self, write: &mut Write, place: &Place) -> NewProject {
+    pub fn read(&self, write: &mut Write<'_>, place: &Place) -> NewProject {
         NewProject::read(write, place, &self.title, self.budget.as_ref())
     }
 }
@@ -243,7 +243,7 @@ impl NewProjectInput {
 impl Mutation for CreateProjectInput {
     type Done = i64;
 
-    async fn run(&self, write: &mut Write) -> Result<i64, Stop> {
+    async fn run(&self, write: &mut Write<'_>) -> Result<i64, Stop> {
         let input = Place::input();
         let project = NewProject::read(write, &input, &self.title, self.budget.as_ref());
         let place = input.at("assignments");
@@ -303,7 +303,7 @@ impl Mutation for CreateProjectInput {
 impl Mutation for UpdateProjectInput {
     type Done = i64;
 
-    async fn run(&self, write: &mut Write) -> Result<i64, Stop> {
+    async fn run(&self, write: &mut Write<'_>) -> Result<i64, Stop> {
         let input = Place::input();
         let before = write
             .lock_subject::<project::Entity>(&self.id, &self.expected_version)
@@ -329,7 +329,7 @@ impl Mutation for UpdateProjectInput {
 impl Mutation for DeleteProjectInput {
     type Done = Deleted;
 
-    async fn run(&self, write: &mut Write) -> Result<Deleted, Stop> {
+    async fn run(&self, write: &mut Write<'_>) -> Result<Deleted, Stop> {
         let project = write
             .lock_subject::<project::Entity>(&self.id, &self.expected_version)
             .await?;
@@ -352,7 +352,7 @@ impl Mutation for DeleteProjectInput {
 impl Mutation for SetProjectEmployeesInput {
     type Done = Relinked;
 
-    async fn run(&self, write: &mut Write) -> Result<Relinked, Stop> {
+    async fn run(&self, write: &mut Write<'_>) -> Result<Relinked, Stop> {
         let input = Place::input();
         let employees =
             write.ids::<employee::Entity>(input.at("employeeIds"), &self.employee_ids, 0..=1000);
@@ -388,7 +388,7 @@ impl Mutation for SetProjectEmployeesInput {
 }
 
 /// The assignments on a project, locked.
-async fn assignments_of(write: &Write, project: i64) -> Result<Vec<assignment::Model>, DbErr> {
+async fn assignments_of(write: &Write<'_>, project: i64) -> Result<Vec<assignment::Model>, DbErr> {
     assignment::Entity::find()
         .filter(assignment::Column::ProjectId.eq(project))
         .order_by_asc(assignment::Column::Id)
