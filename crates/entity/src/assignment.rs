@@ -5,7 +5,7 @@ use sea_orm::entity::prelude::*;
 /// One row of `assignments`; unique by employee, project, role and start, nulls counting as equal.
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
-#[sea_orm(table_name = "assignments", model_attrs(derive(serde::Deserialize)))]
+#[sea_orm(table_name = "assignments")]
 pub struct Model {
     /// Given once, never again.
     #[sea_orm(primary_key)]

@@ -5,7 +5,7 @@ use sea_orm::entity::prelude::*;
 /// One row of `changes`. The table is never empty: its oldest row tells how far back it reaches.
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
-#[sea_orm(table_name = "changes", model_attrs(derive(serde::Deserialize)))]
+#[sea_orm(table_name = "changes")]
 pub struct Model {
     /// The order of commit; given once, never again.
     #[sea_orm(primary_key)]
@@ -31,23 +31,12 @@ pub struct Model {
 impl ActiveModelBehavior for ActiveModel {}
 
 /// What kind of thing changed.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    EnumIter,
-    DeriveActiveEnum,
-    serde::Deserialize,
-    serde::Serialize,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
 #[sea_orm(
     rs_type = "String",
     db_type = "Text",
     rename_all = "SCREAMING_SNAKE_CASE"
 )]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Subject {
     /// None: here the feed begins.
     Feed,
@@ -64,23 +53,12 @@ pub enum Subject {
 }
 
 /// What happened to it.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    EnumIter,
-    DeriveActiveEnum,
-    serde::Deserialize,
-    serde::Serialize,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
 #[sea_orm(
     rs_type = "String",
     db_type = "Text",
     rename_all = "SCREAMING_SNAKE_CASE"
 )]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Kind {
     /// It was created, or the link was made.
     Created,

@@ -5,7 +5,7 @@ use sea_orm::entity::prelude::*;
 /// One row of `employees`.
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
-#[sea_orm(table_name = "employees", model_attrs(derive(serde::Deserialize)))]
+#[sea_orm(table_name = "employees")]
 pub struct Model {
     /// Given once, never again.
     #[sea_orm(primary_key)]

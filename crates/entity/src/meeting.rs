@@ -5,7 +5,7 @@ use sea_orm::entity::prelude::*;
 /// One row of `meetings`.
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
-#[sea_orm(table_name = "meetings", model_attrs(derive(serde::Deserialize)))]
+#[sea_orm(table_name = "meetings")]
 pub struct Model {
     /// Given once, never again.
     #[sea_orm(primary_key)]
