@@ -76,22 +76,19 @@ pub enum Connection<'l> {
 impl Connection<'_> {
     /// Begins; on SQLite it waits here until nobody else writes.
     pub async fn begin(&mut self) -> Result<Transaction<'_>, DbErr> {
-        let begun = match self {
+        let (backend, begun) = match self {
             Self::Sqlite(borrowed) => {
                 let begun = borrowed.lent.connection.begin_with("BEGIN IMMEDIATE");
-                Begun::Sqlite(begun.await.map_err(querying)?)
+                (DbBackend::Sqlite, begun.await.map(Begun::Sqlite))
             }
             Self::Postgres(borrowed) => {
                 let begun = borrowed.lent.connection.begin();
-                Begun::Postgres(begun.await.map_err(querying)?)
+                (DbBackend::Postgres, begun.await.map(Begun::Postgres))
             }
         };
         Ok(Transaction {
-            backend: match begun {
-                Begun::Sqlite(_) => DbBackend::Sqlite,
-                Begun::Postgres(_) => DbBackend::Postgres,
-            },
-            begun: Mutex::new(begun),
+            backend,
+            begun: Mutex::new(begun.map_err(querying)?),
         })
     }
 
