@@ -9,7 +9,7 @@ use super::model::{
     MeetingRow, Model, ProjectRow, key_of, time_text,
 };
 
-/// How many conditions one question may have; the API allows a hundred.
+/// How many conditions one question may have, before it is written for edges and for nodes.
 const CONDITIONS: usize = 60;
 
 /// How many relations a filter may go through.

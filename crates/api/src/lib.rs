@@ -18,7 +18,7 @@
 //! | [`known`] | rows that a mutation need not read for its payload |
 //! | [`lending`] | connections that are kept at hand |
 //! | [`reader`], [`transaction`] | what is read with them, and how they write |
-//! | [`arrays`] | PostgreSQL's arrays, value by value |
+//! | [`arrays`], [`json_rows`] | PostgreSQL's arrays, value by value; SQLite's rows, out of JSON |
 //! | [`rows`] | how keys and rows travel, on both databases |
 //! | [`columns`] | which columns a selection reads |
 //! | [`page`] | Relay paging: arguments become a keyset SELECT for each parent |
@@ -53,6 +53,7 @@ pub mod filter;
 pub mod fold;
 pub mod guard;
 pub mod json;
+pub mod json_rows;
 pub mod kept;
 pub mod known;
 pub mod lending;

@@ -13,7 +13,7 @@
 //!   row of JSON, because every row that SQLx brings over from its thread costs about as much as
 //!   ten rows of JSON.
 
-use std::{fmt, hash::Hash, marker::PhantomData, sync::Arc};
+use std::{hash::Hash, sync::Arc};
 
 use sea_orm::{
     DbBackend, DbErr, RuntimeErr, SqlxError, Value,
@@ -23,10 +23,7 @@ use sea_orm::{
     },
     sqlx::{Row as _, postgres::PgRow},
 };
-use serde::{
-    Deserialize,
-    de::{self, DeserializeSeed, Deserializer, SeqAccess, Visitor},
-};
+use serde::de::{self, DeserializeSeed, SeqAccess};
 
 use crate::{
     allowance::{most_rows, take_rows},
@@ -34,6 +31,7 @@ use crate::{
     columns::ColumnSet,
     context::Record,
     error::{Error, Result},
+    json_rows::{JsonList, JsonNumbered, JsonRow},
     reader::Reader,
 };
 
@@ -255,24 +253,12 @@ macro_rules! row {
             ) -> Result<Self, A::Error> {
                 let mut numbers = 0..;
                 let mut is_asked = || numbers.next().is_some_and(|number| columns.has(number));
-                Ok(Self { $($column: $crate::rows::element(&mut array, is_asked())?),+ })
+                Ok(Self { $($column: $crate::json_rows::element(&mut array, is_asked())?),+ })
             }
         }
     };
 }
 pub(crate) use row;
-
-/// The next value of an array of JSON, or a default when it has none of the kind.
-pub(crate) fn element<'de, A: SeqAccess<'de>, T: Deserialize<'de> + Default>(
-    array: &mut A,
-    is_asked: bool,
-) -> Result<T, A::Error> {
-    if !is_asked {
-        return Ok(T::default());
-    }
-    let missing = || de::Error::custom("a row has too few columns");
-    array.next_element()?.ok_or_else(missing)
-}
 
 /// The name of the column beside the row with this number.
 pub fn extra_column(index: usize) -> String {
@@ -311,108 +297,6 @@ impl<R: Row> Row for WithExtras<R> {
         row.zip(extras)
             .map(|(row, extras)| Self(row, extras))
             .ok_or_else(missing)
-    }
-}
-
-/// A row in JSON that has these columns.
-struct JsonRow<R> {
-    columns: ColumnSet,
-    row: PhantomData<fn() -> R>,
-}
-
-impl<R> JsonRow<R> {
-    fn new(columns: ColumnSet) -> Self {
-        Self {
-            columns,
-            row: PhantomData,
-        }
-    }
-}
-
-impl<R> Clone for JsonRow<R> {
-    fn clone(&self) -> Self {
-        Self::new(self.columns)
-    }
-}
-
-impl<'de, R: Row> DeserializeSeed<'de> for JsonRow<R> {
-    type Value = R;
-
-    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<R, D::Error> {
-        json.deserialize_seq(self)
-    }
-}
-
-impl<'de, R: Row> Visitor<'de> for JsonRow<R> {
-    type Value = R;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a row")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, array: A) -> Result<R, A::Error> {
-        R::read_json(array, self.columns)
-    }
-}
-
-/// A list in JSON of what the seed reads.
-#[derive(Clone)]
-struct JsonList<S>(S);
-
-impl<'de, S: DeserializeSeed<'de> + Clone> DeserializeSeed<'de> for JsonList<S> {
-    type Value = Vec<S::Value>;
-
-    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Self::Value, D::Error> {
-        json.deserialize_seq(self)
-    }
-}
-
-impl<'de, S: DeserializeSeed<'de> + Clone> Visitor<'de> for JsonList<S> {
-    type Value = Vec<S::Value>;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a list")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut array: A) -> Result<Self::Value, A::Error> {
-        let mut list = Vec::new();
-        while let Some(item) = array.next_element_seed(self.0.clone())? {
-            list.push(item);
-        }
-        Ok(list)
-    }
-}
-
-/// A row with the number of its key, in JSON.
-struct JsonNumbered<R>(JsonRow<R>);
-
-impl<R> Clone for JsonNumbered<R> {
-    fn clone(&self) -> Self {
-        Self(self.0.clone())
-    }
-}
-
-impl<'de, R: Row> DeserializeSeed<'de> for JsonNumbered<R> {
-    type Value = (usize, R);
-
-    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Self::Value, D::Error> {
-        json.deserialize_tuple(2, self)
-    }
-}
-
-impl<'de, R: Row> Visitor<'de> for JsonNumbered<R> {
-    type Value = (usize, R);
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a number and a row")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut array: A) -> Result<Self::Value, A::Error> {
-        let number = array.next_element()?;
-        let row = array.next_element_seed(self.0)?;
-        number
-            .zip(row)
-            .ok_or_else(|| de::Error::invalid_length(0, &"a number and a row"))
     }
 }
 
