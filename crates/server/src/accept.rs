@@ -2,11 +2,12 @@
 
 use std::{
     convert::Infallible,
+    future::poll_fn,
     io,
     pin::{Pin, pin},
     sync::{
         Arc,
-        atomic::{AtomicU8, Ordering},
+        atomic::{AtomicBool, AtomicU8, Ordering},
     },
     task::{Context, Poll, ready},
     time::Duration,
@@ -26,6 +27,7 @@ use hyper::{
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     net::{TcpListener, TcpStream},
+    task::yield_now,
     time::{Instant, Sleep, sleep, sleep_until, timeout},
 };
 
@@ -100,7 +102,7 @@ async fn connection(stream: TcpStream, others: Router, app: App) {
     let service = Phased {
         app: app.clone(),
         others,
-        phase,
+        phase: phase.clone(),
     };
     let mut builder = http1::Builder::new();
     builder
@@ -110,10 +112,10 @@ async fn connection(stream: TcpStream, others: Router, app: App) {
         .max_buf_size(limits.max_header_size.max(8_192));
     let mut connection = pin!(builder.serve_connection(stream, service).with_upgrades());
     let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
+        ended = in_turns(connection.as_mut(), &phase) => ended,
         () = app.shutdown.begun() => {
             connection.as_mut().graceful_shutdown();
-            connection.await
+            in_turns(connection, &phase).await
         }
     };
     if let Err(error) = ended {
@@ -121,9 +123,23 @@ async fn connection(stream: TcpStream, others: Router, app: App) {
     }
 }
 
+/// Polls a connection, and tells when a turn of it begins: until it has to wait, or to let others.
+async fn in_turns<C: Future>(mut connection: Pin<&mut C>, phase: &Phase) -> C::Output {
+    poll_fn(|context| {
+        phase.has_begun.store(false, Ordering::Relaxed);
+        connection.as_mut().poll(context)
+    })
+    .await
+}
+
 /// Where a connection is between two requests.
 #[derive(Default)]
-struct Phase(AtomicU8);
+struct Phase {
+    now: AtomicU8,
+    /// Whether a request has been begun in this turn. The next one is for another turn: who sends
+    /// many at once shall not keep others waiting for all of them.
+    has_begun: AtomicBool,
+}
 
 /// The head of a request is on its way; so it is expected of a new connection.
 const HEAD: u8 = 0;
@@ -146,15 +162,19 @@ impl Service<Request<Incoming>> for Phased {
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
-        self.phase.0.store(SERVING, Ordering::Relaxed);
+        self.phase.now.store(SERVING, Ordering::Relaxed);
         let (app, others) = (self.app.clone(), self.others.clone());
         let phase = self.phase.clone();
         // The future is large: it is made where it stays.
         let place = Box::new_uninit();
         let answer = Box::write(place, async move {
+            if phase.has_begun.swap(true, Ordering::Relaxed) {
+                yield_now().await;
+                phase.has_begun.store(true, Ordering::Relaxed);
+            }
             let answer = http::answer(app, others, request.map(Body::new)).await;
             if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
-                phase.0.store(IDLE, Ordering::Relaxed);
+                phase.now.store(IDLE, Ordering::Relaxed);
             }
             Ok(answer)
         });
@@ -219,10 +239,10 @@ impl Read for Timed {
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
         let read = Pin::new(&mut this.stream).poll_read(context, buffer);
-        match (this.phase.0.load(Ordering::Relaxed), read.is_ready()) {
+        match (this.phase.now.load(Ordering::Relaxed), read.is_ready()) {
             (SERVING, _) => this.head.stop(),
             (IDLE, true) => {
-                this.phase.0.store(HEAD, Ordering::Relaxed);
+                this.phase.now.store(HEAD, Ordering::Relaxed);
                 this.head.stop();
             }
             (IDLE, false) => this.head.stop(),
