@@ -36,6 +36,12 @@ const MAX_SELECTIONS: usize = 5_000;
 /// The root has too many selections to be sure that nothing is done twice.
 pub struct TooLarge;
 
+/// Whether there is nothing to make one of.
+pub fn is_one_field(document: &ExecutableDocument, name: Option<&str>) -> bool {
+    let items = operation(document, name).map(|found| &*found.selection_set.node.items);
+    matches!(items, Some([selection]) if matches!(selection.node, Selection::Field(_)))
+}
+
 /// Makes equal root fields one, and tells how many different ones there are.
 pub fn fold(
     document: &mut ExecutableDocument,

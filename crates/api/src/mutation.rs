@@ -14,29 +14,34 @@ use std::{
     future::Future,
     hash::{BuildHasher, Hasher, RandomState},
     ops::RangeInclusive,
+    pin::Pin,
     sync::Arc,
+    task::{Context as TaskContext, Poll},
     time::Duration,
 };
 
 use async_graphql::{Context, ID, MaybeUndefined};
 use entity::change::Kind;
+use futures_util::{FutureExt, future::BoxFuture};
 use sea_orm::{
-    ActiveModelBehavior, ActiveModelTrait, ColumnTrait, DbBackend, DbErr, FromQueryResult,
-    IntoActiveModel, Iterable, QueryFilter, QueryOrder, QuerySelect, RuntimeErr, SqlxError,
+    ActiveModelBehavior, ActiveModelTrait, ConnectionTrait, DbBackend, DbErr, FromQueryResult,
+    IdenStatic, IntoActiveModel, Iterable, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
+    RuntimeErr, SqlxError, Statement, Value,
     sea_query::{Condition, Expr, ExprTrait, Query},
 };
+use tokio::runtime::Handle;
 
 use crate::{
     changes::NewChange,
     context::{Database, Found, Record, batch, find},
-    error::{Error, Result},
+    error::Result,
     feed::Feed,
     filter::Reading,
     known::Known,
     nodes::Object,
     scalar::{DateTime, Long, key_of},
     schema::Node,
-    transaction::{Connection, Transaction},
+    transaction::{Connection, Transaction, Transactions},
     user_error::{InvalidInputError, NotFoundError, Place, UserError, VersionConflictError},
 };
 
@@ -86,8 +91,8 @@ pub trait Versioned: Record<Object: Into<Node>, Model: IntoActiveModel<Self::Act
 
 /// Carries out a mutation; what it returns has been committed, or refused.
 ///
-/// The transaction is a task of its own: a client that goes away, or a timeout, does not cut it
-/// between its writes and the word that they are safe.
+/// A client that goes away, or a timeout, does not cut the transaction between its writes and the
+/// word that they are safe: see [`ToTheEnd`].
 pub async fn mutate<M: Mutation>(ctx: &Context<'_>, input: M) -> Result<Outcome<M::Done>> {
     let batch = batch(ctx);
     // Fields run one after the other: the payload of the one before has been answered.
@@ -97,16 +102,35 @@ pub async fn mutate<M: Mutation>(ctx: &Context<'_>, input: M) -> Result<Outcome<
         feed: ctx.data_unchecked::<Feed>().clone(),
         now: batch.now(),
     };
-    let task = tokio::spawn(async move { writer.carry_out(&input).await });
-    match task.await {
-        Ok(outcome) => {
-            let (outcome, known) = outcome?;
-            batch.know(known);
-            Ok(outcome)
+    let carried_out = async move { writer.carry_out(&input).await };
+    let (outcome, known) = ToTheEnd(Some(carried_out.boxed())).await?;
+    batch.know(known);
+    Ok(outcome)
+}
+
+/// What goes on in a task of its own when nobody waits for it any more.
+struct ToTheEnd<T: Send + 'static>(Option<BoxFuture<'static, T>>);
+
+impl<T: Send> Future for ToTheEnd<T> {
+    type Output = T;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut TaskContext<'_>) -> Poll<T> {
+        // Taken out, so that it does not go on when it panics.
+        let Some(mut future) = self.0.take() else {
+            return Poll::Pending;
+        };
+        let polled = future.as_mut().poll(context);
+        if polled.is_pending() {
+            self.0 = Some(future);
         }
-        Err(error) => {
-            tracing::error!(%error, "a mutation did not come to its end");
-            Err(Error::Internal)
+        polled
+    }
+}
+
+impl<T: Send> Drop for ToTheEnd<T> {
+    fn drop(&mut self) {
+        if let (Some(future), Ok(runtime)) = (self.0.take(), Handle::try_current()) {
+            runtime.spawn(future);
         }
     }
 }
@@ -142,13 +166,14 @@ impl Writer {
     }
 
     /// An error beside the outcome is one of the transaction itself, whose connection is not kept.
-    async fn attempt_on<M: Mutation>(
-        &self,
-        connection: &mut Connection<'_>,
+    async fn attempt_on<'c, M: Mutation>(
+        &'c self,
+        connection: &'c mut Connection<'_>,
         input: &M,
     ) -> Result<Result<(Outcome<M::Done>, Known), DbErr>, DbErr> {
         let mut write = Write {
             transaction: connection.begin().await?,
+            transactions: &self.database.transactions,
             now: self.now,
             errors: Vec::new(),
             changes: Vec::new(),
@@ -201,6 +226,7 @@ fn was_in_the_way(error: &DbErr) -> bool {
 /// its payload need not read.
 pub struct Write<'c> {
     transaction: Transaction<'c>,
+    transactions: &'c Transactions,
     /// «Now» is one instant for the whole operation.
     pub now: DateTime,
     errors: Vec<UserError>,
@@ -369,23 +395,45 @@ impl<'c> Write<'c> {
     }
 
     fn backend(&self) -> DbBackend {
-        sea_orm::ConnectionTrait::get_database_backend(&self.transaction)
+        self.transaction.get_database_backend()
+    }
+
+    /// The statement of this name, whose text depends on nothing else, with these values; written
+    /// when it is not known yet.
+    fn statement(
+        &self,
+        name: &str,
+        values: Vec<Value>,
+        write: impl FnOnce(&[Value]) -> Statement,
+    ) -> Statement {
+        let sql = self.transactions.written(name, || write(&values).sql);
+        Statement::from_sql_and_values(self.backend(), sql, values)
     }
 
     /// The rows with these keys, as far as there are any; nobody else changes or deletes them, or
     /// makes rows that refer to them, until this transaction ends.
     pub async fn lock<E: Record>(&mut self, keys: &[i64]) -> Result<Vec<E::Model>, DbErr> {
-        if keys.is_empty() {
-            return Ok(Vec::new());
-        }
         let id = Expr::col((E::default(), E::ID));
         // SQLite leaves the lock out: whoever writes is alone.
-        let rows = E::find()
-            .filter(self.among(id, keys))
-            .order_by_asc(E::ID)
-            .lock_exclusive()
-            .all(&self.transaction)
-            .await?;
+        let rows = match keys {
+            [] => return Ok(Vec::new()),
+            [key] => {
+                let name = format!("{} locked", E::default().table_name());
+                let statement = self.statement(&name, vec![(*key).into()], |_| {
+                    let one = E::find().filter(id.eq(*key)).lock_exclusive();
+                    one.build(self.backend())
+                });
+                let rows = E::Model::find_by_statement(statement);
+                rows.all(&self.transaction).await?
+            }
+            keys => {
+                let rows = E::find()
+                    .filter(self.among(id, keys))
+                    .order_by_asc(E::ID)
+                    .lock_exclusive();
+                rows.all(&self.transaction).await?
+            }
+        };
         self.know::<E>(&rows);
         Ok(rows)
     }
@@ -492,36 +540,58 @@ impl<'c> Write<'c> {
         Ok(row)
     }
 
-    /// Makes a row, unless there is one for which this holds: the look and the write in one statement.
-    pub async fn insert_unless<E: Versioned>(
+    /// Makes a row, unless there is one that has the same in these columns, nulls being the same: the
+    /// look and the write in one statement.
+    pub async fn insert_unless_there<E: Versioned>(
         &mut self,
-        there_is: Condition,
         mut row: E::ActiveModel,
+        same: &[E::Column],
     ) -> Result<Option<E::Model>, DbErr> {
-        let there = Query::select()
-            .expr(Expr::cust("1"))
-            .from(E::default())
-            .cond_where(there_is)
-            .take();
+        let table = E::default();
+        let mut name = format!("{} unless there", table.table_name());
         let mut columns = Vec::new();
-        let mut values = Query::select();
-        values.and_where(Expr::exists(there).not());
+        let mut values = Vec::new();
+        let mut compared = Vec::new();
+        let mut there_is = Condition::all();
         for column in E::Column::iter() {
-            if let Some(value) = row.take(column).into_value() {
-                values.expr(column.save_as(Expr::val(value)));
-                columns.push(column);
+            let Some(value) = row.take(column).into_value() else {
+                continue;
+            };
+            name = name + " " + column.as_str();
+            if same.iter().any(|one| one.as_str() == column.as_str()) {
+                let column = Expr::col((table, column));
+                there_is = there_is.add(if value.is_some() {
+                    compared.push(value.clone());
+                    column.eq(value.clone())
+                } else {
+                    name += " null";
+                    column.is_null()
+                });
             }
+            columns.push(column);
+            values.push(value);
         }
-        let insert = Query::insert()
-            .into_table(E::default())
-            .columns(columns)
-            .select_from(values)
-            .map_err(|error| DbErr::Custom(error.to_string()))?
-            .returning(Query::returning().columns(E::Column::iter()))
-            .take();
-        let row = E::Model::find_by_statement(self.backend().build(&insert))
-            .one(&self.transaction)
-            .await?;
+        let own = values.len();
+        values.extend(compared);
+        let statement = self.statement(&name, values, |values| {
+            let there = Query::select()
+                .expr(Expr::cust("1"))
+                .from(table)
+                .cond_where(there_is)
+                .take();
+            let values = Query::select()
+                .exprs(values[..own].iter().cloned().map(Expr::val))
+                .and_where(Expr::exists(there).not())
+                .take();
+            let mut insert = Query::insert();
+            insert.into_table(table).columns(columns);
+            // As many columns as values.
+            let _ = insert.select_from(values);
+            insert.returning(Query::returning().columns(E::Column::iter()));
+            self.backend().build(&insert)
+        });
+        let row = E::Model::find_by_statement(statement);
+        let row = row.one(&self.transaction).await?;
         if let Some(row) = &row {
             self.made::<E>(row);
         }

@@ -27,7 +27,7 @@ use crate::{
     employee::{Employee, EmployeeConnection, EmployeeFilter, EmployeeMutations, EmployeeOrder},
     error::{Error, Result, Vanished},
     feed::{Feed, Subscription},
-    fold::{TooLarge, fold},
+    fold::{TooLarge, fold, is_one_field},
     guard::{Checked, Guard, coded},
     limits::Limits,
     meeting::{Meeting, MeetingConnection, MeetingFilter, MeetingMutations, MeetingOrder},
@@ -489,6 +489,9 @@ const ATTEMPTS: usize = 3;
 /// The request of a mutation or subscription, with each root field once.
 pub(crate) fn once_each(checked: &Checked) -> Result<Request, Vec<ServerError>> {
     let mut request = checked.to_request();
+    if is_one_field(checked.document(), request.operation_name.as_deref()) {
+        return Ok(request);
+    }
     let mut document = checked.document().clone();
     let name = request.operation_name.as_deref();
     let fields = fold(&mut document, name, &request.variables).map_err(|TooLarge| {

@@ -1,7 +1,11 @@
 //! Transactions that write, on connections that are lent to one after the other. To SeaORM a
 //! [`Transaction`] is a connection.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use async_graphql::async_trait::async_trait;
 use sea_orm::{
@@ -10,16 +14,26 @@ use sea_orm::{
     sqlx::{self, AssertSqlSafe, Connection as _, Executor, Pool, Postgres, Sqlite},
 };
 use sea_query_sqlx::SqlxValues;
-use tokio::sync::Mutex;
+use tokio::sync::Mutex as AsyncMutex;
 
-use crate::lending::{Borrowed, Lending};
+use crate::{
+    kept::Kept,
+    lending::{Borrowed, Lending},
+};
+
+/// How many bytes of SQL are kept, to be sent again with other values.
+const WRITTEN: usize = 1 << 16;
 
 /// What all transactions are made on. All clones are one.
 #[derive(Clone)]
-pub enum Transactions {
-    /// One at a time.
+pub struct Transactions {
+    connections: Connections,
+    written: Arc<Mutex<Kept<String>>>,
+}
+
+#[derive(Clone)]
+enum Connections {
     Sqlite(Arc<Lending<Sqlite>>),
-    /// Several.
     Postgres(Arc<Lending<Postgres>>),
 }
 
@@ -32,35 +46,55 @@ impl fmt::Debug for Transactions {
 impl Transactions {
     /// On the only connection of the pool; a transaction is stopped after this time.
     pub fn sqlite(pool: Pool<Sqlite>, deadline: Option<Duration>) -> Self {
-        Self::Sqlite(Arc::new(Lending::new(pool, 1, deadline)))
+        Connections::Sqlite(Arc::new(Lending::new(pool, 1, deadline))).into()
     }
 
     /// On so many connections of the pool, which others use too.
     pub fn postgres(pool: Pool<Postgres>, most: u32) -> Self {
-        Self::Postgres(Arc::new(Lending::new(pool, most, None)))
+        Connections::Postgres(Arc::new(Lending::new(pool, most, None))).into()
     }
 
     /// A connection for one transaction.
     pub async fn connection(&self) -> Result<Connection<'_>, DbErr> {
-        Ok(match self {
-            Self::Sqlite(lending) => Connection::Sqlite(lending.borrow().await?),
-            Self::Postgres(lending) => Connection::Postgres(lending.borrow().await?),
+        Ok(match &self.connections {
+            Connections::Sqlite(lending) => Connection::Sqlite(lending.borrow().await?),
+            Connections::Postgres(lending) => Connection::Postgres(lending.borrow().await?),
+        })
+    }
+
+    /// The SQL of this name, which depends on nothing else; written when it is not known yet.
+    pub fn written(&self, name: &str, write: impl FnOnce() -> String) -> String {
+        let kept = || self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = kept().get(name);
+        known.unwrap_or_else(|| {
+            let sql = write();
+            kept().keep(name, sql.clone(), sql.len());
+            sql
         })
     }
 
     /// How many connections the pool has, and how many of them do nothing.
     pub fn size(&self) -> (u32, usize) {
-        match self {
-            Self::Sqlite(lending) => lending.size(),
-            Self::Postgres(lending) => lending.size(),
+        match &self.connections {
+            Connections::Sqlite(lending) => lending.size(),
+            Connections::Postgres(lending) => lending.size(),
         }
     }
 
     /// Gives every connection back and closes the pool.
     pub async fn close(&self) {
-        match self {
-            Self::Sqlite(lending) => lending.close().await,
-            Self::Postgres(lending) => lending.close().await,
+        match &self.connections {
+            Connections::Sqlite(lending) => lending.close().await,
+            Connections::Postgres(lending) => lending.close().await,
+        }
+    }
+}
+
+impl From<Connections> for Transactions {
+    fn from(connections: Connections) -> Self {
+        Self {
+            connections,
+            written: Arc::new(Mutex::new(Kept::new(WRITTEN))),
         }
     }
 }
@@ -88,7 +122,7 @@ impl Connection<'_> {
         };
         Ok(Transaction {
             backend,
-            begun: Mutex::new(begun.map_err(querying)?),
+            begun: AsyncMutex::new(begun.map_err(querying)?),
         })
     }
 
@@ -104,7 +138,7 @@ impl Connection<'_> {
 /// A transaction. Dropped, it is rolled back.
 pub struct Transaction<'c> {
     backend: DbBackend,
-    begun: Mutex<Begun<'c>>,
+    begun: AsyncMutex<Begun<'c>>,
 }
 
 enum Begun<'c> {

@@ -223,6 +223,14 @@ impl AssignmentMutations {
     }
 }
 
+/// What no two assignments have in common.
+const TWINS: [assignment::Column; 4] = [
+    assignment::Column::EmployeeId,
+    assignment::Column::ProjectId,
+    assignment::Column::Role,
+    assignment::Column::StartDate,
+];
+
 /// What an assignment says beside who and what.
 #[derive(Clone)]
 pub struct Stint {
@@ -291,19 +299,6 @@ impl Stint {
         Ok(write.insert::<assignment::Entity>(row).await?.id)
     }
 
-    /// Makes the assignment, unless there is one that it would be the same as.
-    async fn insert_unless_there(
-        &self,
-        write: &mut Write<'_>,
-        employee: i64,
-        project: i64,
-    ) -> Result<Option<i64>, DbErr> {
-        let twin = self.is_twin(employee, project);
-        let row = self.clone().row(employee, project);
-        let row = write.insert_unless::<assignment::Entity>(twin, row).await?;
-        Ok(row.map(|row| row.id))
-    }
-
     /// The assignment that this one would be the same as.
     async fn twin(
         &self,
@@ -311,13 +306,6 @@ impl Stint {
         employee: i64,
         project: i64,
     ) -> Result<Option<assignment::Model>, DbErr> {
-        assignment::Entity::find()
-            .filter(self.is_twin(employee, project))
-            .one(write.transaction())
-            .await
-    }
-
-    fn is_twin(&self, employee: i64, project: i64) -> Condition {
         use assignment::Column::{EmployeeId, ProjectId, Role, StartDate};
         let role = match &self.role {
             Some(role) => Role.eq(role),
@@ -327,11 +315,13 @@ impl Stint {
             Some(start) => StartDate.eq(start),
             None => StartDate.is_null(),
         };
-        Condition::all()
-            .add(EmployeeId.eq(employee))
-            .add(ProjectId.eq(project))
-            .add(role)
-            .add(start)
+        assignment::Entity::find()
+            .filter(EmployeeId.eq(employee))
+            .filter(ProjectId.eq(project))
+            .filter(role)
+            .filter(start)
+            .one(write.transaction())
+            .await
     }
 
     /// Reports the assignments in the way, if the policy says that they are. The employee is
@@ -474,10 +464,12 @@ impl Mutation for AssignEmployeeInput {
         let employee = employee.ok_or(Stop::Refused)?.id;
         let project = project.ok_or(Stop::Refused)?.id;
         // Most often nobody minds overlaps, and there is none like it.
-        if self.on_overlap == OverlapPolicy::Allow
-            && let Some(id) = stint.insert_unless_there(write, employee, project).await?
-        {
-            return Ok(Assigned { id, created: true });
+        if self.on_overlap == OverlapPolicy::Allow {
+            let row = stint.clone().row(employee, project);
+            let made = write.insert_unless_there::<assignment::Entity>(row, &TWINS);
+            if let Some(assignment::Model { id, .. }) = made.await? {
+                return Ok(Assigned { id, created: true });
+            }
         }
         if let Some(twin) = stint.twin(write, employee, project).await? {
             if twin.end_date == stint.end {
