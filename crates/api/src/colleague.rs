@@ -193,17 +193,17 @@ impl ColleagueVia {
             Self::Projects => Source::of(
                 "Employee.colleagues(PROJECTS)",
                 &const { ColleagueVia::Projects.default_order() },
-                |through| Some(others(by_projects(through))),
+                |through| others(by_projects(through)),
             ),
             Self::Meetings => Source::of(
                 "Employee.colleagues(MEETINGS)",
                 &const { ColleagueVia::Meetings.default_order() },
-                |_| Some(others(by_meetings())),
+                |_| others(by_meetings()),
             ),
             Self::Any => Source::of(
                 "Employee.colleagues(ANY)",
                 &const { ColleagueVia::Any.default_order() },
-                |through| Some(others(by_projects(through).or(by_meetings()))),
+                |through| others(by_projects(through).or(by_meetings())),
             ),
         }
     }

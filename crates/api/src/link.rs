@@ -2,7 +2,7 @@
 //! lists, filters, counts and colleagues are made of.
 
 use sea_orm::{
-    EntityTrait, Identity, Related,
+    DbBackend, EntityTrait, Identity, Related,
     sea_query::{
         Condition, DynIden, Expr, ExprTrait, Func, IntoIden, Query, SelectStatement, TableRef,
     },
@@ -54,6 +54,31 @@ impl Link {
                 let linked = self.keys_linked_to(parent, through).distinct().take();
                 Condition::all().add(Expr::col(key.clone()).in_subquery(linked))
             }
+        }
+    }
+
+    /// A SELECT of no columns from the rows for which [`others_of`](Self::others_of) holds.
+    pub fn select_others<E: Record>(
+        &self,
+        parent: Expr,
+        through: Condition,
+        backend: DbBackend,
+    ) -> SelectStatement {
+        match (&self.through, backend) {
+            // SQLite would write what stands behind IN into a table first.
+            (Some((table, key)), DbBackend::Sqlite) => {
+                let linked = self.keys_linked_to(parent, through).distinct().take();
+                let of_link = Expr::col(("l", self.other.1.clone()));
+                Query::select()
+                    .from_subquery(linked, "l")
+                    .cross_join(table.clone())
+                    .and_where(of_link.equals(key.clone()))
+                    .take()
+            }
+            _ => Query::select()
+                .from(E::default())
+                .cond_where(self.others_of(parent, through))
+                .take(),
         }
     }
 

@@ -43,9 +43,18 @@ pub struct Source<E: EntityTrait> {
     field: &'static str,
     /// The order when none is given; the id comes behind it.
     default_order: &'static [SortKey<E>],
-    /// Which rows belong to the parent, whose key is [`key_part`]; `None` at the root, where all
-    /// do. The argument is what `through` asks of the link's own table.
-    belongs: fn(through: Condition) -> Option<Condition>,
+    rows: Origin,
+}
+
+/// Which rows belong to the parent, whose key is [`key_part`].
+#[derive(Clone, Copy)]
+enum Origin {
+    /// All: it is the root.
+    All,
+    /// What is linked to it.
+    Link(fn() -> Link),
+    /// Those for which this holds, given what `through` asks of the links.
+    Where(fn(through: Condition) -> Condition),
 }
 
 impl<E: EntityTrait> Clone for Source<E> {
@@ -68,27 +77,29 @@ impl<E: Record> Source<E> {
         Self {
             field,
             default_order: &[],
-            belongs: |_| None,
+            rows: Origin::All,
         }
     }
 
     /// The rows of `E` that SeaORM's [`Related`] links to a row of `P`.
     pub const fn linked<P: EntityTrait + Related<E>>(field: &'static str) -> Self {
-        Self::of(field, E::ORDER, |through| {
-            Some(Link::between::<P, E>().others_of(key_part(0), through))
-        })
+        Self {
+            field,
+            default_order: E::ORDER,
+            rows: Origin::Link(Link::between::<P, E>),
+        }
     }
 
-    /// Rows that belong to a parent in a way of their own.
+    /// Rows that belong to a parent in a way of their own, given what `through` asks of the links.
     pub const fn of(
         field: &'static str,
         default_order: &'static [SortKey<E>],
-        belongs: fn(through: Condition) -> Option<Condition>,
+        belong: fn(through: Condition) -> Condition,
     ) -> Self {
         Self {
             field,
             default_order,
-            belongs,
+            rows: Origin::Where(belong),
         }
     }
 }
@@ -111,11 +122,15 @@ impl<F: Filter> PartialEq for Scope<F> {
 impl<F: Filter> Scope<F> {
     /// A SELECT of no columns from the rows.
     pub fn select(&self, backend: DbBackend) -> Result<SelectStatement> {
-        let mut select = Query::select();
-        select.from(F::Entity::default());
-        if let Some(belongs) = (self.source.belongs)(self.links(backend)?) {
-            select.cond_where(belongs);
-        }
+        let links = self.links(backend)?;
+        let mut select = match self.source.rows {
+            Origin::All => Query::select().from(F::Entity::default()).take(),
+            Origin::Link(link) => link().select_others::<F::Entity>(key_part(0), links, backend),
+            Origin::Where(belong) => Query::select()
+                .from(F::Entity::default())
+                .cond_where(belong(links))
+                .take(),
+        };
         if let Some(filter) = &self.filter {
             select.cond_where(filter.condition(&mut Reading::new(backend, "where"))?);
         }
@@ -144,7 +159,7 @@ impl<F: Filter> Scope<F> {
 
     /// Whether it is of the root, where there is but one parent that nobody names.
     fn is_root(&self) -> bool {
-        (self.source.belongs)(Condition::all()).is_none()
+        matches!(self.source.rows, Origin::All)
     }
 
     /// Rows for each parent.
