@@ -2,16 +2,16 @@
 //!
 //! async-graphql makes a boxed future of every field of every object, and a tree of values of the
 //! answer. Most fields of a list are there already, so [`Nodes`] and [`Object`] poll a field whose
-//! type is a leaf once, on the stack, and only what has to wait goes the ordinary way. What a
+//! type is a leaf once, on the stack, and only what has to wait is kept, to be asked again. What a
 //! selection asks is worked out once for all objects it is asked of. And the objects become
 //! text as they are read; or a tree of values, where one may have to be merged with another.
 
 use std::{
     any::Any,
     borrow::Cow,
-    cell::Cell,
+    cell::RefCell,
     collections::HashMap,
-    future::Future,
+    future::{Future, poll_fn},
     mem,
     pin::{Pin, pin},
     ptr,
@@ -91,11 +91,17 @@ async fn resolve<T: ObjectType>(
 ) -> ServerResult<Value> {
     let batch = ctx.data_unchecked::<Arc<Batch>>();
     let plan = batch.plans().plan::<T>(ctx);
+    let objects = &objects;
     if batch.shortcuts.text {
-        read::<T, Text>(ctx, batch, &plan, objects)?.await
+        poll_fn(|context| Poll::Ready(read::<T, Text>(ctx, batch, &plan, objects, context)))
+            .await?
+            .await
     } else {
         // Boxed, since a future is as large as the largest that it may wait for.
-        read::<T, Tree>(ctx, batch, &plan, objects)?.boxed().await
+        poll_fn(|context| Poll::Ready(read::<T, Tree>(ctx, batch, &plan, objects, context)))
+            .await?
+            .boxed()
+            .await
     }
 }
 
@@ -104,9 +110,10 @@ fn read<'a, T: ObjectType, F: Form>(
     ctx: &'a ContextSelectionSet<'_>,
     batch: &Batch,
     plan: &'a Plan,
-    objects: Objects<'a, T>,
+    objects: &Objects<'a, T>,
+    context: &mut TaskContext<'_>,
 ) -> ServerResult<Level<'a, F>> {
-    let (items, is_list) = match objects {
+    let (items, is_list) = match *objects {
         Objects::One(object) => (std::slice::from_ref(object), false),
         Objects::List(items) => (items, true),
     };
@@ -117,12 +124,10 @@ fn read<'a, T: ObjectType, F: Form>(
         .take_values(values, ctx.item.pos)
         .map_err(|error| ctx.set_error_path(error))?;
 
-    let waiting = fields.iter().filter(|(planned, _)| !planned.is_leaf());
-    let gaps = items.len() * waiting.count();
-    let mut form = F::begin(items.len(), is_list, gaps);
-    let mut waiting = Vec::with_capacity(gaps);
-    for (index, item) in items.iter().enumerate() {
-        let index = is_list.then_some(index);
+    let mut form = F::begin(items.len(), is_list);
+    let mut waiting = Vec::new();
+    for (number, item) in items.iter().enumerate() {
+        let index = is_list.then_some(number);
         form.begin_object(plan);
         for (planned, field) in fields.iter().copied() {
             if batch.shortcuts.leaves && planned.is_leaf() {
@@ -136,16 +141,29 @@ fn read<'a, T: ObjectType, F: Form>(
                     Poll::Pending => planned.is_leaf.store(false, Ordering::Relaxed),
                 }
             }
-            form.gap(planned);
             // Made where it stays: it is large, and there are many.
             let place = Box::new_uninit();
             let future = Box::write(place, resolve_field(ctx, index, field, item));
-            waiting.push(Waiting::For(Box::into_pin(future)));
+            let mut future = Box::into_pin(future);
+            match future.as_mut().poll(context)? {
+                Poll::Ready(value) => form.value(planned, value),
+                Poll::Pending => {
+                    form.gap(planned);
+                    if waiting.is_empty() {
+                        waiting.reserve(items.len() - number);
+                    }
+                    waiting.push(Waiting::For(future));
+                }
+            }
         }
         form.end_object();
     }
     form.end_objects();
-    Ok(Level { form, waiting })
+    Ok(Level {
+        form,
+        is_new: !waiting.is_empty(),
+        waiting,
+    })
 }
 
 async fn resolve_field<T: ObjectType>(
@@ -176,6 +194,8 @@ enum Waiting<'a> {
 /// Objects whose fields have been read, up to those that wait for a lookup.
 struct Level<'a, F> {
     form: F,
+    /// All have just been polled.
+    is_new: bool,
     /// What goes into the gaps, in their order.
     waiting: Vec<Waiting<'a>>,
 }
@@ -186,7 +206,14 @@ impl<F: Form> Future for Level<'_, F> {
     type Output = ServerResult<Value>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut TaskContext<'_>) -> Poll<Self::Output> {
-        let Self { form, waiting } = &mut *self;
+        let Self {
+            form,
+            is_new,
+            waiting,
+        } = &mut *self;
+        if mem::take(is_new) {
+            return Poll::Pending;
+        }
         let mut ready = true;
         for one in &mut *waiting {
             if let Waiting::For(future) = one {
@@ -210,8 +237,8 @@ impl<F: Form> Future for Level<'_, F> {
 
 /// What the objects become.
 trait Form: Send + Unpin {
-    /// Begins a list of so many objects, or the only one, with so many gaps in all.
-    fn begin(objects: usize, is_list: bool, gaps: usize) -> Self;
+    /// Begins a list of so many objects, or the only one.
+    fn begin(objects: usize, is_list: bool) -> Self;
     fn begin_object(&mut self, plan: &Plan);
     /// A field that is there.
     fn value(&mut self, planned: &Planned, value: Value);
@@ -233,12 +260,12 @@ struct Tree {
 }
 
 impl Form for Tree {
-    fn begin(objects: usize, is_list: bool, gaps: usize) -> Self {
+    fn begin(objects: usize, is_list: bool) -> Self {
         Self {
             is_list,
             objects: Vec::with_capacity(objects),
             object: IndexMap::new(),
-            gaps: Vec::with_capacity(gaps),
+            gaps: Vec::new(),
         }
     }
 
@@ -247,7 +274,7 @@ impl Form for Tree {
     }
 
     fn value(&mut self, planned: &Planned, value: Value) {
-        self.object[planned.slot] = value;
+        merge(&mut self.object[planned.slot], value);
     }
 
     fn gap(&mut self, planned: &Planned) {
@@ -277,13 +304,13 @@ impl Form for Tree {
 
 /// The most that is reserved ahead for a list; beyond, the text grows as it is written.
 const MOST_ROOM: usize = 1 << 20;
-/// How large [`DRAFT`] may be.
+/// How large each of [`DRAFTS`] may be.
 const MOST_DRAFT: usize = 16 << 10;
 
 thread_local! {
     /// Where short text is written before it is copied: each parent that waits holds its own, which
-    /// is then no larger than it has to be.
-    static DRAFT: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+    /// is then no larger than it has to be. As many as there are objects inside of each other.
+    static DRAFTS: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Objects as JSON: no tree is built, walked and torn down. See [`json`].
@@ -308,8 +335,8 @@ impl Text {
 }
 
 impl Form for Text {
-    fn begin(objects: usize, is_list: bool, gaps: usize) -> Self {
-        let mut text = DRAFT.take();
+    fn begin(objects: usize, is_list: bool) -> Self {
+        let mut text = DRAFTS.with_borrow_mut(Vec::pop).unwrap_or_default();
         text.clear();
         if is_list {
             text.push(b'[');
@@ -320,7 +347,7 @@ impl Form for Text {
             is_first: true,
             is_first_field: true,
             left: objects,
-            gaps: Vec::with_capacity(gaps),
+            gaps: Vec::new(),
         }
     }
 
@@ -340,6 +367,9 @@ impl Form for Text {
 
     fn gap(&mut self, planned: &Planned) {
         self.name(planned);
+        if self.gaps.is_empty() {
+            self.gaps.reserve(self.left);
+        }
         self.gaps.push(self.text.len());
     }
 
@@ -360,7 +390,8 @@ impl Form for Text {
         }
         if self.text.capacity() <= MOST_DRAFT {
             let text = self.text.as_slice().into();
-            DRAFT.set(mem::replace(&mut self.text, text));
+            let draft = mem::replace(&mut self.text, text);
+            DRAFTS.with_borrow_mut(|drafts| drafts.push(draft));
         }
     }
 
