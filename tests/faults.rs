@@ -345,7 +345,7 @@ async fn a_sqlite_statement_ends_at_its_deadline_and_its_thread_is_free_again() 
     let run = |sql: &str| {
         let reader = database.reader.clone();
         let statement = sql.into();
-        async move { reader.query_one(statement, Vec::new()).await }
+        async move { reader.query_optional(statement, Vec::new()).await }
     };
     const ENDLESS: &str =
         "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) FROM c";
@@ -373,7 +373,9 @@ async fn a_sqlite_disk_that_is_full_is_told_masked_and_readers_go_on() {
         .unwrap();
     let full = database.writer.execute_unprepared(write).await.unwrap_err();
     assert_eq!(Error::from(full), Error::Unavailable);
-    let select = database.reader.query_one("SELECT 1".into(), Vec::new());
+    let select = database
+        .reader
+        .query_optional("SELECT 1".into(), Vec::new());
     assert!(select.await.is_ok());
 }
 

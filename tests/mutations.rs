@@ -1117,8 +1117,8 @@ async fn a_payload_is_not_read_as_far_as_the_mutation_has_it_in_its_hands() {
         assert_eq!(read(plain).await, 0, "{}", app.name());
         assert_eq!(read(plain).await, 0, "{}", app.name());
         // Who is known and who is not are on one level, and so are their meetings.
-        let nested = "assignment { project { assignments { nodes { employee { name meetings { nodes { topic } } } } } } }";
-        assert_eq!(read(nested).await, 3, "{}", app.name());
+        let nested = "assignment { project { employees { edges { assignments { employee { name meetings { nodes { topic } } } } } } } }";
+        assert_eq!(read(nested).await, 4, "{}", app.name());
     }
 }
 

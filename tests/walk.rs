@@ -106,7 +106,7 @@ employee:
 
 transcript! {
     the_second_employee_s_assignments_carry_their_data,
-    3,
+    2,
     r#"{ employee(id: "emp_2") { assignments { nodes { id role startDate endDate project { title } } } } }"#,
     @r#"
 employee:
@@ -129,7 +129,7 @@ employee:
 
 transcript! {
     the_first_project_s_assignments_name_their_employees,
-    3,
+    2,
     r#"{ project(id: "prj_1") { title budget assignments { nodes { role employee { name } } } } }"#,
     @"
 project:

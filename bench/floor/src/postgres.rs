@@ -17,7 +17,7 @@ use crate::{
 pub const CONNECTIONS: u32 = 16;
 
 /// What the server tells each session.
-pub const SESSION: [(&str, &str); 9] = [
+pub const SESSION: [(&str, &str); 10] = [
     ("statement_timeout", "8s"),
     ("lock_timeout", "4s"),
     ("idle_in_transaction_session_timeout", "15s"),
@@ -26,6 +26,7 @@ pub const SESSION: [(&str, &str); 9] = [
     ("work_mem", "4MB"),
     ("hash_mem_multiplier", "32"),
     ("plan_cache_mode", "force_generic_plan"),
+    ("enable_memoize", "off"),
     ("jit", "off"),
 ];
 

@@ -3,18 +3,23 @@
 
 mod mutations;
 
+use std::sync::Arc;
+
 use async_graphql::{Context, ID, Interface, Object, SimpleObject};
 use entity::{assignment, employee, project};
 use sea_orm::{
     Iterable,
     sea_query::{Expr, ExprTrait, Func, NullOrdering, Order as Direction, Query, SelectStatement},
 };
+use serde::de::SeqAccess;
 
 use crate::{
     argument::IntOr,
+    arrays::Column,
     batch::Question,
+    columns::{ColumnSet, Reference},
     connection::{connection, edge, object},
-    context::{Found, Record, batch, referred},
+    context::{Found, Loaded, Record, batch, referred},
     employee::{Employee, EmployeeFilter},
     error::{Error, Result},
     filter::{ActiveFilter, Comparison, DateTimeFilter, Filter, StringFilter, column, filter, one},
@@ -23,7 +28,7 @@ use crate::{
     page::{Positioned, Scope, links},
     project::{Project, ProjectFilter},
     reader::Reader,
-    rows::{key_part, row, select_per_key},
+    rows::{Row, key_part, load_per_key, row, select_per_key},
     scalar::{DateTime, Text, public_id},
 };
 
@@ -54,9 +59,76 @@ impl Record for assignment::Entity {
     const ID: assignment::Column = assignment::Column::Id;
     const ORDER: &'static [SortKey<Self>] = &[EARLIEST_FIRST];
     type Object = Assignment;
+    type Listed = Staffed;
+    type Beside = Ends;
 
     fn key(model: &assignment::Model) -> i64 {
         model.id
+    }
+
+    fn loaded(listed: Vec<Staffed>, columns: ColumnSet) -> Loaded<Self> {
+        let mut are_asked = columns
+            .referred::<Staffed>()
+            .map(|(_, asked)| !asked.is_empty());
+        let mut next_is_asked = || are_asked.next().unwrap_or_default();
+        let mut employees = next_is_asked().then(|| Vec::with_capacity(listed.len()));
+        let mut projects = next_is_asked().then(|| Vec::with_capacity(listed.len()));
+        let mut assignments = Vec::with_capacity(listed.len());
+        for Staffed(assignment, employee, project) in listed {
+            assignments.push(assignment);
+            if let Some(employees) = &mut employees {
+                employees.push(employee);
+            }
+            if let Some(projects) = &mut projects {
+                projects.push(project);
+            }
+        }
+        let ends = Ends {
+            employees: employees.map(|employees| Arc::new(employees.into())),
+            projects: projects.map(|projects| Arc::new(projects.into())),
+        };
+        Loaded::new(assignments, ends)
+    }
+}
+
+/// An assignment with its employee and its project, of which what was not asked for is empty.
+pub struct Staffed(assignment::Model, employee::Model, project::Model);
+
+/// The employees and the projects of assignments that were listed.
+#[derive(Default)]
+pub struct Ends {
+    employees: Option<Arc<Loaded<employee::Entity>>>,
+    projects: Option<Arc<Loaded<project::Entity>>>,
+}
+
+impl Row for Staffed {
+    const COLUMNS: &'static [&'static str] = assignment::Model::COLUMNS;
+    const REFERENCES: &'static [Reference] = &[
+        Reference::to::<employee::Entity>("employee", "employee_id"),
+        Reference::to::<project::Entity>("project", "project_id"),
+    ];
+
+    fn read(columns: &mut [Column<'_>]) -> Option<Self> {
+        let (own, columns) = columns.split_at_mut_checked(Self::COLUMNS.len())?;
+        let (employee, project) = columns.split_at_mut_checked(employee::Model::COLUMNS.len())?;
+        Some(Self(
+            assignment::Model::read(own)?,
+            employee::Model::read(employee)?,
+            project::Model::read(project)?,
+        ))
+    }
+
+    fn read_json<'de, A: SeqAccess<'de>>(
+        array: &mut A,
+        columns: ColumnSet,
+    ) -> Result<Self, A::Error> {
+        let mut referred = columns.referred::<Self>().map(|(_, columns)| columns);
+        let mut next = || referred.next().unwrap_or_default();
+        Ok(Self(
+            assignment::Model::read_json(array, columns)?,
+            employee::Model::read_json(array, next())?,
+            project::Model::read_json(array, next())?,
+        ))
     }
 }
 
@@ -93,12 +165,18 @@ object! {
 
     /// Who is assigned.
     async fn employee(&self, ctx: &Context<'_>) -> Result<AnObject<Employee>> {
-        referred::<employee::Entity>(ctx, self.0.employee_id).await
+        match self.0.beside(|ends| &ends.employees) {
+            Some(employee) => Ok(AnObject(employee.into())),
+            None => referred::<employee::Entity>(ctx, self.0.employee_id).await,
+        }
     }
 
     /// What they are assigned to.
     async fn project(&self, ctx: &Context<'_>) -> Result<AnObject<Project>> {
-        referred::<project::Entity>(ctx, self.0.project_id).await
+        match self.0.beside(|ends| &ends.projects) {
+            Some(project) => Ok(AnObject(project.into())),
+            None => referred::<project::Entity>(ctx, self.0.project_id).await,
+        }
     }
 
     /// Is `startDate <= at < endDate`?
@@ -392,7 +470,7 @@ struct LinkAssignments {
 
 impl Question for LinkAssignments {
     type Key = (i64, i64);
-    type Answer = Vec<assignment::Model>;
+    type Answer = Loaded<assignment::Entity>;
 
     async fn ask(&self, db: &Reader, pairs: &[(i64, i64)]) -> Result<Vec<Self::Answer>> {
         let mut select = self.link.select(db)?;
@@ -407,7 +485,7 @@ impl Question for LinkAssignments {
             )
             .order_by((assignment::Entity, assignment::Column::Id), Direction::Asc)
             .limit(self.limit);
-        select_per_key(db, &select, pairs).await
+        load_per_key(db, &select, pairs).await
     }
 }
 

@@ -14,7 +14,7 @@ use crate::{
     assignment::{AssignmentFilter, short_list},
     batch::Question,
     connection::connection,
-    context::{Found, Record, batch},
+    context::{Found, Loaded, Record, batch},
     employee::{Employee, EmployeeFilter},
     error::{Error, Result},
     filter::column,
@@ -25,7 +25,7 @@ use crate::{
     page::{Page, PageArguments, Positioned, Source, links},
     project::Project,
     reader::Reader,
-    rows::{Count, Row, key_part, select_per_key},
+    rows::{Count, Row, key_part, load_per_key, select_per_key},
 };
 
 connection! {
@@ -370,9 +370,9 @@ where
     employee::Entity: Related<R>,
 {
     type Key = (i64, i64);
-    type Answer = Vec<R::Model>;
+    type Answer = Loaded<R>;
 
-    async fn ask(&self, db: &Reader, pairs: &[(i64, i64)]) -> Result<Vec<Vec<R::Model>>> {
+    async fn ask(&self, db: &Reader, pairs: &[(i64, i64)]) -> Result<Vec<Loaded<R>>> {
         let mut select = self.shared.select(db)?;
         select.columns(
             R::Model::COLUMNS
@@ -381,7 +381,7 @@ where
         );
         Order(R::ORDER.to_vec()).apply(&mut select, &Condition::all(), false);
         select.limit(self.limit);
-        select_per_key(db, &select, pairs).await
+        load_per_key(db, &select, pairs).await
     }
 }
 

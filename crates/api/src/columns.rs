@@ -1,8 +1,9 @@
 //! Which columns of an entity a selection reads, so that no others are brought from the database.
 //!
 //! It is told by the names of the fields, so that no field is said twice: a field reads the column of
-//! its own name, `employee` reads `employee_id`, a connection reads the key. Any other field may read
-//! everything. `tests/shortcuts.rs` asks for every field alone and compares.
+//! its own name, `employee` reads `employee_id`, and brings what it refers to beside the row, a
+//! connection reads the key. Any other field may read everything. `tests/shortcuts.rs` asks for every
+//! field alone and compares.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -18,26 +19,44 @@ use crate::{
     rows::Row,
 };
 
-/// Some of the columns of a [`Row`], by their number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Some of the columns of a [`Row`], by their number: first its own, then those of its references.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ColumnSet(u32);
 
 impl ColumnSet {
-    /// Every column.
-    pub const ALL: Self = Self(u32::MAX);
     const NONE: Self = Self(0);
+
+    /// Every column that the row has itself.
+    pub fn own<R: Row>() -> Self {
+        Self((1 << R::COLUMNS.len()) - 1)
+    }
 
     /// Whether the column with this number is among them.
     pub fn has(self, number: usize) -> bool {
         self.0 >> number & 1 == 1
     }
 
-    /// The names of those that the row has.
-    pub fn names<R: Row>(self) -> impl Iterator<Item = &'static str> {
-        let numbered = R::COLUMNS.iter().enumerate();
+    /// Those of the names that are among them.
+    pub fn of(self, names: &'static [&'static str]) -> impl Iterator<Item = &'static str> {
+        let numbered = names.iter().enumerate();
         numbered
             .filter(move |(number, _)| self.has(*number))
             .map(|(_, name)| *name)
+    }
+
+    /// Each of the row's references, and which columns of what it leads to are among them.
+    pub fn referred<R: Row>(self) -> impl Iterator<Item = (&'static Reference, Self)> {
+        let mut rest = self.0 >> R::COLUMNS.len();
+        R::REFERENCES.iter().map(move |reference| {
+            let columns = Self(rest & ((1 << reference.columns.len()) - 1));
+            rest >>= reference.columns.len();
+            (reference, columns)
+        })
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(self) -> bool {
+        self == Self::NONE
     }
 
     /// Tells it from others.
@@ -78,17 +97,35 @@ impl Wanted {
 
 /// The columns of entities that the field gives itself, and their key.
 pub fn of_field<E: Record>(ctx: &Context<'_>) -> ColumnSet {
-    if !batch(ctx).shortcuts.columns {
-        return ColumnSet::ALL;
+    let ColumnSet(columns) = of_object::<E>(&ctx.schema_env.registry, &ctx.field());
+    let ColumnSet(own) = ColumnSet::own::<E::Model>();
+    // One that stands alone has nothing beside it.
+    whole_unless_pruned::<E>(ctx, ColumnSet(columns & own).or(key::<E>()))
+}
+
+/// The columns, or, without this shortcut, all columns of the rows that have any.
+fn whole_unless_pruned<E: Record>(ctx: &Context<'_>, columns: ColumnSet) -> ColumnSet {
+    if batch(ctx).shortcuts.columns {
+        return columns;
     }
-    of_object::<E>(&ctx.schema_env.registry, &ctx.field()).or(key::<E>())
+    let mut first = E::Model::COLUMNS.len();
+    let referred = columns.referred::<E::Listed>();
+    referred.fold(
+        ColumnSet::own::<E::Model>(),
+        |whole, (reference, columns)| {
+            let all = ((1 << reference.columns.len()) - 1) << first;
+            first += reference.columns.len();
+            if columns.is_empty() {
+                whole
+            } else {
+                whole.or(ColumnSet(all))
+            }
+        },
+    )
 }
 
 /// The columns of the rows of the connection that the field gives.
 pub fn of_connection<E: Record>(ctx: &Context<'_>, order: &Order<E>) -> ColumnSet {
-    if !batch(ctx).shortcuts.columns {
-        return ColumnSet::ALL;
-    }
     let registry = &ctx.schema_env.registry;
     let of_cursor = || order.columns().fold(key::<E>(), ColumnSet::or);
     let of = |field: SelectionField<'_>| match field.name() {
@@ -101,15 +138,16 @@ pub fn of_connection<E: Record>(ctx: &Context<'_>, order: &Order<E>) -> ColumnSe
             .fold(of_cursor(), ColumnSet::or),
         "pageInfo" => of_cursor(),
         "totalCount" | TYPENAME => ColumnSet::NONE,
-        _ => ColumnSet::ALL,
+        _ => ColumnSet::own::<E::Model>(),
     };
     let connection = ctx.field();
     let columns = connection.selection_set().map(of);
-    match columns.fold(ColumnSet::NONE, ColumnSet::or) {
+    let columns = match columns.fold(ColumnSet::NONE, ColumnSet::or) {
         // They are counted.
         ColumnSet::NONE => key::<E>(),
         columns => columns,
-    }
+    };
+    whole_unless_pruned::<E>(ctx, columns)
 }
 
 const TYPENAME: &str = "__typename";
@@ -120,32 +158,72 @@ fn key<E: Record>() -> ColumnSet {
 
 /// This column of the entity.
 pub fn of_column<E: Record>(column: E::Column) -> ColumnSet {
-    ColumnSet::named::<E::Model>(column.as_str()).unwrap_or(ColumnSet::ALL)
+    ColumnSet::named::<E::Model>(column.as_str()).unwrap_or_else(ColumnSet::own::<E::Model>)
 }
 
 /// What the fields selected of the objects read.
 fn of_object<E: Record>(registry: &Registry, objects: &SelectionField<'_>) -> ColumnSet {
     let fields = objects.selection_set();
-    let columns = fields.map(|field| read_by::<E>(registry, field.name()));
+    let columns = fields.map(|field| read_by::<E>(registry, &field));
     columns.fold(ColumnSet::NONE, ColumnSet::or)
 }
 
-fn read_by<E: Record>(registry: &Registry, field: &str) -> ColumnSet {
-    if field == TYPENAME {
+fn read_by<E: Record>(registry: &Registry, field: &SelectionField<'_>) -> ColumnSet {
+    let name = field.name();
+    if name == TYPENAME {
         return ColumnSet::NONE;
     }
-    let mut column = String::with_capacity(field.len() + 4);
-    for letter in field.chars() {
+    let mut column = String::with_capacity(name.len() + 4);
+    for letter in name.chars() {
         if letter.is_ascii_uppercase() {
             column.push('_');
         }
         column.push(letter.to_ascii_lowercase());
     }
     let named = |name: &str| ColumnSet::named::<E::Model>(name);
+    let reference = || {
+        let mut first = E::Model::COLUMNS.len();
+        for reference in E::Listed::REFERENCES {
+            if reference.field == name {
+                let ColumnSet(columns) = (reference.read_by)(registry, field);
+                return Some(named(reference.column)?.or(ColumnSet(columns << first)));
+            }
+            first += reference.columns.len();
+        }
+        None
+    };
     named(&column)
-        .or_else(|| named(&format!("{column}_id")))
-        .or_else(|| is_connection::<E>(registry, field).then(key::<E>))
-        .unwrap_or(ColumnSet::ALL)
+        .or_else(reference)
+        .or_else(|| is_connection::<E>(registry, name).then(key::<E>))
+        .unwrap_or_else(ColumnSet::own::<E::Model>)
+}
+
+/// A column of a row that holds the key of another row, which is brought beside it when it is asked
+/// for.
+#[derive(Debug)]
+pub struct Reference {
+    /// The field of the API that gives it, which is also what the statement calls it.
+    pub field: &'static str,
+    /// The column.
+    pub column: &'static str,
+    /// The table that it leads to, and its key.
+    pub table: fn() -> (&'static str, &'static str),
+    /// The columns of that table.
+    pub columns: &'static [&'static str],
+    read_by: fn(&Registry, &SelectionField<'_>) -> ColumnSet,
+}
+
+impl Reference {
+    /// From this field and this column to `E`.
+    pub const fn to<E: Record>(field: &'static str, column: &'static str) -> Self {
+        Self {
+            field,
+            column,
+            table: || (E::default().table_name(), E::ID.as_str()),
+            columns: E::Model::COLUMNS,
+            read_by: of_object::<E>,
+        }
+    }
 }
 
 /// The Relay specification reserves the ending.

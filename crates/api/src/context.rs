@@ -1,13 +1,13 @@
 //! What a resolver can reach, and what every entity of the API has in common.
 
-use std::{marker::PhantomData, sync::Arc};
+use std::{marker::PhantomData, ops::Deref, sync::Arc};
 
 use async_graphql::{Context, ObjectType};
 use sea_orm::{DatabaseConnection, EntityTrait};
 
 use crate::{
     batch::{Batch, Question},
-    columns::{self, Wanted},
+    columns::{self, ColumnSet, Wanted},
     error::Result,
     nodes::Object,
     order::SortKey,
@@ -38,20 +38,62 @@ pub trait Record: EntityTrait<Model: Row> {
     const ORDER: &'static [SortKey<Self>];
     /// How the API shows it.
     type Object: ObjectType + From<Found<Self>>;
+    /// A row of its lists: the row, and what is brought beside it.
+    type Listed: Row;
+    /// What is brought beside the rows of a list, in their order.
+    type Beside: Default + Send + Sync;
     /// The key of a row.
     fn key(model: &Self::Model) -> i64;
+    /// The rows of a list of which these columns were asked for.
+    fn loaded(listed: Vec<Self::Listed>, columns: ColumnSet) -> Loaded<Self>;
 }
 
-/// A row that was found, together with those found beside it: cheap to clone, never copied.
+/// Loaded that were found together.
+pub struct Loaded<E: Record> {
+    models: Vec<E::Model>,
+    beside: E::Beside,
+}
+
+impl<E: Record> Loaded<E> {
+    /// With what is beside them.
+    pub fn new(models: Vec<E::Model>, beside: E::Beside) -> Self {
+        Self { models, beside }
+    }
+}
+
+impl<E: Record> From<Vec<E::Model>> for Loaded<E> {
+    fn from(models: Vec<E::Model>) -> Self {
+        Self::new(models, E::Beside::default())
+    }
+}
+
+impl<E: Record> Deref for Loaded<E> {
+    type Target = [E::Model];
+
+    fn deref(&self) -> &[E::Model] {
+        &self.models
+    }
+}
+
+/// A row that was found, together with those found with it: cheap to clone, never copied.
 pub struct Found<E: Record> {
-    rows: Arc<Vec<E::Model>>,
+    rows: Arc<Loaded<E>>,
     index: usize,
 }
 
 impl<E: Record> Found<E> {
     /// The row with this index.
-    pub fn new(rows: Arc<Vec<E::Model>>, index: usize) -> Self {
+    pub fn new(rows: Arc<Loaded<E>>, index: usize) -> Self {
         Self { rows, index }
+    }
+
+    /// What stands beside it, given the rows that were brought beside all.
+    pub fn beside<B: Record>(
+        &self,
+        rows: fn(&E::Beside) -> &Option<Arc<Loaded<B>>>,
+    ) -> Option<Found<B>> {
+        let rows = rows(&self.rows.beside).clone()?;
+        Some(Found::new(rows, self.index))
     }
 
     /// The key of the row.
@@ -69,7 +111,7 @@ impl<E: Record> Clone for Found<E> {
     }
 }
 
-impl<E: Record> std::ops::Deref for Found<E> {
+impl<E: Record> Deref for Found<E> {
     type Target = E::Model;
 
     fn deref(&self) -> &E::Model {
@@ -124,8 +166,8 @@ impl<E: Record> Question for Arc<ById<E>> {
     }
 
     async fn ask(&self, db: &Reader, keys: &[i64]) -> Result<Vec<Option<Found<E>>>> {
-        let rows: Arc<Vec<E::Model>> =
-            Arc::new(rows_by_key::<E>(db, keys, self.wanted.get()).await?);
+        let rows: Loaded<E> = rows_by_key::<E>(db, keys, self.wanted.get()).await?.into();
+        let rows = Arc::new(rows);
         let places: foldhash::HashMap<i64, usize> = rows.iter().map(E::key).zip(0..).collect();
         let found = |key| Some(Found::new(rows.clone(), *places.get(key)?));
         Ok(keys.iter().map(found).collect())

@@ -11,8 +11,9 @@ use crate::{
         AssignmentConnection, AssignmentFilter, AssignmentOrder, EmployeeProjectConnection,
     },
     colleague::{ColleagueConnection, ColleagueOrder, ColleagueVia},
+    columns::ColumnSet,
     connection::{connection, edge, object},
-    context::{Found, Record},
+    context::{Found, Loaded, Record},
     error::Result,
     filter::{
         Comparison, DateFilter, DateTimeRangeInput, ListFilter, StringFilter, column, filter, many,
@@ -53,9 +54,15 @@ impl Record for employee::Entity {
         By::Column(employee::Column::Name)
     })];
     type Object = Employee;
+    type Listed = employee::Model;
+    type Beside = ();
 
     fn key(model: &employee::Model) -> i64 {
         model.id
+    }
+
+    fn loaded(listed: Vec<employee::Model>, _: ColumnSet) -> Loaded<Self> {
+        listed.into()
     }
 }
 

@@ -58,8 +58,8 @@ impl<'de, R: Row> Visitor<'de> for JsonRow<R> {
         formatter.write_str("a row")
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, array: A) -> Result<R, A::Error> {
-        R::read_json(array, self.columns)
+    fn visit_seq<A: SeqAccess<'de>>(self, mut array: A) -> Result<R, A::Error> {
+        R::read_json(&mut array, self.columns)
     }
 }
 

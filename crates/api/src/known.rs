@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use crate::context::{Found, Record};
+use crate::context::{Found, Loaded, Record};
 
 /// Rows as one transaction left them, by entity and key.
 #[derive(Default)]
@@ -17,7 +17,7 @@ impl Known {
     /// The row is like this now.
     pub fn put<E: Record>(&mut self, row: E::Model) {
         let place = (TypeId::of::<E>(), E::key(&row));
-        self.0.insert(place, Arc::new(vec![row]));
+        self.0.insert(place, Arc::new(Loaded::<E>::from(vec![row])));
     }
 
     /// The row is there no longer.
@@ -28,7 +28,7 @@ impl Known {
     /// The row with this key, if it is known.
     pub fn get<E: Record>(&self, key: i64) -> Option<Found<E>> {
         let row = self.0.get(&(TypeId::of::<E>(), key))?;
-        let row = row.clone().downcast::<Vec<E::Model>>().ok()?;
+        let row = row.clone().downcast::<Loaded<E>>().ok()?;
         Some(Found::new(row, 0))
     }
 }

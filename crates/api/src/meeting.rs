@@ -6,8 +6,9 @@ use async_graphql::ID;
 use entity::{employee, meeting};
 
 use crate::{
+    columns::ColumnSet,
     connection::{connection, edge, object},
-    context::{Found, Record},
+    context::{Found, Loaded, Record},
     employee::{EmployeeConnection, EmployeeFilter, EmployeeOrder},
     filter::{Comparison, DateTimeFilter, ListFilter, StringFilter, column, filter, many},
     order::{By, SortKey, order},
@@ -43,9 +44,15 @@ impl Record for meeting::Entity {
         By::Column(meeting::Column::ScheduledTime)
     })];
     type Object = Meeting;
+    type Listed = meeting::Model;
+    type Beside = ();
 
     fn key(model: &meeting::Model) -> i64 {
         model.id
+    }
+
+    fn loaded(listed: Vec<meeting::Model>, _: ColumnSet) -> Loaded<Self> {
+        listed.into()
     }
 }
 

@@ -499,7 +499,7 @@ impl<'c> Write<'c> {
                 "The {} was changed by someone else: it has version {current}, not {expected}.",
                 E::NAME
             );
-            let row = E::Object::from(Found::new(Arc::new(vec![row]), 0));
+            let row = E::Object::from(Found::new(Arc::new(vec![row].into()), 0));
             self.report(VersionConflictError::report(
                 place,
                 message,

@@ -14,7 +14,7 @@ use sea_orm::{
 use crate::{
     assignment::Assignment,
     batch::Question,
-    context::{Found, Record, batch},
+    context::{Found, Loaded, Record, batch},
     error::{Error, Result},
     filter::{DateTimeRangeInput, Reading},
     link::Link,
@@ -22,7 +22,7 @@ use crate::{
     nodes::Nodes,
     order::Order,
     reader::Reader,
-    rows::{Row, key_part, select_per_key},
+    rows::{Row, key_part, load_per_key},
     scalar::DateTime,
 };
 
@@ -208,9 +208,9 @@ where
     employee::Entity: Related<E>,
 {
     type Key = i64;
-    type Answer = Vec<E::Model>;
+    type Answer = Loaded<E>;
 
-    async fn ask(&self, db: &Reader, employees: &[i64]) -> Result<Vec<Vec<E::Model>>> {
+    async fn ask(&self, db: &Reader, employees: &[i64]) -> Result<Vec<Loaded<E>>> {
         let link = Link::between::<employee::Entity, E>();
         let mut select = Query::select();
         select
@@ -222,6 +222,6 @@ where
             .from(E::default())
             .cond_where(link.others_of(key_part(0), Condition::all()));
         Order(E::ORDER.to_vec()).apply(&mut select, &Condition::all(), false);
-        select_per_key(db, &select, employees).await
+        load_per_key(db, &select, employees).await
     }
 }

@@ -21,7 +21,7 @@ use crate::{
     assignment::AssignmentFilter,
     batch::{Batch, Question},
     columns::{self, ColumnSet, Wanted},
-    context::{Found, Record, batch},
+    context::{Found, Loaded, Record, batch},
     error::{Error, Result},
     filter::{AnyFilter, Filter, Reading},
     link::Link,
@@ -169,7 +169,7 @@ impl<F: Filter> Scope<F> {
         select: &SelectStatement,
         keys: &[i64],
     ) -> Result<Vec<Vec<R>>> {
-        let rows = self.rows::<R>(db, select, ColumnSet::ALL, 0);
+        let rows = self.rows::<R>(db, select, ColumnSet::own::<R>(), 0);
         self.fetch_rows(db, rows, keys).await
     }
 
@@ -259,7 +259,7 @@ impl<F: Filter> PageQuestion<F> {
         let write = || {
             let mut select = scope.select(db.backend())?;
             let links = scope.links(db.backend())?;
-            for column in columns.names::<<F::Entity as EntityTrait>::Model>() {
+            for column in columns.of(<<F::Entity as EntityTrait>::Model as Row>::COLUMNS) {
                 select.column((F::Entity::default(), column));
             }
             if let Some(after) = &window.after {
@@ -271,9 +271,9 @@ impl<F: Filter> PageQuestion<F> {
             let extras = order.apply(&mut select, &links, window.backward);
             select.limit(limit);
             Ok(if extras == 0 {
-                scope.rows::<<F::Entity as EntityTrait>::Model>(db, &select, columns, 0)
+                scope.rows::<<F::Entity as Record>::Listed>(db, &select, columns, 0)
             } else {
-                type Extra<E> = WithExtras<<E as EntityTrait>::Model>;
+                type Extra<E> = WithExtras<<E as Record>::Listed>;
                 scope.rows::<Extra<F::Entity>>(db, &select, columns, extras)
             })
         };
@@ -294,7 +294,7 @@ impl<F: Filter> PageQuestion<F> {
 
 /// The rows of a page.
 pub struct PageRows<E: Record> {
-    models: Arc<Vec<E::Model>>,
+    models: Arc<Loaded<E>>,
     extras: Vec<Vec<Json>>,
     /// Are there more rows in the direction of travel, within the cursors?
     more: bool,
@@ -313,17 +313,18 @@ impl<F: Filter> Question for Arc<PageQuestion<F>> {
             limit, backward, ..
         } = &self.window;
         let query = self.select(db)?;
-        let finish = |mut models: Vec<_>, mut extras: Vec<_>| {
+        let columns = query.columns();
+        let finish = |mut listed: Vec<_>, mut extras: Vec<_>| {
             let limit = usize::try_from(*limit).unwrap_or(usize::MAX);
-            let more = models.len() > limit;
-            models.truncate(limit);
+            let more = listed.len() > limit;
+            listed.truncate(limit);
             extras.truncate(limit);
             if *backward {
-                models.reverse();
+                listed.reverse();
                 extras.reverse();
             }
             PageRows {
-                models: Arc::new(models),
+                models: Arc::new(F::Entity::loaded(listed, columns)),
                 extras,
                 more,
             }
@@ -332,7 +333,7 @@ impl<F: Filter> Question for Arc<PageQuestion<F>> {
             let pages = self.scope.fetch_rows(db, query, keys).await?;
             Ok(pages
                 .into_iter()
-                .map(|models| finish(models, Vec::new()))
+                .map(|listed| finish(listed, Vec::new()))
                 .collect())
         } else {
             let pages = self.scope.fetch_rows(db, query, keys).await?;
@@ -341,7 +342,7 @@ impl<F: Filter> Question for Arc<PageQuestion<F>> {
             Ok(pages
                 .into_iter()
                 .map(split)
-                .map(|(models, extras)| finish(models, extras))
+                .map(|(listed, extras)| finish(listed, extras))
                 .collect())
         }
     }

@@ -11,8 +11,9 @@ use crate::{
         AssignmentConnection, AssignmentFilter, AssignmentOrder, ProjectEmployeeConnection,
     },
     batch::Question,
+    columns::ColumnSet,
     connection::{connection, edge, object},
-    context::{Found, Record, batch},
+    context::{Found, Loaded, Record, batch},
     employee::{EmployeeFilter, EmployeeOrder},
     error::Result,
     filter::{Comparison, ListFilter, LongFilter, StringFilter, active_at, column, filter, many},
@@ -49,9 +50,15 @@ impl Record for project::Entity {
         By::Column(project::Column::Title)
     })];
     type Object = Project;
+    type Listed = project::Model;
+    type Beside = ();
 
     fn key(model: &project::Model) -> i64 {
         model.id
+    }
+
+    fn loaded(listed: Vec<project::Model>, _: ColumnSet) -> Loaded<Self> {
+        listed.into()
     }
 }
 

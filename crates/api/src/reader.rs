@@ -81,12 +81,12 @@ impl Reader {
         Ok(rows)
     }
 
-    /// The only row that the statement brings.
-    pub async fn query_one(
+    /// The row that the statement brings, if it brings any.
+    pub async fn query_optional(
         &self,
         statement: Arc<str>,
         values: Vec<Value>,
-    ) -> Result<QueryResult, DbErr> {
+    ) -> Result<Option<QueryResult>, DbErr> {
         if let Some(observer) = &self.observer {
             let (statement, values) = (&*statement, values.clone());
             observer(&Statement::from_sql_and_values(
@@ -96,8 +96,8 @@ impl Reader {
             ));
         }
         match &self.connections {
-            Connections::Sqlite(lending) => query_one(lending, statement, values).await,
-            Connections::Postgres(lending) => query_one(lending, statement, values).await,
+            Connections::Sqlite(lending) => query_optional(lending, statement, values).await,
+            Connections::Postgres(lending) => query_optional(lending, statement, values).await,
         }
     }
 
@@ -128,11 +128,11 @@ impl From<Connections> for Reader {
     }
 }
 
-async fn query_one<DB: Lendable>(
+async fn query_optional<DB: Lendable>(
     lending: &Lending<DB>,
     statement: Arc<str>,
     values: Vec<Value>,
-) -> Result<QueryResult, DbErr>
+) -> Result<Option<QueryResult>, DbErr>
 where
     for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
     SqlxValues: IntoArguments<DB>,
@@ -140,7 +140,7 @@ where
 {
     let mut borrowed = lending.borrow().await?;
     let found = sqlx::query_with(AssertSqlSafe(statement), SqlxValues(Values(values)))
-        .fetch_one(&mut *borrowed.lent.connection)
+        .fetch_optional(&mut *borrowed.lent.connection)
         .await;
     // After anything else, or when nobody waits any more, the pool shall look at it.
     let is_sound = match &found {
@@ -155,5 +155,7 @@ where
         borrowed.keep();
     }
     let querying = |error: SqlxError| DbErr::Query(RuntimeErr::SqlxError(error.into()));
-    found.map(QueryResult::from).map_err(querying)
+    found
+        .map(|row| row.map(QueryResult::from))
+        .map_err(querying)
 }

@@ -13,10 +13,10 @@
 //!   row of JSON, because every row that SQLx brings over from its thread costs about as much as
 //!   ten rows of JSON.
 
-use std::{hash::Hash, sync::Arc};
+use std::{hash::Hash, iter, sync::Arc};
 
 use sea_orm::{
-    DbBackend, DbErr, RuntimeErr, SqlxError, Value,
+    DbBackend, DbErr, QueryResult, RuntimeErr, SqlxError, Value,
     sea_query::{
         ArrayType, Expr, ExprTrait, Func, PgFunc, PostgresQueryBuilder, Query, SelectStatement,
         SqliteQueryBuilder, Values,
@@ -28,8 +28,8 @@ use serde::de::{self, DeserializeSeed, SeqAccess};
 use crate::{
     allowance::{most_rows, take_rows},
     arrays::{Column, malformed},
-    columns::ColumnSet,
-    context::Record,
+    columns::{ColumnSet, Reference},
+    context::{Loaded, Record},
     error::{Error, Result},
     json_rows::{JsonList, JsonNumbered, JsonRow},
     reader::Reader,
@@ -85,17 +85,26 @@ impl Rows {
         extras: usize,
     ) -> Self {
         Self::new(db, select, columns, extras, |rows, backend| {
-            let inner = &rows.inner;
+            let inner = rows.joined::<R>(backend);
             match backend {
                 DbBackend::Sqlite => {
                     let row = rows.as_json::<R>();
-                    format!("SELECT json_group_array({row}) FROM ({inner}) AS t")
+                    format!("SELECT json_group_array({row}) FROM {inner}")
                 }
                 _ => {
-                    let arrays = rows.as_arrays::<R>();
-                    format!("SELECT {arrays} FROM ({inner}) AS r")
+                    let arrays = rows.as_arrays::<R>("array_agg(", ")");
+                    let all = rows.all::<R>();
+                    format!("SELECT {arrays} FROM (SELECT {all} FROM {inner}) AS r")
                 }
             }
+        })
+    }
+
+    /// For [`rows`], when PostgreSQL brings one row at most: nothing is gathered.
+    fn at_most_one<R: Row>(db: &Reader, select: &SelectStatement, columns: ColumnSet) -> Self {
+        Self::new(db, select, columns, 0, |rows, _| {
+            let arrays = rows.as_arrays::<R>("ARRAY[", "]");
+            format!("SELECT {arrays} FROM ({}) AS r", rows.inner)
         })
     }
 
@@ -107,17 +116,18 @@ impl Rows {
         extras: usize,
     ) -> Self {
         Self::new(db, select, columns, extras, |rows, backend| {
-            let inner = &rows.inner;
+            let inner = rows.joined::<R>(backend);
             match backend {
                 DbBackend::Sqlite => {
                     let (row, parts) = (rows.as_json::<R>(), json_parts::<K>());
                     format!(
-                        "SELECT json_group_array((SELECT json_group_array({row}) FROM ({inner}) AS t)) \
+                        "SELECT json_group_array((SELECT json_group_array({row}) FROM {inner})) \
                          FROM (SELECT {parts} FROM json_each(?)) AS k"
                     )
                 }
                 _ => {
-                    let arrays = rows.as_arrays::<R>();
+                    let arrays = rows.as_arrays::<R>("array_agg(", ")");
+                    let all = rows.all::<R>();
                     let next = rows.values.len() + 1;
                     let (keys, limit) = if K::PARTS == 1 {
                         (
@@ -131,8 +141,8 @@ impl Rows {
                         (keys, next + 2)
                     };
                     format!(
-                        "SELECT array_agg(r.n), {arrays} FROM (SELECT k.n, t.* FROM {keys} \
-                         CROSS JOIN LATERAL ({inner}) AS t LIMIT ${limit}) AS r"
+                        "SELECT array_agg(r.n), {arrays} FROM (SELECT k.n, {all} FROM {keys} \
+                         CROSS JOIN LATERAL {inner} LIMIT ${limit}) AS r"
                     )
                 }
             }
@@ -171,6 +181,11 @@ impl Rows {
         self
     }
 
+    /// How many rows of tables each row is made of.
+    fn each<R: Row>(&self) -> usize {
+        1 + self.references::<R>().count()
+    }
+
     /// How many columns come beside the row.
     pub fn extras(&self) -> usize {
         self.extras
@@ -181,10 +196,50 @@ impl Rows {
         self.inner.len() + self.statement.len()
     }
 
-    /// The columns of `t` as an array of JSON.
+    /// Which columns come; the others will have their defaults.
+    pub fn columns(&self) -> ColumnSet {
+        self.columns
+    }
+
+    /// The SELECT as `t`, and what its rows refer to, looked up row by row so that their order stays.
+    fn joined<R: Row>(&self, backend: DbBackend) -> String {
+        let mut from = format!("({}) AS t", self.inner);
+        for (reference, columns) in self.references::<R>() {
+            let Reference { field, column, .. } = reference;
+            let (table, key) = (reference.table)();
+            from += &match backend {
+                DbBackend::Sqlite => {
+                    format!(" CROSS JOIN {table} AS {field} ON {field}.{key} = t.{column}")
+                }
+                _ => format!(
+                    " CROSS JOIN LATERAL (SELECT {} FROM {table} WHERE {key} = t.{column} LIMIT 1) AS {field}",
+                    joined(columns.map(str::to_owned))
+                ),
+            };
+        }
+        from
+    }
+
+    /// The references that bring columns, and these.
+    fn references<R: Row>(
+        &self,
+    ) -> impl Iterator<Item = (&'static Reference, impl Iterator<Item = &'static str>)> {
+        let referred = self.columns.referred::<R>();
+        referred
+            .filter(|(_, columns)| !columns.is_empty())
+            .map(|(reference, columns)| (reference, columns.of(reference.columns)))
+    }
+
+    /// The columns of `t` as an array of JSON, with those of the references behind them.
     fn as_json<R: Row>(&self) -> String {
-        let columns = self.columns.names::<R>();
-        let row = joined(columns.map(|column| format!("t.\"{column}\"")));
+        let own = self.columns.of(R::COLUMNS);
+        let own = own.map(|column| format!("t.\"{column}\""));
+        let referred = self
+            .references::<R>()
+            .flat_map(|(Reference { field, .. }, columns)| {
+                columns.map(move |column| format!("{field}.\"{column}\""))
+            });
+        let row = joined(own.chain(referred));
         if self.extras == 0 {
             return format!("json_array({row})");
         }
@@ -192,10 +247,26 @@ impl Rows {
         format!("json_array(json_array({row}), json_array({extras}))")
     }
 
-    /// The columns of all rows of `r`, each as an array.
-    fn as_arrays<R: Row>(&self) -> String {
-        let columns = self.columns.names::<R>();
-        let arrays = joined(columns.map(|column| format!("array_agg(r.{column})")));
+    /// All that `t` and the references have.
+    fn all<R: Row>(&self) -> String {
+        let referred = self
+            .references::<R>()
+            .flat_map(|(Reference { field, .. }, columns)| {
+                columns.map(move |column| format!("{field}.{column} AS {column}_of_{field}"))
+            });
+        joined(iter::once("t.*".to_owned()).chain(referred))
+    }
+
+    /// The columns of all rows of `r`, which are [all](Self::all), each as an array.
+    fn as_arrays<R: Row>(&self, open: &str, close: &str) -> String {
+        let own = self.columns.of(R::COLUMNS).map(str::to_owned);
+        let referred = self
+            .references::<R>()
+            .flat_map(|(Reference { field, .. }, columns)| {
+                columns.map(move |column| format!("{column}_of_{field}"))
+            });
+        let all = own.chain(referred);
+        let arrays = joined(all.map(|column| format!("{open}r.{column}{close}")));
         if self.extras == 0 {
             return arrays;
         }
@@ -204,7 +275,7 @@ impl Rows {
     }
 
     /// The columns of the one row that PostgreSQL brought, from this number on.
-    fn columns<'r, R: Row>(
+    fn read_columns<'r, R: Row>(
         &self,
         row: &'r PgRow,
         mut number: usize,
@@ -216,7 +287,7 @@ impl Rows {
             number += 1;
             Column::of(row, number - 1)
         };
-        let are_asked = (0..R::COLUMNS.len()).map(|number| self.columns.has(number));
+        let are_asked = (0..R::width()).map(|number| self.columns.has(number));
         let beside = (self.extras > 0).then_some(true);
         are_asked.chain(beside).map(&mut next).collect()
     }
@@ -230,10 +301,24 @@ fn joined(parts: impl Iterator<Item = String>) -> String {
 pub trait Row: Sized + Send + Sync + 'static {
     /// The names of the columns, in the order of the fields.
     const COLUMNS: &'static [&'static str];
+    /// What some of them refer to, whose columns come behind them.
+    const REFERENCES: &'static [Reference] = &[];
     /// Reads the next row out of PostgreSQL's columns, unless they are not like this.
     fn read(columns: &mut [Column<'_>]) -> Option<Self>;
     /// Reads a row out of SQLite's JSON: an array of these columns.
-    fn read_json<'de, A: SeqAccess<'de>>(array: A, columns: ColumnSet) -> Result<Self, A::Error>;
+    fn read_json<'de, A: SeqAccess<'de>>(
+        array: &mut A,
+        columns: ColumnSet,
+    ) -> Result<Self, A::Error>;
+
+    /// How many columns there are in all.
+    fn width() -> usize {
+        let referred = Self::REFERENCES.iter();
+        Self::COLUMNS.len()
+            + referred
+                .map(|reference| reference.columns.len())
+                .sum::<usize>()
+    }
 }
 
 /// Makes a struct a [`Row`] whose columns go by the names of its fields; all are said.
@@ -248,12 +333,12 @@ macro_rules! row {
             }
 
             fn read_json<'de, A: serde::de::SeqAccess<'de>>(
-                mut array: A,
+                array: &mut A,
                 columns: $crate::columns::ColumnSet,
             ) -> Result<Self, A::Error> {
                 let mut numbers = 0..;
                 let mut is_asked = || numbers.next().is_some_and(|number| columns.has(number));
-                Ok(Self { $($column: $crate::json_rows::element(&mut array, is_asked())?),+ })
+                Ok(Self { $($column: $crate::json_rows::element(array, is_asked())?),+ })
             }
         }
     };
@@ -280,6 +365,7 @@ pub struct WithExtras<R>(pub R, pub Vec<serde_json::Value>);
 
 impl<R: Row> Row for WithExtras<R> {
     const COLUMNS: &'static [&'static str] = R::COLUMNS;
+    const REFERENCES: &'static [Reference] = R::REFERENCES;
 
     fn read(columns: &mut [Column<'_>]) -> Option<Self> {
         let (extras, columns) = columns.split_last_mut()?;
@@ -288,7 +374,7 @@ impl<R: Row> Row for WithExtras<R> {
     }
 
     fn read_json<'de, A: SeqAccess<'de>>(
-        mut array: A,
+        array: &mut A,
         columns: ColumnSet,
     ) -> Result<Self, A::Error> {
         let missing = || de::Error::custom("a row has nothing beside it");
@@ -317,19 +403,21 @@ pub async fn rows_per_key<K: Key, R: Row>(
             }
             values.push(json_keys(keys).into());
             let json = JsonList(JsonList(JsonRow::<R>::new(rows.columns)));
+            let each = rows.each::<R>();
             let found = from_json(db, rows.statement, values, json).await?;
-            take_rows(found.iter().map(Vec::len).sum())?;
+            take_rows(found.iter().map(Vec::len).sum::<usize>() * each)?;
             Ok(found)
         }
         _ => {
             values.extend((0..K::PARTS).map(|part| numbers(keys, part)));
             values.push(i64::try_from(most_rows()).unwrap_or(i64::MAX).into());
-            let row = db.query_one(rows.statement.clone(), values).await?;
-            let row = row.try_as_pg_row().ok_or(Error::Internal)?;
-            let mut columns = rows.columns::<R>(row, 1).map_err(wrong_type)?;
+            let row = db.query_optional(rows.statement.clone(), values).await?;
+            let row = row.as_ref().and_then(QueryResult::try_as_pg_row);
+            let row = row.ok_or(Error::Internal)?;
+            let mut columns = rows.read_columns::<R>(row, 1).map_err(wrong_type)?;
             let numbers = Column::of(row, 0).and_then(Column::all::<i64>);
             let numbers = numbers.map_err(wrong_type)?;
-            take_rows(numbers.len())?;
+            take_rows(numbers.len() * rows.each::<R>())?;
             let mut found: Vec<Vec<R>> = keys.iter().map(|_| Vec::new()).collect();
             // The rows of a key come together, so that room is made for them at once.
             for of_one in numbers.chunk_by(|one, other| one == other) {
@@ -347,8 +435,18 @@ pub async fn select_per_key<K: Key, R: Row>(
     select: &SelectStatement,
     keys: &[K],
 ) -> Result<Vec<Vec<R>>> {
-    let rows = Rows::per_key::<K, R>(db, select, ColumnSet::ALL, 0);
+    let rows = Rows::per_key::<K, R>(db, select, ColumnSet::own::<R>(), 0);
     rows_per_key(db, rows, keys).await
+}
+
+/// The same, where the rows are those of an entity.
+pub async fn load_per_key<K: Key, E: Record>(
+    db: &Reader,
+    select: &SelectStatement,
+    keys: &[K],
+) -> Result<Vec<Loaded<E>>> {
+    let found: Vec<Vec<E::Model>> = select_per_key(db, select, keys).await?;
+    Ok(found.into_iter().map(Loaded::from).collect())
 }
 
 /// The same from SQLite where there may be more rows than the operation may still load: row by row,
@@ -358,18 +456,20 @@ async fn stopping_rows_per_key<K: Key, R: Row>(
     rows: Rows,
     keys: &[K],
 ) -> Result<Vec<Vec<R>>> {
-    let (row, parts, inner) = (rows.as_json::<R>(), json_parts::<K>(), &rows.inner);
+    let inner = rows.joined::<R>(DbBackend::Sqlite);
+    let (row, parts) = (rows.as_json::<R>(), json_parts::<K>());
     let statement = format!(
         "SELECT json_group_array(json_array(n, json(r))) FROM (SELECT k.n, r.value AS r \
          FROM (SELECT key AS n, {parts} FROM json_each(?)) AS k, \
-         json_each((SELECT json_group_array({row}) FROM ({inner}) AS t)) AS r LIMIT ?)"
+         json_each((SELECT json_group_array({row}) FROM {inner})) AS r LIMIT ?)"
     );
+    let each = rows.each::<R>();
     let mut values = rows.values;
     values.insert(0, json_keys(keys).into());
     values.push((most_rows() as u64).into());
     let json = JsonList(JsonNumbered(JsonRow::<R>::new(rows.columns)));
     let numbered = from_json(db, statement.into(), values, json).await?;
-    take_rows(numbered.len())?;
+    take_rows(numbered.len() * each)?;
     let mut found: Vec<Vec<R>> = keys.iter().map(|_| Vec::new()).collect();
     for (index, row) in numbered {
         found[index].push(row);
@@ -387,15 +487,19 @@ pub async fn rows_by_key<E: Record>(
     let write = || {
         let mut select = Query::select();
         select
-            .columns(columns.names::<E::Model>().map(|column| (table, column)))
+            .columns(columns.of(E::Model::COLUMNS).map(|column| (table, column)))
             .from(table);
         let id = Expr::col((table, E::ID));
-        match db.backend() {
-            DbBackend::Sqlite => {
+        match (db.backend(), keys) {
+            (DbBackend::Sqlite, _) => {
                 // A join, since what stands behind IN would be written into a table first.
                 let list = Func::cust("json_each").arg("");
                 let key = Expr::col(("k", "value"));
                 select.from_function(list, "k").and_where(id.eq(key));
+            }
+            (_, [key]) => {
+                select.and_where(id.eq(*key));
+                return Ok(Rows::at_most_one::<E::Model>(db, &select, columns));
             }
             _ => {
                 select.and_where(id.eq(PgFunc::any(Expr::val(numbers(&[0], 0)))));
@@ -403,12 +507,13 @@ pub async fn rows_by_key<E: Record>(
         }
         Ok(Rows::alone::<E::Model>(db, &select, columns, 0))
     };
-    let name = [table.table_name(), " by key ", columns.signature().as_str()].concat();
-    let select = db.written(&name, write)?;
-    let keys = match db.backend() {
-        DbBackend::Sqlite => json_keys(keys).into(),
-        _ => numbers(keys, 0),
+    let (way, keys) = match (db.backend(), keys) {
+        (DbBackend::Sqlite, _) => (" by key ", json_keys(keys).into()),
+        (_, [key]) => (" by the key ", (*key).into()),
+        _ => (" by key ", numbers(keys, 0)),
     };
+    let name = [table.table_name(), way, &columns.signature()].concat();
+    let select = db.written(&name, write)?;
     rows(db, select.with_last(keys)).await
 }
 
@@ -423,18 +528,22 @@ pub async fn rows<R: Row>(db: &Reader, rows: Rows) -> Result<Vec<R>> {
     match db.backend() {
         DbBackend::Sqlite => {
             let json = JsonList(JsonRow::new(rows.columns));
+            let each = rows.each::<R>();
             let found = from_json(db, rows.statement, rows.values, json).await?;
-            take_rows(found.len())?;
+            take_rows(found.len() * each)?;
             Ok(found)
         }
         _ => {
             let row = db
-                .query_one(rows.statement.clone(), rows.values.clone())
+                .query_optional(rows.statement.clone(), rows.values.clone())
                 .await?;
+            let Some(row) = row else {
+                return Ok(Vec::new());
+            };
             let row = row.try_as_pg_row().ok_or(Error::Internal)?;
-            let mut columns = rows.columns::<R>(row, 0).map_err(wrong_type)?;
+            let mut columns = rows.read_columns::<R>(row, 0).map_err(wrong_type)?;
             let count = columns.iter().map(Column::count).max().unwrap_or(0);
-            take_rows(count)?;
+            take_rows(count * rows.each::<R>())?;
             read(&mut columns, count)
         }
     }
@@ -442,7 +551,7 @@ pub async fn rows<R: Row>(db: &Reader, rows: Rows) -> Result<Vec<R>> {
 
 /// The same from a SELECT that is written for it and brings all columns.
 pub async fn select_rows<R: Row>(db: &Reader, select: &SelectStatement) -> Result<Vec<R>> {
-    rows(db, Rows::alone::<R>(db, select, ColumnSet::ALL, 0)).await
+    rows(db, Rows::alone::<R>(db, select, ColumnSet::own::<R>(), 0)).await
 }
 
 /// So many rows out of PostgreSQL's columns.
@@ -471,8 +580,9 @@ async fn from_json<S: for<'de> DeserializeSeed<'de, Value = T>, T>(
     values: Vec<Value>,
     seed: S,
 ) -> Result<T> {
-    let row = db.query_one(statement, values).await?;
-    let json = row.try_as_sqlite_row().map(|row| row.try_get(0));
+    let row = db.query_optional(statement, values).await?;
+    let row = row.as_ref().and_then(QueryResult::try_as_sqlite_row);
+    let json = row.map(|row| row.try_get(0));
     let json: &str = json.ok_or(Error::Internal)?.map_err(wrong_type)?;
     let mut json = serde_json::Deserializer::from_str(json);
     seed.deserialize(&mut json).map_err(|error| {

@@ -247,6 +247,8 @@ async fn open_postgres(
         // A statement is planned once for each connection, not each time: keys come as an array, so
         // what they are makes no difference to the plan.
         ("plan_cache_mode", "force_generic_plan"),
+        // What is looked up for each row is most often another each time.
+        ("enable_memoize", "off"),
         // Compiling a statement takes longer than any of ours runs.
         ("jit", "off"),
     ]));

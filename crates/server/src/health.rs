@@ -32,7 +32,7 @@ pub fn routes(reader: Reader, shutdown: Shutdown) -> Router {
 }
 
 async fn select_1(reader: &Reader) -> bool {
-    match reader.query_one("SELECT 1".into(), Vec::new()).await {
+    match reader.query_optional("SELECT 1".into(), Vec::new()).await {
         Ok(_) => true,
         Err(error) => {
             tracing::warn!("not ready: {}", crate::error::Reason::from(error));

@@ -14,7 +14,7 @@ use sea_orm::{
 use super::Assignment;
 use crate::{
     changes::NewChange,
-    context::{Found, Record},
+    context::{Found, Loaded, Record},
     employee::Employee,
     error::Result,
     filter::{column, overlaps},
@@ -356,7 +356,7 @@ impl Stint {
             .all(write.transaction())
             .await?;
         if !conflicting.is_empty() {
-            let conflicting = Arc::new(conflicting);
+            let conflicting = Arc::new(Loaded::from(conflicting));
             let found = |index| Found::<assignment::Entity>::new(conflicting.clone(), index).into();
             write.report(OverlapError::report(
                 Place::input(),
@@ -377,7 +377,7 @@ impl DuplicateAssignmentError {
     }
 
     fn of(existing: assignment::Model) -> UserError {
-        let existing = Found::<assignment::Entity>::new(Arc::new(vec![existing]), 0);
+        let existing = Found::<assignment::Entity>::new(Arc::new(vec![existing].into()), 0);
         let message =
             "This employee has an assignment on this project in this role with this start already.";
         Self::report(Place::input(), message, Some(existing.into()))
