@@ -50,6 +50,7 @@ pub fn length(value: &Value) -> usize {
 pub fn write(value: &Value, json: &mut Vec<u8>) {
     match value {
         Value::Binary(text) => json.extend_from_slice(text),
+        Value::String(text) => write_string(text, json),
         Value::Object(fields) => {
             json.push(b'{');
             for (index, (name, value)) in fields.iter().enumerate() {
@@ -73,6 +74,20 @@ pub fn write(value: &Value, json: &mut Vec<u8>) {
             json.push(b']');
         }
         value => leaf(value, json),
+    }
+}
+
+/// Most strings are the same in JSON, and to see that takes a tenth of the time of writing them
+/// letter by letter.
+fn write_string(text: &str, json: &mut Vec<u8>) {
+    let is_same = |byte| byte >= b' ' && byte != b'"' && byte != b'\\';
+    // All are looked at, many at once.
+    if text.bytes().fold(true, |same, byte| same & is_same(byte)) {
+        json.push(b'"');
+        json.extend_from_slice(text.as_bytes());
+        json.push(b'"');
+    } else {
+        leaf(text, json);
     }
 }
 

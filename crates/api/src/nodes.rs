@@ -126,6 +126,8 @@ fn read<'a, T: ObjectType, F: Form>(
 
     let mut form = F::begin(items.len(), is_list);
     let mut waiting = Vec::new();
+    // Of a field that did not have to wait, for the next one.
+    let mut place = None;
     for (number, item) in items.iter().enumerate() {
         let index = is_list.then_some(number);
         form.begin_object(plan);
@@ -141,12 +143,22 @@ fn read<'a, T: ObjectType, F: Form>(
                     Poll::Pending => planned.is_leaf.store(false, Ordering::Relaxed),
                 }
             }
-            // Made where it stays: it is large, and there are many.
-            let place = Box::new_uninit();
-            let future = Box::write(place, resolve_field(ctx, index, field, item));
-            let mut future = Box::into_pin(future);
+            let mut future = match place.take() {
+                Some(mut place) => {
+                    Pin::set(&mut place, resolve_field(ctx, index, field, item));
+                    place
+                }
+                None => {
+                    // Made where it stays: it is large, and there are many.
+                    let place = Box::new_uninit();
+                    Box::into_pin(Box::write(place, resolve_field(ctx, index, field, item)))
+                }
+            };
             match future.as_mut().poll(context)? {
-                Poll::Ready(value) => form.value(planned, value),
+                Poll::Ready(value) => {
+                    form.value(planned, value);
+                    place = Some(future);
+                }
                 Poll::Pending => {
                     form.gap(planned);
                     if waiting.is_empty() {

@@ -71,18 +71,12 @@ impl ScalarType for DateTime {
         if instant.nanosecond() != 0 {
             return Value::String(instant.to_rfc3339_opts(SecondsFormat::AutoSi, true));
         }
-        let mut text = String::with_capacity("2023-10-31T09:30:00Z".len());
-        push_date(&mut text, instant.date_naive());
-        for (before, number) in [
-            ('T', instant.hour()),
-            (':', instant.minute()),
-            (':', instant.second()),
-        ] {
-            text.push(before);
-            push_two_digits(&mut text, number);
-        }
-        text.push('Z');
-        Value::String(text)
+        let mut text = *b"0000-00-00T00:00:00Z";
+        put_date(&mut text, instant.date_naive());
+        put(&mut text, 11, instant.hour());
+        put(&mut text, 14, instant.minute());
+        put(&mut text, 17, instant.second());
+        json::string(str::from_utf8(&text).unwrap_or_default())
     }
 }
 
@@ -116,25 +110,24 @@ impl ScalarType for Date {
     }
 
     fn to_value(&self) -> Value {
-        let mut text = String::with_capacity("2022-05-17".len());
-        push_date(&mut text, self.0);
-        Value::String(text)
+        let mut text = *b"0000-00-00";
+        put_date(&mut text, self.0);
+        json::string(str::from_utf8(&text).unwrap_or_default())
     }
 }
 
 /// What chrono writes, in a tenth of the time: there is hardly a row without a date.
-fn push_date(text: &mut String, date: NaiveDate) {
+fn put_date(text: &mut [u8], date: NaiveDate) {
     let year = date.year().unsigned_abs();
-    push_two_digits(text, year / 100);
-    push_two_digits(text, year % 100);
-    text.push('-');
-    push_two_digits(text, date.month());
-    text.push('-');
-    push_two_digits(text, date.day());
+    put(text, 0, year / 100);
+    put(text, 2, year % 100);
+    put(text, 5, date.month());
+    put(text, 8, date.day());
 }
 
-fn push_two_digits(text: &mut String, number: u32) {
-    text.extend([number / 10, number % 10].map(|digit| char::from(b'0' + digit as u8)));
+/// Two digits at this place.
+fn put(text: &mut [u8], place: usize, number: u32) {
+    text[place..][..2].copy_from_slice(&[number / 10, number % 10].map(|digit| b'0' + digit as u8));
 }
 
 /// A whole number wider than `Int`, sent as a JSON number. This API keeps it within ±9007199254740991 so that JavaScript reads it exactly.
