@@ -26,7 +26,7 @@ use async_graphql::{
     },
 };
 
-use crate::{kept::Kept, limits::Limits, nodes::KeptPlans};
+use crate::{fold::is_one_field, kept::Kept, limits::Limits, nodes::KeptPlans};
 
 /// Checks requests, and remembers the documents it has checked.
 pub struct Guard {
@@ -267,10 +267,17 @@ impl Checked {
             && variables::are_plain(&self.operation().node, &self.request.variables)
     }
 
+    /// Whether its document is executed as it is: of queries all, of others those whose root has
+    /// nothing to [fold](crate::fold).
+    pub(crate) fn is_executed_as_it_is(&self) -> bool {
+        let name = self.request.operation_name.as_deref();
+        self.kind == OperationType::Query || is_one_field(self.document(), name)
+    }
+
     /// The plans of its document, if that is executed as it is.
     pub(crate) fn plans(&self) -> Option<Arc<KeptPlans>> {
         let plans = self.document.plans.as_ref();
-        plans.filter(|_| self.kind == OperationType::Query).cloned()
+        plans.filter(|_| self.is_executed_as_it_is()).cloned()
     }
 
     /// Whether every name in the response is of one field only.

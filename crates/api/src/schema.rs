@@ -27,7 +27,7 @@ use crate::{
     employee::{Employee, EmployeeConnection, EmployeeFilter, EmployeeMutations, EmployeeOrder},
     error::{Error, Result, Vanished},
     feed::{Feed, Subscription},
-    fold::{TooLarge, fold, is_one_field},
+    fold::{TooLarge, fold},
     guard::{Checked, Guard, coded},
     limits::Limits,
     meeting::{Meeting, MeetingConnection, MeetingFilter, MeetingMutations, MeetingOrder},
@@ -385,11 +385,7 @@ impl Roster {
         };
         let mut attempt = 1;
         loop {
-            let request = match checked.kind {
-                OperationType::Query => Ok(checked.to_request()),
-                _ => once_each(checked),
-            };
-            let (response, batch) = match request {
+            let (response, batch) = match once_each(checked) {
                 Ok(request) => self.attempt(checked, request).await,
                 Err(errors) => {
                     return Answer::ran(Response::from_errors(errors), self.cost(checked, None));
@@ -486,10 +482,10 @@ impl Executor for Roster {
 /// How often a query is run whose rows vanish while it reads.
 const ATTEMPTS: usize = 3;
 
-/// The request of a mutation or subscription, with each root field once.
+/// The request, with each root field once if it is a mutation or a subscription.
 pub(crate) fn once_each(checked: &Checked) -> Result<Request, Vec<ServerError>> {
     let mut request = checked.to_request();
-    if is_one_field(checked.document(), request.operation_name.as_deref()) {
+    if checked.is_executed_as_it_is() {
         return Ok(request);
     }
     let mut document = checked.document().clone();
