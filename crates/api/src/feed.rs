@@ -2,9 +2,9 @@
 //! them does to miss nothing.
 //!
 //! A wake-up says only «look»: from a commit of this process, or on PostgreSQL by LISTEN/NOTIFY
-//! from any. The reader then reads the table from where it stands and hands the rows to all. Who
-//! is behind, because it resumes at a cursor or was too slow, reads the table by itself until it
-//! has caught up. Nobody asks the database while nothing happens.
+//! from any, while somebody listens here. The reader then reads the table from where it stands and
+//! hands the rows to all. Who is behind, because it resumes at a cursor or was too slow, reads the
+//! table by itself until it has caught up. Nobody asks the database while nothing happens.
 
 use std::{
     collections::VecDeque,
@@ -51,6 +51,8 @@ struct Shared {
     database: Database,
     /// There may be new rows.
     woken: Notify,
+    /// Somebody has begun to listen here.
+    wanted: Notify,
     /// `None` tells everybody to look for themselves.
     live: broadcast::Sender<Option<Arc<change::Model>>>,
     /// The last number handed out; `None` while nobody listens.
@@ -63,6 +65,7 @@ impl Feed {
         Self(Arc::new(Shared {
             database,
             woken: Notify::new(),
+            wanted: Notify::new(),
             live: broadcast::Sender::new(KEPT),
             position: Mutex::default(),
         }))
@@ -122,10 +125,15 @@ impl Feed {
     /// Where the reader stands; it has nothing to do while nobody listens.
     fn position(&self) -> Option<i64> {
         let mut position = self.lock_position();
-        if self.0.live.receiver_count() == 0 {
+        if !self.is_wanted() {
             *position = None;
         }
         *position
+    }
+
+    /// Whether somebody listens.
+    fn is_wanted(&self) -> bool {
+        self.0.live.receiver_count() > 0
     }
 
     fn set_position(&self, to: Option<i64>) {
@@ -134,6 +142,7 @@ impl Feed {
 
     /// Sees to it that everything beyond this number is handed out. Call it with a receiver.
     fn hand_out_after(&self, seq: i64) {
+        self.0.wanted.notify_one();
         let mut position = self.lock_position();
         if position.is_none() {
             *position = Some(seq);
@@ -149,27 +158,29 @@ impl Feed {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Is woken by every server on this PostgreSQL.
+    /// Is woken by every server on this PostgreSQL, while somebody listens here: each commit of any
+    /// of them costs as much as a small query.
     async fn listen(&self) {
         let mut pause = Pause::default();
         loop {
-            let error = match self.listen_once(&mut pause).await {
-                Ok(never) => match never {},
-                Err(error) => error,
-            };
-            tracing::warn!(%error, "not told of changes; connecting again");
-            pause.wait().await;
+            self.0.wanted.notified().await;
+            while self.is_wanted() {
+                if let Err(error) = self.listen_while_wanted(&mut pause).await {
+                    tracing::warn!(%error, "not told of changes; connecting again");
+                    pause.wait().await;
+                }
+            }
         }
     }
 
-    async fn listen_once(&self, pause: &mut Pause) -> Result<std::convert::Infallible, SqlxError> {
+    async fn listen_while_wanted(&self, pause: &mut Pause) -> Result<(), SqlxError> {
         let mut listener =
             PgListener::connect_with(self.0.database.writer.get_postgres_connection_pool()).await?;
         listener.listen(CHANNEL).await?;
         *pause = Pause::default();
         // Whatever was committed while nobody listened.
         self.wake();
-        loop {
+        while self.is_wanted() {
             match timeout(HEARTBEAT, listener.try_recv()).await {
                 Ok(Ok(Some(_))) => self.wake(),
                 // Connected again: something may have been missed.
@@ -186,6 +197,7 @@ impl Feed {
                 }
             }
         }
+        Ok(())
     }
 
     /// The changes that match, from a number on, or from now on.
