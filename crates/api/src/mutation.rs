@@ -471,6 +471,50 @@ impl<'c> Write<'c> {
         Ok(row)
     }
 
+    /// The rows behind two ids, locked one after the other; reported where there is none. PostgreSQL
+    /// is asked for both at once.
+    pub async fn lock_two<A: Versioned, B: Versioned>(
+        &mut self,
+        (a_place, a_id): (Place, &ID),
+        (b_place, b_id): (Place, &ID),
+    ) -> Result<(Option<A::Model>, Option<B::Model>), DbErr> {
+        let keys = key_of(A::PREFIX, a_id).zip(key_of(B::PREFIX, b_id));
+        let Some((a_key, b_key)) = keys.filter(|_| self.backend() == DbBackend::Postgres) else {
+            let a = self.lock_one::<A>(a_place, a_id).await?;
+            return Ok((a, self.lock_one::<B>(b_place, b_id).await?));
+        };
+        let (a_table, b_table) = (A::default().table_name(), B::default().table_name());
+        let name = format!("{a_table} and {b_table} locked");
+        let statement = self.statement(&name, vec![a_key.into(), b_key.into()], |_| {
+            let a = A::Column::iter().map(|column| format!("a.{0} AS a_{0}", column.as_str()));
+            let b = B::Column::iter().map(|column| format!("b.{0} AS b_{0}", column.as_str()));
+            let columns: Vec<String> = a.chain(b).collect();
+            let (a_id, b_id) = (A::ID.as_str(), B::ID.as_str());
+            let sql = format!(
+                "SELECT {} FROM (SELECT) AS one \
+                 LEFT JOIN LATERAL (SELECT * FROM {a_table} WHERE {a_id} = $1 FOR UPDATE) AS a ON true \
+                 LEFT JOIN LATERAL (SELECT * FROM {b_table} WHERE {b_id} = $2 \
+                 AND coalesce(a.{a_id}, 0) IS NOT NULL FOR UPDATE) AS b ON true",
+                columns.join(", ")
+            );
+            // The second refers to the first, since it must come after it.
+            Statement::from_string(DbBackend::Postgres, sql)
+        });
+        let row = self.transaction.query_one_raw(statement).await?;
+        let row = row.ok_or_else(|| DbErr::RecordNotFound(name))?;
+        let a = A::Model::from_query_result_optional(&row, "a_")?;
+        let b = B::Model::from_query_result_optional(&row, "b_")?;
+        self.know::<A>(a.as_slice());
+        self.know::<B>(b.as_slice());
+        if a.is_none() {
+            self.missing::<A>(a_place, a_id);
+        }
+        if b.is_none() {
+            self.missing::<B>(b_place, b_id);
+        }
+        Ok((a, b))
+    }
+
     /// The row that `input.id` names, locked; reported when there is none, or another version.
     pub async fn lock_subject<E: Versioned>(
         &mut self,

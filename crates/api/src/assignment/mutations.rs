@@ -453,11 +453,11 @@ impl Mutation for AssignEmployeeInput {
         let input = Place::input();
         let role = self.role.as_ref();
         let stint = Stint::read(write, &input, role, self.start_date, self.end_date);
-        let employee = write
-            .lock_one::<employee::Entity>(input.at("employeeId"), &self.employee_id)
-            .await?;
-        let project = write
-            .lock_one::<project::Entity>(input.at("projectId"), &self.project_id)
+        let (employee, project) = write
+            .lock_two::<employee::Entity, project::Entity>(
+                (input.at("employeeId"), &self.employee_id),
+                (input.at("projectId"), &self.project_id),
+            )
             .await?;
         write.all_is_well()?;
 
