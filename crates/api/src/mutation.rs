@@ -92,7 +92,7 @@ pub trait Versioned: Record<Object: Into<Node>, Model: IntoActiveModel<Self::Act
 /// Carries out a mutation; what it returns has been committed, or refused.
 ///
 /// A client that goes away, or a timeout, does not cut the transaction between its writes and the
-/// word that they are safe: see [`ToTheEnd`].
+/// word that they are safe.
 pub async fn mutate<M: Mutation>(ctx: &Context<'_>, input: M) -> Result<Outcome<M::Done>> {
     let batch = batch(ctx);
     // Fields run one after the other: the payload of the one before has been answered.
