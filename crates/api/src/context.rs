@@ -48,7 +48,7 @@ pub trait Record: EntityTrait<Model: Row> {
     fn loaded(listed: Vec<Self::Listed>, columns: ColumnSet) -> Loaded<Self>;
 }
 
-/// Loaded that were found together.
+/// Rows that were found together, and what was brought beside them.
 pub struct Loaded<E: Record> {
     models: Vec<E::Model>,
     beside: E::Beside,

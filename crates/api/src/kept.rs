@@ -1,6 +1,9 @@
 //! A bounded memory of what has been worked out before, by text.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 /// Values by text, as many as fit into a number of bytes.
 ///
@@ -50,6 +53,34 @@ impl<V: Clone> Kept<V> {
         if self.younger.insert(text, (value, bytes)).is_none() {
             self.bytes += bytes;
         }
+    }
+}
+
+/// The same for all who have a clone.
+#[derive(Clone)]
+pub struct SharedKept<V>(Arc<Mutex<Kept<V>>>);
+
+impl<V: Clone> SharedKept<V> {
+    /// Keeps values of this many bytes together.
+    pub fn new(most: usize) -> Self {
+        Self(Arc::new(Mutex::new(Kept::new(most))))
+    }
+
+    /// The value of this text, made when it is not there; meanwhile nobody waits.
+    pub fn get_or_make<E>(
+        &self,
+        text: &str,
+        bytes: impl FnOnce(&V) -> usize,
+        make: impl FnOnce() -> Result<V, E>,
+    ) -> Result<V, E> {
+        let kept = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = kept().get(text);
+        if let Some(value) = known {
+            return Ok(value);
+        }
+        let value = make()?;
+        kept().keep(text, value.clone(), bytes(&value));
+        Ok(value)
     }
 }
 

@@ -61,6 +61,43 @@ pub struct Lending<DB: Lendable> {
     deadline: Option<Duration>,
 }
 
+/// Connections of either database. All clones are one.
+#[derive(Clone)]
+pub enum Connections {
+    /// Of SQLite.
+    Sqlite(Arc<Lending<Sqlite>>),
+    /// Of PostgreSQL.
+    Postgres(Arc<Lending<Postgres>>),
+}
+
+impl Connections {
+    /// Of SQLite, as [`Lending::new`].
+    pub fn sqlite(pool: Pool<Sqlite>, most: u32, deadline: Option<Duration>) -> Self {
+        Self::Sqlite(Arc::new(Lending::new(pool, most, deadline)))
+    }
+
+    /// Of PostgreSQL, which keeps the time itself.
+    pub fn postgres(pool: Pool<Postgres>, most: u32) -> Self {
+        Self::Postgres(Arc::new(Lending::new(pool, most, None)))
+    }
+
+    /// How many connections the pool has, and how many of them do nothing.
+    pub fn size(&self) -> (u32, usize) {
+        match self {
+            Self::Sqlite(lending) => lending.size(),
+            Self::Postgres(lending) => lending.size(),
+        }
+    }
+
+    /// Gives every connection back and closes the pool.
+    pub async fn close(&self) {
+        match self {
+            Self::Sqlite(lending) => lending.close().await,
+            Self::Postgres(lending) => lending.close().await,
+        }
+    }
+}
+
 /// A connection that was borrowed from the pool. Dropped, it goes back.
 pub struct Lent<DB: Lendable> {
     /// The connection.
@@ -150,14 +187,12 @@ impl<DB: Lendable> Lending<DB> {
         })
     }
 
-    /// How many connections the pool has, and how many of them do nothing.
-    pub fn size(&self) -> (u32, usize) {
+    fn size(&self) -> (u32, usize) {
         let idle = self.idle().len();
         (self.pool.size(), self.pool.num_idle() + idle)
     }
 
-    /// Gives every connection back and closes the pool.
-    pub async fn close(&self) {
+    async fn close(&self) {
         self.permits.close();
         self.idle().clear();
         self.pool.close().await;

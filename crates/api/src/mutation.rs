@@ -24,9 +24,9 @@ use async_graphql::{Context, ID, MaybeUndefined};
 use entity::change::Kind;
 use futures_util::{FutureExt, future::BoxFuture};
 use sea_orm::{
-    ActiveModelBehavior, ActiveModelTrait, ConnectionTrait, DbBackend, DbErr, FromQueryResult,
-    IdenStatic, IntoActiveModel, Iterable, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
-    RuntimeErr, SqlxError, Statement, Value,
+    ActiveModelBehavior, ActiveModelTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait,
+    FromQueryResult, IdenStatic, IntoActiveModel, Iterable, QueryFilter, QueryOrder, QuerySelect,
+    QueryTrait, RuntimeErr, SqlxError, Statement, Value,
     sea_query::{Condition, Expr, ExprTrait, Query},
 };
 use tokio::runtime::Handle;
@@ -404,9 +404,9 @@ impl<'c> Write<'c> {
         &self,
         name: &str,
         values: Vec<Value>,
-        write: impl FnOnce(&[Value]) -> Statement,
+        write: impl FnOnce() -> Statement,
     ) -> Statement {
-        let sql = self.transactions.written(name, || write(&values).sql);
+        let sql = self.transactions.written(name, || write().sql);
         Statement::from_sql_and_values(self.backend(), sql, values)
     }
 
@@ -419,7 +419,7 @@ impl<'c> Write<'c> {
             [] => return Ok(Vec::new()),
             [key] => {
                 let name = format!("{} locked", E::default().table_name());
-                let statement = self.statement(&name, vec![(*key).into()], |_| {
+                let statement = self.statement(&name, vec![(*key).into()], || {
                     let one = E::find().filter(id.eq(*key)).lock_exclusive();
                     one.build(self.backend())
                 });
@@ -485,11 +485,12 @@ impl<'c> Write<'c> {
         };
         let (a_table, b_table) = (A::default().table_name(), B::default().table_name());
         let name = format!("{a_table} and {b_table} locked");
-        let statement = self.statement(&name, vec![a_key.into(), b_key.into()], |_| {
+        let statement = self.statement(&name, vec![a_key.into(), b_key.into()], || {
             let a = A::Column::iter().map(|column| format!("a.{0} AS a_{0}", column.as_str()));
             let b = B::Column::iter().map(|column| format!("b.{0} AS b_{0}", column.as_str()));
             let columns: Vec<String> = a.chain(b).collect();
             let (a_id, b_id) = (A::ID.as_str(), B::ID.as_str());
+            // The second refers to the first, since it must come after it.
             let sql = format!(
                 "SELECT {} FROM (SELECT) AS one \
                  LEFT JOIN LATERAL (SELECT * FROM {a_table} WHERE {a_id} = $1 FOR UPDATE) AS a ON true \
@@ -497,7 +498,6 @@ impl<'c> Write<'c> {
                  AND coalesce(a.{a_id}, 0) IS NOT NULL FOR UPDATE) AS b ON true",
                 columns.join(", ")
             );
-            // The second refers to the first, since it must come after it.
             Statement::from_string(DbBackend::Postgres, sql)
         });
         let row = self.transaction.query_one_raw(statement).await?;
@@ -584,51 +584,43 @@ impl<'c> Write<'c> {
         Ok(row)
     }
 
-    /// Makes a row, unless there is one that has the same in these columns, nulls being the same: the
-    /// look and the write in one statement.
+    /// Makes a row, unless there is one that is the [same](same) in these columns: the look and the
+    /// write in one statement.
     pub async fn insert_unless_there<E: Versioned>(
         &mut self,
-        mut row: E::ActiveModel,
-        same: &[E::Column],
+        row: &E::ActiveModel,
+        columns: &[E::Column],
     ) -> Result<Option<E::Model>, DbErr> {
         let table = E::default();
+        let given = |column: E::Column| Some((column, row.get(column).into_value()?));
+        let own: Vec<_> = E::Column::iter().filter_map(given).collect();
+        let compared: Vec<_> = columns.iter().copied().filter_map(given).collect();
+
+        // Which columns there are, and which are compared with null, is all that the text depends on.
         let mut name = format!("{} unless there", table.table_name());
-        let mut columns = Vec::new();
-        let mut values = Vec::new();
-        let mut compared = Vec::new();
-        let mut there_is = Condition::all();
-        for column in E::Column::iter() {
-            let Some(value) = row.take(column).into_value() else {
-                continue;
-            };
+        for (column, _) in &own {
             name = name + " " + column.as_str();
-            if same.iter().any(|one| one.as_str() == column.as_str()) {
-                let column = Expr::col((table, column));
-                there_is = there_is.add(if value.is_some() {
-                    compared.push(value.clone());
-                    column.eq(value.clone())
-                } else {
-                    name += " null";
-                    column.is_null()
-                });
-            }
-            columns.push(column);
-            values.push(value);
         }
-        let own = values.len();
-        values.extend(compared);
-        let statement = self.statement(&name, values, |values| {
+        for (column, value) in &compared {
+            let sign = if value.is_some() { " same " } else { " null " };
+            name = name + sign + column.as_str();
+        }
+        let compared = compared.into_iter().map(|(_, value)| value);
+        let values = own.iter().map(|(_, value)| value.clone());
+        let values = values.chain(compared.filter(Value::is_some)).collect();
+        let statement = self.statement(&name, values, || {
             let there = Query::select()
                 .expr(Expr::cust("1"))
                 .from(table)
-                .cond_where(there_is)
+                .cond_where(same::<E>(row, columns))
                 .take();
+            let (own, values): (Vec<_>, Vec<_>) = own.into_iter().unzip();
             let values = Query::select()
-                .exprs(values[..own].iter().cloned().map(Expr::val))
+                .exprs(values.into_iter().map(Expr::val))
                 .and_where(Expr::exists(there).not())
                 .take();
             let mut insert = Query::insert();
-            insert.into_table(table).columns(columns);
+            insert.into_table(table).columns(own);
             // As many columns as values.
             let _ = insert.select_from(values);
             insert.returning(Query::returning().columns(E::Column::iter()));
@@ -689,6 +681,20 @@ impl<'c> Write<'c> {
         }
         Ok(())
     }
+}
+
+/// That a row has the same as this one in these columns, nulls being the same.
+pub fn same<E: EntityTrait>(row: &E::ActiveModel, columns: &[E::Column]) -> Condition {
+    let given = columns.iter().copied().filter_map(|column| {
+        let value = row.get(column).into_value()?;
+        let column = Expr::col((E::default(), column));
+        Some(if value.is_some() {
+            column.eq(value)
+        } else {
+            column.is_null()
+        })
+    });
+    given.fold(Condition::all(), Condition::add)
 }
 
 /// What a mutation wrote, as it left it. What it touched without having its row in its hands is read

@@ -1,10 +1,6 @@
 //! What all queries read with: connections that are lent to one statement after the other.
 
-use std::{
-    fmt,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{fmt, sync::Arc, time::Duration};
 
 use sea_orm::{
     DbBackend, DbErr, QueryResult, RuntimeErr, SqlxError, Statement, Value,
@@ -15,8 +11,8 @@ use sea_query_sqlx::SqlxValues;
 
 use crate::{
     error::Result,
-    kept::Kept,
-    lending::{Lendable, Lending},
+    kept::SharedKept,
+    lending::{Connections, Lendable, Lending},
     rows::Rows,
 };
 
@@ -28,16 +24,10 @@ const WRITTEN: usize = 1 << 20;
 pub struct Reader {
     connections: Connections,
     observer: Option<Arc<Observer>>,
-    written: Arc<Mutex<Kept<Rows>>>,
+    written: SharedKept<Rows>,
 }
 
 type Observer = dyn Fn(&Statement) + Send + Sync;
-
-#[derive(Clone)]
-enum Connections {
-    Sqlite(Arc<Lending<Sqlite>>),
-    Postgres(Arc<Lending<Postgres>>),
-}
 
 impl fmt::Debug for Reader {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -49,12 +39,12 @@ impl Reader {
     /// Reads with all connections of the pool; a statement is stopped after this time.
     pub fn sqlite(pool: Pool<Sqlite>, deadline: Option<Duration>) -> Self {
         let most = pool.options().get_max_connections();
-        Connections::Sqlite(Arc::new(Lending::new(pool, most, deadline))).into()
+        Connections::sqlite(pool, most, deadline).into()
     }
 
     /// Reads with this many connections of the pool, which others use too.
     pub fn postgres(pool: Pool<Postgres>, most: u32) -> Self {
-        Connections::Postgres(Arc::new(Lending::new(pool, most, None))).into()
+        Connections::postgres(pool, most).into()
     }
 
     /// Which database it is.
@@ -72,13 +62,7 @@ impl Reader {
 
     /// The SELECT of this name, whose text depends on nothing else; written when it is not known yet.
     pub fn written(&self, name: &str, write: impl FnOnce() -> Result<Rows>) -> Result<Rows> {
-        let kept = || self.written.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(rows) = kept().get(name) {
-            return Ok(rows);
-        }
-        let rows = write()?;
-        kept().keep(name, rows.clone(), rows.size());
-        Ok(rows)
+        self.written.get_or_make(name, Rows::size, write)
     }
 
     /// The row that the statement brings, if it brings any.
@@ -103,18 +87,12 @@ impl Reader {
 
     /// How many connections the pool has, and how many of them do nothing.
     pub fn size(&self) -> (u32, usize) {
-        match &self.connections {
-            Connections::Sqlite(lending) => lending.size(),
-            Connections::Postgres(lending) => lending.size(),
-        }
+        self.connections.size()
     }
 
     /// Gives every connection back and closes the pool.
     pub async fn close(&self) {
-        match &self.connections {
-            Connections::Sqlite(lending) => lending.close().await,
-            Connections::Postgres(lending) => lending.close().await,
-        }
+        self.connections.close().await;
     }
 }
 
@@ -123,7 +101,7 @@ impl From<Connections> for Reader {
         Self {
             connections,
             observer: None,
-            written: Arc::new(Mutex::new(Kept::new(WRITTEN))),
+            written: SharedKept::new(WRITTEN),
         }
     }
 }

@@ -1,11 +1,7 @@
 //! Transactions that write, on connections that are lent to one after the other. To SeaORM a
 //! [`Transaction`] is a connection.
 
-use std::{
-    fmt,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{convert::Infallible, fmt, time::Duration};
 
 use async_graphql::async_trait::async_trait;
 use sea_orm::{
@@ -14,11 +10,11 @@ use sea_orm::{
     sqlx::{self, AssertSqlSafe, Connection as _, Executor, Pool, Postgres, Sqlite},
 };
 use sea_query_sqlx::SqlxValues;
-use tokio::sync::Mutex as AsyncMutex;
+use tokio::sync::Mutex;
 
 use crate::{
-    kept::Kept,
-    lending::{Borrowed, Lending},
+    kept::SharedKept,
+    lending::{Borrowed, Connections},
 };
 
 /// How many bytes of SQL are kept, to be sent again with other values.
@@ -28,13 +24,7 @@ const WRITTEN: usize = 1 << 16;
 #[derive(Clone)]
 pub struct Transactions {
     connections: Connections,
-    written: Arc<Mutex<Kept<String>>>,
-}
-
-#[derive(Clone)]
-enum Connections {
-    Sqlite(Arc<Lending<Sqlite>>),
-    Postgres(Arc<Lending<Postgres>>),
+    written: SharedKept<String>,
 }
 
 impl fmt::Debug for Transactions {
@@ -46,12 +36,12 @@ impl fmt::Debug for Transactions {
 impl Transactions {
     /// On the only connection of the pool; a transaction is stopped after this time.
     pub fn sqlite(pool: Pool<Sqlite>, deadline: Option<Duration>) -> Self {
-        Connections::Sqlite(Arc::new(Lending::new(pool, 1, deadline))).into()
+        Connections::sqlite(pool, 1, deadline).into()
     }
 
     /// On so many connections of the pool, which others use too.
     pub fn postgres(pool: Pool<Postgres>, most: u32) -> Self {
-        Connections::Postgres(Arc::new(Lending::new(pool, most, None))).into()
+        Connections::postgres(pool, most).into()
     }
 
     /// A connection for one transaction.
@@ -64,29 +54,19 @@ impl Transactions {
 
     /// The SQL of this name, which depends on nothing else; written when it is not known yet.
     pub fn written(&self, name: &str, write: impl FnOnce() -> String) -> String {
-        let kept = || self.written.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = kept().get(name);
-        known.unwrap_or_else(|| {
-            let sql = write();
-            kept().keep(name, sql.clone(), sql.len());
-            sql
-        })
+        let write = || Ok::<_, Infallible>(write());
+        let Ok(sql) = self.written.get_or_make(name, String::len, write);
+        sql
     }
 
     /// How many connections the pool has, and how many of them do nothing.
     pub fn size(&self) -> (u32, usize) {
-        match &self.connections {
-            Connections::Sqlite(lending) => lending.size(),
-            Connections::Postgres(lending) => lending.size(),
-        }
+        self.connections.size()
     }
 
     /// Gives every connection back and closes the pool.
     pub async fn close(&self) {
-        match &self.connections {
-            Connections::Sqlite(lending) => lending.close().await,
-            Connections::Postgres(lending) => lending.close().await,
-        }
+        self.connections.close().await;
     }
 }
 
@@ -94,7 +74,7 @@ impl From<Connections> for Transactions {
     fn from(connections: Connections) -> Self {
         Self {
             connections,
-            written: Arc::new(Mutex::new(Kept::new(WRITTEN))),
+            written: SharedKept::new(WRITTEN),
         }
     }
 }
@@ -122,7 +102,7 @@ impl Connection<'_> {
         };
         Ok(Transaction {
             backend,
-            begun: AsyncMutex::new(begun.map_err(querying)?),
+            begun: Mutex::new(begun.map_err(querying)?),
         })
     }
 
@@ -138,7 +118,7 @@ impl Connection<'_> {
 /// A transaction. Dropped, it is rolled back.
 pub struct Transaction<'c> {
     backend: DbBackend,
-    begun: AsyncMutex<Begun<'c>>,
+    begun: Mutex<Begun<'c>>,
 }
 
 enum Begun<'c> {

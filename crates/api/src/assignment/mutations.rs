@@ -18,7 +18,7 @@ use crate::{
     employee::Employee,
     error::Result,
     filter::{column, overlaps},
-    mutation::{Mutation, Stop, Versioned, Write, mutate, payload, written},
+    mutation::{Mutation, Stop, Versioned, Write, mutate, payload, same, written},
     nodes::Object as AnObject,
     project::Project,
     scalar::{DateTime, key_of, public_id},
@@ -306,20 +306,9 @@ impl Stint {
         employee: i64,
         project: i64,
     ) -> Result<Option<assignment::Model>, DbErr> {
-        use assignment::Column::{EmployeeId, ProjectId, Role, StartDate};
-        let role = match &self.role {
-            Some(role) => Role.eq(role),
-            None => Role.is_null(),
-        };
-        let start = match self.start {
-            Some(start) => StartDate.eq(start),
-            None => StartDate.is_null(),
-        };
+        let row = self.clone().row(employee, project);
         assignment::Entity::find()
-            .filter(EmployeeId.eq(employee))
-            .filter(ProjectId.eq(project))
-            .filter(role)
-            .filter(start)
+            .filter(same::<assignment::Entity>(&row, &TWINS))
             .one(write.transaction())
             .await
     }
@@ -466,7 +455,7 @@ impl Mutation for AssignEmployeeInput {
         // Most often nobody minds overlaps, and there is none like it.
         if self.on_overlap == OverlapPolicy::Allow {
             let row = stint.clone().row(employee, project);
-            let made = write.insert_unless_there::<assignment::Entity>(row, &TWINS);
+            let made = write.insert_unless_there::<assignment::Entity>(&row, &TWINS);
             if let Some(assignment::Model { id, .. }) = made.await? {
                 return Ok(Assigned { id, created: true });
             }
