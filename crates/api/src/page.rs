@@ -3,232 +3,42 @@
 //! The page, the count and the look beyond the page's edges are three questions; each is asked only
 //! when a field that needs it is selected. See the Relay Cursor Connections Specification.
 
+mod scope;
+mod window;
+
 use std::{ptr, sync::Arc};
 
 use async_graphql::{Context, Object};
-use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use futures_util::{
     FutureExt,
     future::{BoxFuture, try_join},
 };
 use sea_orm::{
-    DbBackend, EntityTrait, Related,
-    sea_query::{Condition, Expr, Query, SelectStatement},
+    EntityTrait,
+    sea_query::{Condition, Expr},
 };
 use serde_json::Value as Json;
 
+use self::window::{Position, Window, cursor};
 use crate::{
     assignment::AssignmentFilter,
     batch::{Batch, Question},
-    columns::{self, ColumnSet, Wanted},
+    columns::{self, Wanted},
     context::{Found, Loaded, Record, batch},
     error::{Error, Result},
-    filter::{AnyFilter, Filter, Reading},
-    link::Link,
+    filter::{AnyFilter, Filter},
     order::{Order, SortKey},
     reader::Reader,
-    rows::{Count, Row, Rows, WithExtras, key_part, row, rows, rows_per_key},
+    rows::{Count, Row, Rows, WithExtras, row},
 };
 
-/// How many items a page has when neither `first` nor `last` is given.
-pub const DEFAULT_PAGE: u64 = 20;
-/// How many items a page may have.
-pub const LARGEST_PAGE: i32 = 1000;
+pub use self::{
+    scope::{Scope, Source, links},
+    window::{DEFAULT_PAGE, LARGEST_PAGE, PageArguments},
+};
+
 /// How many keys an order may have.
 const MAX_SORT_KEYS: usize = 10;
-
-/// Where the rows of a connection come from.
-pub struct Source<E: EntityTrait> {
-    /// The field, as in `Employee.projects`. Cursors carry it, so it also tells sources apart.
-    field: &'static str,
-    /// The order when none is given; the id comes behind it.
-    default_order: &'static [SortKey<E>],
-    rows: Origin,
-}
-
-/// Which rows belong to the parent, whose key is [`key_part`].
-#[derive(Clone, Copy)]
-enum Origin {
-    /// All: it is the root.
-    All,
-    /// What is linked to it.
-    Link(fn() -> Link),
-    /// Those for which this holds, given what `through` asks of the links.
-    Where(fn(through: Condition) -> Condition),
-}
-
-impl<E: EntityTrait> Clone for Source<E> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<E: EntityTrait> Copy for Source<E> {}
-
-impl<E: EntityTrait> PartialEq for Source<E> {
-    fn eq(&self, other: &Self) -> bool {
-        self.field == other.field
-    }
-}
-
-impl<E: Record> Source<E> {
-    /// All rows of the entity, by id, for a field of the root.
-    pub const fn all(field: &'static str) -> Self {
-        Self {
-            field,
-            default_order: &[],
-            rows: Origin::All,
-        }
-    }
-
-    /// The rows of `E` that SeaORM's [`Related`] links to a row of `P`.
-    pub const fn linked<P: EntityTrait + Related<E>>(field: &'static str) -> Self {
-        Self {
-            field,
-            default_order: E::ORDER,
-            rows: Origin::Link(Link::between::<P, E>),
-        }
-    }
-
-    /// Rows that belong to a parent in a way of their own, given what `through` asks of the links.
-    pub const fn of(
-        field: &'static str,
-        default_order: &'static [SortKey<E>],
-        belong: fn(through: Condition) -> Condition,
-    ) -> Self {
-        Self {
-            field,
-            default_order,
-            rows: Origin::Where(belong),
-        }
-    }
-}
-
-/// The rows that a connection speaks of, whatever the page.
-#[derive(Clone)]
-pub struct Scope<F: Filter> {
-    source: Source<F::Entity>,
-    filter: Option<Box<F>>,
-    through: Option<Box<AssignmentFilter>>,
-}
-
-// Derived, it would ask the entity to be comparable.
-impl<F: Filter> PartialEq for Scope<F> {
-    fn eq(&self, other: &Self) -> bool {
-        self.source == other.source && self.filter == other.filter && self.through == other.through
-    }
-}
-
-impl<F: Filter> Scope<F> {
-    /// A SELECT of no columns from the rows.
-    pub fn select(&self, backend: DbBackend) -> Result<SelectStatement> {
-        let links = self.links(backend)?;
-        let mut select = match self.source.rows {
-            Origin::All => Query::select().from(F::Entity::default()).take(),
-            Origin::Link(link) => link().select_others::<F::Entity>(key_part(0), links, backend),
-            Origin::Where(belong) => Query::select()
-                .from(F::Entity::default())
-                .cond_where(belong(links))
-                .take(),
-        };
-        if let Some(filter) = &self.filter {
-            select.cond_where(filter.condition(&mut Reading::new(backend, "where"))?);
-        }
-        Ok(select)
-    }
-
-    /// What the assignments behind a link must match, as a condition on their table.
-    pub fn links(&self, backend: DbBackend) -> Result<Condition> {
-        links(self.through.as_deref(), backend)
-    }
-
-    /// Whether nothing is left out of what belongs to the parent.
-    fn is_whole(&self) -> bool {
-        self.filter.is_none() && self.through.is_none()
-    }
-
-    /// Whether the rows come from there.
-    pub fn is_from(&self, source: &Source<F::Entity>) -> bool {
-        self.source == *source
-    }
-
-    /// What the assignments behind a link must match, as given.
-    pub fn through(&self) -> Option<&AssignmentFilter> {
-        self.through.as_deref()
-    }
-
-    /// Whether it is of the root, where there is but one parent that nobody names.
-    fn is_root(&self) -> bool {
-        matches!(self.source.rows, Origin::All)
-    }
-
-    /// Rows for each parent.
-    pub async fn fetch<R: Row>(
-        &self,
-        db: &Reader,
-        select: &SelectStatement,
-        keys: &[i64],
-    ) -> Result<Vec<Vec<R>>> {
-        let rows = self.rows::<R>(db, select, ColumnSet::own::<R>(), 0);
-        self.fetch_rows(db, rows, keys).await
-    }
-
-    fn rows<R: Row>(
-        &self,
-        db: &Reader,
-        select: &SelectStatement,
-        columns: ColumnSet,
-        extras: usize,
-    ) -> Rows {
-        if self.is_root() {
-            Rows::alone::<R>(db, select, columns, extras)
-        } else {
-            Rows::per_key::<i64, R>(db, select, columns, extras)
-        }
-    }
-
-    async fn fetch_rows<R>(&self, db: &Reader, query: Rows, keys: &[i64]) -> Result<Vec<Vec<R>>>
-    where
-        R: Row,
-    {
-        if self.is_root() {
-            Ok(vec![rows(db, query).await?])
-        } else {
-            rows_per_key(db, query, keys).await
-        }
-    }
-}
-
-/// What `through` asks of the assignments behind a link, as a condition on their table.
-pub fn links(through: Option<&AssignmentFilter>, backend: DbBackend) -> Result<Condition> {
-    through.map_or(Ok(Condition::all()), |filter| {
-        filter.condition(&mut Reading::new(backend, "through"))
-    })
-}
-
-/// The paging arguments of a field, as given.
-pub struct PageArguments {
-    /// From the start.
-    pub first: Option<i32>,
-    /// Behind this cursor.
-    pub after: Option<String>,
-    /// From the end.
-    pub last: Option<i32>,
-    /// Before this cursor.
-    pub before: Option<String>,
-}
-
-/// Values of the sort keys, the id last.
-type Position = Vec<Json>;
-
-/// The paging arguments, understood.
-#[derive(Clone, PartialEq)]
-struct Window {
-    limit: u64,
-    backward: bool,
-    after: Option<Position>,
-    before: Option<Position>,
-}
 
 /// The page of one connection.
 struct PageQuestion<F: Filter> {
@@ -600,91 +410,9 @@ impl<F: Filter> Page<F> {
     fn cursor(&self, rows: &PageRows<F::Entity>, index: usize) -> String {
         let PageQuestion { scope, order, .. } = &*self.question;
         let extras = rows.extras.get(index).map_or(&[][..], Vec::as_slice);
-        let mut parts = vec![list_name(scope.source, order).into()];
-        parts.extend(order.position(&rows.models[index], extras));
-        BASE64_URL_SAFE_NO_PAD.encode(Json::Array(parts).to_string())
+        let position = order.position(&rows.models[index], extras);
+        cursor(scope.source, order, position)
     }
-}
-
-/// What a cursor belongs to: one field and one order.
-fn list_name<E: Record>(source: Source<E>, order: &Order<E>) -> String {
-    format!("{}:{}", source.field, order.signature())
-}
-
-impl Window {
-    fn new<E: Record>(
-        source: Source<E>,
-        order: &Order<E>,
-        arguments: PageArguments,
-    ) -> Result<Self> {
-        let PageArguments {
-            first,
-            after,
-            last,
-            before,
-        } = arguments;
-        let (argument, size) = match (first, last) {
-            (Some(_), Some(_)) => {
-                return Err(Error::bad_input(
-                    "last",
-                    "Give `first` or `last`, not both.",
-                ));
-            }
-            (_, Some(last)) => ("last", Some(last)),
-            (first, None) => ("first", first),
-        };
-        if size.is_some_and(|size| !(0..=LARGEST_PAGE).contains(&size)) {
-            return Err(Error::bad_input(
-                argument,
-                format!(
-                    "`{argument}` must be 0 to {LARGEST_PAGE}. Ask for the rest with a cursor."
-                ),
-            ));
-        }
-        let position = |argument: &str, cursor: Option<String>| {
-            cursor
-                .map(|cursor| position(source, order, argument, &cursor))
-                .transpose()
-        };
-        Ok(Self {
-            limit: size.map_or(DEFAULT_PAGE, |size| u64::from(size.unsigned_abs())),
-            backward: last.is_some(),
-            after: position("after", after)?,
-            before: position("before", before)?,
-        })
-    }
-}
-
-fn position<E: Record>(
-    source: Source<E>,
-    order: &Order<E>,
-    argument: &str,
-    cursor: &str,
-) -> Result<Position> {
-    let read = || -> Option<(String, Position)> {
-        let bytes = BASE64_URL_SAFE_NO_PAD.decode(cursor).ok()?;
-        let mut parts: Vec<Json> = serde_json::from_slice(&bytes).ok()?;
-        let values = parts.split_off(1.min(parts.len()));
-        Some((parts.pop()?.as_str()?.to_owned(), values))
-    };
-    let Some((list, values)) = read() else {
-        return Err(Error::bad_input(
-            argument,
-            format!(
-                "`{argument}` is not a cursor of this API. Pass one back unchanged, or leave it out."
-            ),
-        ));
-    };
-    if list != list_name(source, order) || !order.is_position(&values) {
-        return Err(Error::bad_input(
-            argument,
-            format!(
-                "`{argument}` is a cursor of another list or another order. \
-                 Use it with the field and the `orderBy` it came from."
-            ),
-        ));
-    }
-    Ok(values)
 }
 
 /// What [`PageInfo`] needs to know of a page of any type.
