@@ -451,6 +451,8 @@ const OPERATIONS: &str = "
 ";
 
 const DOCUMENTS: &[&str] = &[
+    r#"{ employee(id: "emp_1") { name } employee(id: "emp_1") { meetings(after: "x") { nodes { id } } } }"#,
+    r#"{ employee(id: "emp_1") { meetings(after: "x") { nodes { id } } } employee(id: "emp_1") { name } }"#,
     // A name in the response more than once.
     "{ employees { nodes { a: name a: name b: projects { totalCount } b: projects { nodes { title } } } } }",
     "{ a: employees { nodes { name } nodes { id } nodes { name } } a: employees { totalCount } }",

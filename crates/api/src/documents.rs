@@ -12,7 +12,7 @@ use futures_util::FutureExt;
 use crate::{
     guard::Guard,
     limits::Limits,
-    schema::{self, Built},
+    schema::{self, Built, Query},
 };
 
 /// Checks documents against the schema and the limits.
@@ -26,7 +26,7 @@ impl Documents {
     pub fn new(limits: Limits) -> Self {
         Self {
             guard: Guard::new(&schema::sdl(), limits),
-            schema: schema::builder().extension(NeverRun).finish(),
+            schema: schema::builder(Query).extension(NeverRun).finish(),
         }
     }
 
@@ -41,7 +41,8 @@ impl Documents {
         for operation in operations {
             let errors = match schema::once_each(&operation) {
                 Ok(_) => {
-                    let validated = self.schema.execute(operation.to_request()).now_or_never();
+                    let request = operation.to_request(operation.document().clone());
+                    let validated = self.schema.execute(request).now_or_never();
                     // Nothing runs, so there is nothing to wait for.
                     validated.map(|response| response.errors)
                 }

@@ -89,7 +89,8 @@ pub fn fold(
     Ok(different)
 }
 
-fn operation_mut<'a>(
+/// What [`operation`] finds, to be changed.
+pub fn operation_mut<'a>(
     operations: &'a mut DocumentOperations,
     name: Option<&str>,
 ) -> Option<&'a mut OperationDefinition> {
@@ -141,7 +142,7 @@ impl<'a> Root<'a> {
                 return false;
             }
             let directives = selection.node.directives();
-            let runs = runs && !self.skips(directives);
+            let runs = runs && !is_skipped(directives, self.variables);
             let (condition, inner, spread) = match &selection.node {
                 Selection::Field(field) => {
                     self.fields.push(RootField {
@@ -182,24 +183,24 @@ impl<'a> Root<'a> {
             understood
         })
     }
+}
 
-    /// As the library reads it.
-    fn skips(&self, directives: &[Positioned<Directive>]) -> bool {
-        directives.iter().any(|directive| {
-            let include = match directive.node.name.node.as_str() {
-                "skip" => false,
-                "include" => true,
-                _ => return false,
-            };
-            let Some(condition) = directive.node.get_argument("if") else {
-                return false;
-            };
-            let variable = |name: Name| self.variables.get(&name).cloned().ok_or(());
-            let value = condition.node.clone().into_const_with(variable);
-            let value = bool::parse(Some(value.unwrap_or_default())).unwrap_or_default();
-            include != value
-        })
-    }
+/// Whether a selection with these directives is left out, as the library reads them.
+pub fn is_skipped(directives: &[Positioned<Directive>], variables: &Variables) -> bool {
+    directives.iter().any(|directive| {
+        let include = match directive.node.name.node.as_str() {
+            "skip" => false,
+            "include" => true,
+            _ => return false,
+        };
+        let Some(condition) = directive.node.get_argument("if") else {
+            return false;
+        };
+        let variable = |name: Name| variables.get(&name).cloned().ok_or(());
+        let value = condition.node.clone().into_const_with(variable);
+        let value = bool::parse(Some(value.unwrap_or_default())).unwrap_or_default();
+        include != value
+    })
 }
 
 fn folded(fields: Vec<RootField>, kind: OperationType) -> Vec<Positioned<Selection>> {

@@ -19,7 +19,7 @@ use std::{
 };
 
 use async_graphql::{
-    ErrorExtensionValues, Name, Pos, Positioned, Request, ServerError, Value,
+    ErrorExtensionValues, Name, Pos, Positioned, Request, ServerError, Value, Variables,
     parser::{
         parse_query,
         types::{DocumentOperations, ExecutableDocument, OperationDefinition, OperationType},
@@ -44,6 +44,8 @@ struct Document {
     is_plain: bool,
     /// Whether all places are known in which its one operation uses variables.
     is_known: bool,
+    /// Whether anything selected has a directive.
+    has_directives: bool,
     /// Whether it asks about the schema itself.
     introspects: bool,
     /// Whether the library has validated it.
@@ -165,12 +167,14 @@ impl Guard {
         })?;
         let fields = shape::check(&parsed, &self.limits)?;
         let is_known = self.places.check(&parsed)?;
+        let has_directives = shape::has_directives(&parsed);
         let document = Arc::new(Document {
+            has_directives,
             is_plain: shape::is_plain(&parsed),
             is_known: is_known && parsed.operations.iter().count() == 1,
             introspects: shape::introspects(&parsed),
             is_valid: AtomicBool::new(false),
-            plans: (fields < text.len() && !shape::has_directives(&parsed)).then(Arc::default),
+            plans: (fields < text.len() && !has_directives).then(Arc::default),
             parsed,
         });
         self.documents().keep(text, document.clone(), text.len());
@@ -224,10 +228,28 @@ impl Guard {
 impl Checked {
     /// The operation that will run.
     pub fn operation(&self) -> &Positioned<OperationDefinition> {
-        match operation(self.document(), self.request.operation_name.as_deref()) {
+        self.operation_in(self.document())
+    }
+
+    /// The same of a document that was made of this one.
+    pub(crate) fn operation_in<'a>(
+        &self,
+        document: &'a ExecutableDocument,
+    ) -> &'a Positioned<OperationDefinition> {
+        match operation(document, self.request.operation_name.as_deref()) {
             Ok(operation) => operation,
             Err(_) => unreachable!("it was found when the request was checked"),
         }
+    }
+
+    /// What it is run with.
+    pub(crate) fn variables(&self) -> &Variables {
+        &self.request.variables
+    }
+
+    /// Whether anything selected has a directive, so that variables can make it another document.
+    pub(crate) fn has_directives(&self) -> bool {
+        self.document.has_directives
     }
 
     /// Its name.
@@ -290,13 +312,13 @@ impl Checked {
         self.request.data.get(&TypeId::of::<D>())?.downcast_ref()
     }
 
-    /// What the schema executes, parsed already; it can be had again, to try again.
-    pub(crate) fn to_request(&self) -> Request {
+    /// What the schema executes, parsed already: this document, or one that was made of it.
+    pub(crate) fn to_request(&self, document: ExecutableDocument) -> Request {
         let mut request = Request::new("").variables(self.request.variables.clone());
         request
             .operation_name
             .clone_from(&self.request.operation_name);
-        request.set_parsed_query(self.document().clone());
+        request.set_parsed_query(document);
         request
     }
 }

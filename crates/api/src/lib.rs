@@ -10,6 +10,7 @@
 //! | [`fold`] | the root fields of a mutation or subscription, each once |
 //! | [`colleague`], [`overlap`] | what two hops away is shared; what coincides in one person's time |
 //! | [`guard`], [`limits`] | what stands before the schema: from text to a checked document |
+//! | [`executor`] | how a document runs that has been found valid |
 //! | [`documents`] | whether a text would run, told without a database |
 //! | [`allowance`] | what an operation may still load, counted while it runs |
 //! | [`auth`], [`answer`] | who may do what; what comes back, and what it took |
@@ -48,6 +49,7 @@ pub mod context;
 pub mod documents;
 pub mod employee;
 pub mod error;
+pub mod executor;
 pub mod feed;
 pub mod filter;
 pub mod fold;

@@ -79,6 +79,14 @@ impl<T: ObjectType> OutputType for Object<T> {
     }
 }
 
+/// The root of a query.
+pub(crate) async fn root<T: ObjectType>(
+    ctx: &ContextSelectionSet<'_>,
+    root: &T,
+) -> ServerResult<Value> {
+    resolve(ctx, Objects::One(root)).await
+}
+
 /// What is answered: one object, or a list.
 enum Objects<'a, T> {
     One(&'a T),
@@ -118,11 +126,14 @@ fn read<'a, T: ObjectType, F: Form>(
         Objects::List(items) => (items, true),
     };
     let fields = plan.fields(ctx);
-    let values = items.len().saturating_mul(plan.names.len());
-    batch
-        .allowance
-        .take_values(values, ctx.item.pos)
-        .map_err(|error| ctx.set_error_path(error))?;
+    // The root's own fields have been counted before anything ran.
+    if ctx.path_node.is_some() {
+        let values = items.len().saturating_mul(plan.names.len());
+        batch
+            .allowance
+            .take_values(values, ctx.item.pos)
+            .map_err(|error| ctx.set_error_path(error))?;
+    }
 
     let mut form = F::begin(items.len(), is_list);
     let mut waiting = Vec::new();

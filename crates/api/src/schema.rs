@@ -1,13 +1,11 @@
 //! The schema: the three roots, and how an operation runs. Builds without a database.
 
-use std::{future::ready, panic::AssertUnwindSafe, sync::Arc};
+use std::{borrow::Cow, future::ready, panic::AssertUnwindSafe, sync::Arc};
 
 use async_graphql::{
-    CacheControl, Context, Data, Executor, ID, Interface, MergedObject, Request, Response,
-    SDLExportOptions, Schema, SchemaBuilder, ServerError, ValidationResult, Value,
-    async_trait::async_trait,
-    extensions::{Extension, ExtensionContext, ExtensionFactory, NextValidation},
-    parser::types::OperationType,
+    Context, Data, ID, Interface, MergedObject, ObjectType, Request, Response, SDLExportOptions,
+    Schema, SchemaBuilder, ServerError, Value,
+    parser::types::{ExecutableDocument, OperationType},
 };
 use entity::{assignment, employee, meeting, project};
 use futures_util::{FutureExt, StreamExt, stream::BoxStream};
@@ -26,6 +24,7 @@ use crate::{
     context::{Database, Record, find},
     employee::{Employee, EmployeeConnection, EmployeeFilter, EmployeeMutations, EmployeeOrder},
     error::{Error, Result, Vanished},
+    executor::Executor,
     feed::{Feed, Subscription},
     fold::{TooLarge, fold},
     guard::{Checked, Guard, coded},
@@ -219,47 +218,26 @@ pub struct Mutation(
     AssignmentMutations,
 );
 
+/// The only one.
+pub(crate) const MUTATION: Mutation = Mutation(
+    EmployeeMutations,
+    MeetingMutations,
+    ProjectMutations,
+    AssignmentMutations,
+);
+
 /// The schema as the library has it.
 pub(crate) type Built = Schema<Query, Mutation, Subscription>;
 
 /// The schema, without anything that a resolver would need.
-pub(crate) fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
-    let mutation = Mutation(
-        EmployeeMutations,
-        MeetingMutations,
-        ProjectMutations,
-        AssignmentMutations,
-    );
-    Schema::build(Query, mutation, Subscription)
+pub(crate) fn builder<Q: ObjectType + 'static>(
+    query: Q,
+) -> SchemaBuilder<Q, Mutation, Subscription> {
+    Schema::build(query, MUTATION, Subscription)
         .register_output_type::<AssignmentLink>()
         .register_output_type::<UserError>()
         // The guard counts what the library would.
         .limit_recursive_depth(usize::MAX)
-}
-
-/// Takes a document for valid, and counts nothing that the guard counts. An extension makes the fields
-/// of the root and of payloads dearer, which are few; [`nodes`](crate::nodes) does without.
-struct Validated;
-
-impl ExtensionFactory for Validated {
-    fn create(&self) -> Arc<dyn Extension> {
-        Arc::new(Self)
-    }
-}
-
-#[async_trait]
-impl Extension for Validated {
-    async fn validation(
-        &self,
-        _: &ExtensionContext<'_>,
-        _: NextValidation<'_>,
-    ) -> Result<ValidationResult, Vec<ServerError>> {
-        Ok(ValidationResult {
-            cache_control: CacheControl::default(),
-            complexity: 0,
-            depth: 0,
-        })
-    }
 }
 
 /// The schema in GraphQL's schema definition language. Needs no database.
@@ -267,7 +245,7 @@ pub fn sdl() -> String {
     let options = SDLExportOptions::new()
         .include_specified_by()
         .sorted_enum_items();
-    builder().finish().sdl_with_options(options)
+    builder(Query).finish().sdl_with_options(options)
 }
 
 /// The API: the schema, the database, and the only way to run an operation.
@@ -277,8 +255,8 @@ pub fn sdl() -> String {
 #[derive(Clone)]
 pub struct Roster {
     schema: Built,
-    /// The same, for documents that have been validated.
-    trusting: Built,
+    /// For documents that have been found valid.
+    executor: Executor,
     database: Database,
     feed: Feed,
     guard: Arc<Guard>,
@@ -294,15 +272,10 @@ impl Roster {
     /// The API on this database, with limits of one's own.
     pub fn with_limits(database: Database, limits: Limits) -> Self {
         let feed = Feed::new(database.clone());
-        let builder = || builder().data(database.clone()).data(feed.clone());
+        let schema = builder(Query).data(database.clone()).data(feed.clone());
         Self {
-            schema: builder().finish(),
-            trusting: builder()
-                .extension(Validated)
-                // What this adds has been found invalid by the other, or is not asked for; and who has
-                // it is not searched for entities at every root field.
-                .enable_federation()
-                .finish(),
+            schema: schema.finish(),
+            executor: Executor::new(database.clone(), feed.clone()),
             database,
             feed,
             guard: Arc::new(Guard::new(&sdl(), limits)),
@@ -349,15 +322,16 @@ impl Roster {
                 .into_stream()
                 .boxed();
         }
-        let request = match authorize(&checked).and_then(|()| once_each(&checked)) {
-            Ok(request) => request,
+        let document = match authorize(&checked).and_then(|()| once_each(&checked)) {
+            Ok(document) => document.into_owned(),
             Err(errors) => {
                 let refused = Answer::ran(Response::from_errors(errors), self.cost(&checked, None));
                 return ready(refused).into_stream().boxed();
             }
         };
         let batch = self.batch(&checked);
-        let events = self.schema.execute_stream(request.data(batch.clone()));
+        let request = checked.to_request(document).data(batch.clone());
+        let events = self.schema.execute_stream(request);
         let events = batch.clone().drive_stream(&self.database.reader, events);
         AssertUnwindSafe(events)
             .catch_unwind()
@@ -383,14 +357,15 @@ impl Roster {
             OperationType::Query => ATTEMPTS,
             _ => 1,
         };
+        let document = match once_each(checked) {
+            Ok(document) => document,
+            Err(errors) => {
+                return Answer::ran(Response::from_errors(errors), self.cost(checked, None));
+            }
+        };
         let mut attempt = 1;
         loop {
-            let (response, batch) = match once_each(checked) {
-                Ok(request) => self.attempt(checked, request).await,
-                Err(errors) => {
-                    return Answer::ran(Response::from_errors(errors), self.cost(checked, None));
-                }
-            };
+            let (response, batch) = self.attempt(checked, &document).await;
             if attempt < attempts && batch.something_vanished() {
                 attempt += 1;
                 continue;
@@ -442,20 +417,28 @@ impl Roster {
     }
 
     /// One attempt. The batch tells what it took.
-    async fn attempt(&self, checked: &Checked, request: Request) -> (Response, Arc<Batch>) {
+    async fn attempt(
+        &self,
+        checked: &Checked,
+        document: &ExecutableDocument,
+    ) -> (Response, Arc<Batch>) {
         let batch = self.batch(checked);
-        let schema = if self.shortcuts.validated && checked.is_valid() {
-            &self.trusting
+        let reader = &self.database.reader;
+        let response = if self.shortcuts.validated && checked.is_valid() {
+            let operation = self.executor.execute(checked, document, batch.clone());
+            batch.drive(reader, operation).await
         } else {
-            &self.schema
+            let request = checked.to_request(document.clone()).data(batch.clone());
+            // Boxed, since it is large, and most often there is no need of it.
+            batch
+                .drive(reader, self.schema.execute(request).boxed())
+                .await
         };
-        let operation = schema.execute(request.data(batch.clone()));
-        let response = batch.drive(&self.database.reader, operation).await;
         (response, batch)
     }
 }
 
-impl Executor for Roster {
+impl async_graphql::Executor for Roster {
     async fn execute(&self, request: Request) -> Response {
         match self.check(request) {
             Ok(checked) => self.as_tree().run(&checked).await.response,
@@ -482,15 +465,17 @@ impl Executor for Roster {
 /// How often a query is run whose rows vanish while it reads.
 const ATTEMPTS: usize = 3;
 
-/// The request, with each root field once if it is a mutation or a subscription.
-pub(crate) fn once_each(checked: &Checked) -> Result<Request, Vec<ServerError>> {
-    let mut request = checked.to_request();
+/// The document, with each root field once if it is a mutation or a subscription.
+pub(crate) fn once_each(
+    checked: &Checked,
+) -> Result<Cow<'_, ExecutableDocument>, Vec<ServerError>> {
+    let document = checked.document();
     if checked.is_executed_as_it_is() {
-        return Ok(request);
+        return Ok(Cow::Borrowed(document));
     }
-    let mut document = checked.document().clone();
-    let name = request.operation_name.as_deref();
-    let fields = fold(&mut document, name, &request.variables).map_err(|TooLarge| {
+    let mut document = document.clone();
+    let name = checked.operation_name();
+    let fields = fold(&mut document, name, checked.variables()).map_err(|TooLarge| {
         let message = "The operation selects too much at its root. Send it in parts.";
         vec![coded("LIMIT_EXCEEDED", message, None)]
     })?;
@@ -498,6 +483,5 @@ pub(crate) fn once_each(checked: &Checked) -> Result<Request, Vec<ServerError>> 
         let message = "A subscription must have one root field only.";
         return Err(vec![coded("GRAPHQL_VALIDATION_FAILED", message, None)]);
     }
-    request.set_parsed_query(document);
-    Ok(request)
+    Ok(Cow::Owned(document))
 }
