@@ -7,13 +7,14 @@
 //! | [`migrate`] | bringing the tables to this version, one process at a time |
 //! | [`seed`] | the lesson's company and large made-up ones |
 //! | [`app`] | what every request finds: the API, limits, who may ask |
-//! | [`accept`] | the loop that accepts connections, and the clock behind each |
+//! | [`accept`] | the loop that accepts connections, the clocks and the turns of each |
 //! | [`beside`] | what goes on beside the requests: the change feed |
 //! | [`http`], [`websocket`] | `/graphql` both ways |
 //! | [`playground`] | the page to write queries in and where it comes from |
 //! | [`envelope`], [`operation`] | what both have in common: strict JSON in, one operation, an answer out |
 //! | [`trusted`] | the documents that alone may run, when a manifest says so |
 //! | [`cross_site`], [`identity`] | by which names and pages, and with which tokens, one may ask |
+//! | [`log`] | what is logged, in which form, of which request |
 //! | [`metrics`] | what is counted, and `/metrics` |
 //! | [`health`] | what a supervisor asks: is it alive, may it get requests |
 //! | [`shutdown`] | from the first signal to the last answer |
@@ -33,6 +34,7 @@ pub mod error;
 pub mod health;
 pub mod http;
 pub mod identity;
+pub mod log;
 pub mod metrics;
 pub mod migrate;
 pub mod operation;

@@ -1,8 +1,8 @@
 //! The program `roster`: demo · serve · migrate · seed · token · schema · check-documents.
 
 use std::{
-    env, fs,
-    io::{self, IsTerminal, Write},
+    fs,
+    io::{self, Write},
     path::Path,
     process::ExitCode,
     time::Instant,
@@ -14,40 +14,27 @@ use server::{
     Error, accept,
     app::{App, Server},
     config::{
-        Cli, Command, DatabaseSettings, DeadlineSettings, LimitSettings, LogFormat, MigrateStep,
-        SeedCounts, Settings,
+        Cli, Command, DatabaseSettings, DeadlineSettings, LimitSettings, MigrateStep, SeedCounts,
+        Settings,
     },
     database::{self, Purpose},
-    http, identity, metrics, migrate,
+    http, identity, log, metrics, migrate,
     seed::{self, Company},
     shutdown::Shutdown,
     trusted::Trusted,
 };
 use tokio::net::TcpListener;
-use tracing_subscriber::{
-    filter::{LevelFilter, Targets},
-    fmt,
-    layer::SubscriberExt,
-    util::SubscriberInitExt,
-};
 
 /// Many small allocations for each request: worth 10 to 20 percent.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
-/// What is logged unless `RUST_LOG` says otherwise.
-const LOG: &str = "info,sea_orm_migration=warn,sqlx=warn";
-
-/// What is never logged: SQLx names unknown parameters of a `DATABASE_URL` with their values, one of
-/// which may be the password under a misspelled name.
-const NEVER_LOG: &str = "sqlx_postgres::options::parse";
 
 /// A second line of defence behind the limits on nesting.
 const STACK: usize = 8 << 20;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    log(cli.log_format());
+    log::begin(cli.log_format());
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -55,27 +42,6 @@ fn main() -> ExitCode {
             let _ = writeln!(io::stderr(), "error: {error}");
             ExitCode::from(error.exit_code())
         }
-    }
-}
-
-fn log(format: LogFormat) {
-    let wanted = env::var("RUST_LOG").ok();
-    let filter: Targets = wanted
-        .filter(|wanted| !wanted.is_empty())
-        .and_then(|wanted| wanted.parse().ok())
-        .or_else(|| LOG.parse().ok())
-        .unwrap_or_default();
-    let filter = filter.with_target(NEVER_LOG, LevelFilter::OFF);
-    let log = fmt::layer()
-        .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal())
-        .log_internal_errors(false);
-    match format {
-        LogFormat::Text => tracing_subscriber::registry().with(filter).with(log).init(),
-        LogFormat::Json => tracing_subscriber::registry()
-            .with(filter)
-            .with(log.json().flatten_event(true))
-            .init(),
     }
 }
 

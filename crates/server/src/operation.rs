@@ -19,13 +19,12 @@ use async_graphql::{
 use futures_util::{StreamExt, stream::BoxStream};
 use sha2::{Digest, Sha256};
 use tokio::time::timeout;
-use tracing::Instrument;
 
 use crate::{
     app::{App, RequestId, Server},
     config::seconds,
     envelope::Envelope,
-    metrics,
+    log, metrics,
 };
 
 /// What to try again soon.
@@ -98,9 +97,8 @@ impl Server {
             return Err(Overloaded);
         };
         let start = Instant::now();
-        let span = tracing::error_span!("request", id = id.as_str());
         // In one place: by value it would be moved into whatever is put around it.
-        let running = pin!(self.roster.run(checked).instrument(span));
+        let running = pin!(log::of_request(id, self.roster.run(checked)));
         let answer = match timeout(seconds(self.limits.execution_timeout), running).await {
             Ok(answer) => answer,
             Err(_) => {
