@@ -432,6 +432,31 @@ async fn a_slow_head_a_slow_body_and_an_idle_connection_are_closed() {
 }
 
 #[tokio::test]
+async fn a_connection_that_was_slow_is_closed_when_it_is_idle() {
+    let app = lesson_with(|settings| {
+        settings.limits.header_timeout = 1;
+        settings.limits.idle_timeout = 2;
+    })
+    .await;
+    let mut stream = app.connect().await;
+    let head = format!(
+        "POST /graphql HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+        GOOD.len()
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    tokio::time::sleep(std::time::Duration::from_millis(1_500)).await;
+    stream.write_all(GOOD.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    let closed = stream.read_to_end(&mut answer);
+    tokio::time::timeout(std::time::Duration::from_secs(20), closed)
+        .await
+        .expect("it is closed")
+        .unwrap();
+    let answer = String::from_utf8(answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
+
+#[tokio::test]
 async fn a_second_request_may_come_later_than_a_head_may_take() {
     let app = lesson_with(|settings| {
         settings.limits.header_timeout = 1;
