@@ -3,7 +3,9 @@
 use std::{process::Command, time::Duration};
 
 use futures_util::future::join_all;
-use serde_json::json;
+use sea_orm::{ConnectionTrait, Database};
+use serde_json::{Value, json};
+use server::config::DatabaseSettings;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -211,4 +213,54 @@ async fn figures_and_the_log_tell_of_operations_and_never_of_values() {
         "{line}"
     );
     assert!(!log.contains("hidden"), "{log}");
+}
+
+#[tokio::test]
+async fn what_is_logged_of_a_request_tells_which_it_was() {
+    for format in ["text", "json"] {
+        let directory = tempfile::tempdir().unwrap();
+        let url = DatabaseSettings::sqlite(&directory.path().join("roster.db")).database_url;
+        let program = Program::start(
+            &[
+                "serve",
+                "--migrate",
+                "--port",
+                "0",
+                "--log-format",
+                format,
+                "--database-url",
+                &url,
+            ],
+            &[],
+        );
+        let other = Database::connect(&url).await.unwrap();
+        let take_away = "ALTER TABLE employees RENAME TO gone";
+        other.execute_unprepared(take_away).await.unwrap();
+        let answer = reqwest::Client::new()
+            .post(format!("{}/graphql", program.url))
+            .json(&json!({ "query": "{ employees { nodes { name } } }" }))
+            .send()
+            .await
+            .unwrap();
+        let answer: Value = answer.json().await.unwrap();
+        let id = answer["errors"][0]["extensions"]["requestId"].as_str();
+        let id = id.unwrap_or_else(|| panic!("{answer}"));
+        let logged = async {
+            loop {
+                let log = program.log();
+                if let Some(line) = log.lines().find(|line| line.contains("database error")) {
+                    return line.to_owned();
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let line = tokio::time::timeout(Duration::from_secs(10), logged).await;
+        let line = line.unwrap_or_else(|_| panic!("nothing is logged: {}", program.log()));
+        if format == "json" {
+            let line: Value = serde_json::from_str(&line).unwrap();
+            assert_eq!(line["request"], id, "{line}");
+        } else {
+            assert!(line.ends_with(&format!(" request={id}")), "{line}");
+        }
+    }
 }
