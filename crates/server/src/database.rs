@@ -281,13 +281,15 @@ async fn open_postgres(
             let _ = connected.await;
         }
     }
-    // One connection listens for changes; half of the others are for who writes, but for those whose
+    // One connection listens for changes; a third of the others are for who writes, but for those whose
     // statement nobody waits for any more.
     let sqlx = pool.get_postgres_connection_pool();
-    let half = ((sqlx.options().get_max_connections() - 1) / 2).max(1);
+    let others = sqlx.options().get_max_connections().saturating_sub(1);
+    let writers = (others / 3).max(1);
+    let readers = others.saturating_sub(writers).max(1);
     Ok(api::Database {
-        reader: Reader::postgres(sqlx.clone(), half),
-        transactions: Transactions::postgres(sqlx.clone(), half),
+        reader: Reader::postgres(sqlx.clone(), readers),
+        transactions: Transactions::postgres(sqlx.clone(), writers),
         writer: pool,
     })
 }

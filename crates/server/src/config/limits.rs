@@ -281,7 +281,7 @@ pub struct DeadlineSettings {
         hide_short_help = true, global = true, value_name = "SECONDS",
           default_value_t = Self::DEFAULT.busy_timeout, value_parser = one_or_more())]
     pub busy_timeout: u64,
-    /// Connections of a server to PostgreSQL; one of them listens for changes, half of the others read
+    /// Connections of a server to PostgreSQL; one of them listens for changes, a third of the others write
     #[arg(long, env, help_heading = DEADLINES,
         hide_short_help = true, global = true, value_name = "N",
           default_value_t = Self::DEFAULT.database_connections,
