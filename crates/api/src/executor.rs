@@ -116,7 +116,8 @@ impl Executor {
         let resolved = match ty {
             OperationType::Mutation => resolve_container_serial(&ctx, &MUTATION).await,
             _ if checked.is_plain() => nodes::root(&ctx, &Query).await,
-            // How it merges what is asked for twice, and is null once, is the library's.
+            // Where a key is asked for twice and is null once, the library decides which one stays, and
+            // it must be the same as when the document was validated.
             _ => resolve_container(&ctx, &Query).await,
         };
         let mut response = match resolved {

@@ -218,7 +218,7 @@ pub struct Mutation(
     AssignmentMutations,
 );
 
-/// The only one.
+/// What mutations are resolved on; it holds nothing.
 pub(crate) const MUTATION: Mutation = Mutation(
     EmployeeMutations,
     MeetingMutations,

@@ -1,4 +1,4 @@
-//! The loop that accepts connections, and the clock behind each of them.
+//! The loop that accepts connections; the clocks and the turns of each.
 
 mod timed;
 mod turn;
