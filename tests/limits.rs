@@ -219,9 +219,11 @@ async fn a_statement_brings_at_most_what_is_left_on_both_databases() {
     settings.limits.max_loaded = 50;
     for app in crate::app::apps_with(&settings).await {
         let project = app.project("P", None).await;
+        let mut employees = Vec::new();
         for n in 0..30 {
             let employee = app.employee(&format!("E{n}")).await;
             app.assignment(employee, project).await;
+            employees.push(employee);
         }
         let nested = |employees: usize, assignments: usize| {
             query(format!(
@@ -252,6 +254,18 @@ async fn a_statement_brings_at_most_what_is_left_on_both_databases() {
             "{}: {answer}",
             app.name()
         );
+
+        // The same where keys are paged first and rows are joined to them.
+        let another = app.project("Q", None).await;
+        for employee in employees {
+            app.assignment(employee, another).await;
+        }
+        let teams =
+            query("{ projects { nodes { employees(first: 30) { nodes { name hireDate } } } } }");
+        let (_, answer) = app.post_json(teams.to_string()).await;
+        assert_eq!(code(&answer), "LIMIT_EXCEEDED", "{}", app.name());
+        let loaded = &answer["extensions"]["cost"]["loaded"];
+        assert_eq!(loaded, 2 + 50 - 2 + 1, "{}: {answer}", app.name());
     }
 }
 

@@ -1,6 +1,9 @@
 //! The migrated tables on both databases: what they are, what they refuse, what a delete takes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::{assignment, change, employee, employee_meeting, meeting, project};
@@ -25,7 +28,7 @@ async fn migrations_run_up_down_and_up_again() {
         let first = tables(db).await;
         assert_eq!(first.len(), 6, "{}", database.name());
 
-        // The steps after those that make a table each are about indexes.
+        // The steps after those that make a table each are about indexes and what they are made of.
         for left in (0..Migrator::migrations().len()).rev() {
             Migrator::down(db, Some(1)).await.unwrap();
             let tables = tables(db).await.len();
@@ -87,7 +90,88 @@ async fn entities_and_tables_agree() {
             described::<meeting::Entity>(backend),
             described::<project::Entity>(backend),
         ]);
-        assert_eq!(tables(db).await, entities, "{}", database.name());
+        let mut tables = tables(db).await;
+        // It belongs to an index, and triggers write it.
+        let columns = &mut tables.get_mut("assignments").unwrap().columns;
+        assert!(columns.remove(assignment::EMPLOYEE_NAME).is_some());
+        assert_eq!(tables, entities, "{}", database.name());
+    }
+}
+
+/// The names that the assignments have, and those that they should have.
+async fn names(db: &DatabaseConnection) -> (Vec<String>, Vec<String>) {
+    let from = "FROM assignments a JOIN employees e ON e.id = a.employee_id ORDER BY a.id";
+    (
+        column(db, &format!("SELECT a.employee_name {from}")).await,
+        column(db, &format!("SELECT e.name {from}")).await,
+    )
+}
+
+#[tokio::test]
+async fn teams_are_listed_by_the_names_of_employees_whoever_writes_them() {
+    for database in migrated().await {
+        let db = database.connection();
+        company(db).await;
+        // Rows that were there before are given their names too.
+        while tables(db).await["assignments"]
+            .columns
+            .contains_key(assignment::EMPLOYEE_NAME)
+        {
+            Migrator::down(db, Some(1)).await.unwrap();
+        }
+        Migrator::up(db, None).await.unwrap();
+        for write in [
+            "",
+            "UPDATE employees SET name = 'C' WHERE id = 1",
+            "UPDATE employees SET name = name || '!', hire_date = '2021-01-01'",
+            "UPDATE assignments SET employee_id = 2, role = 'x' WHERE id = 1",
+            "UPDATE assignments SET employee_name = 'somebody else'",
+            "INSERT INTO assignments (employee_id, project_id, role, employee_name) \
+             VALUES (1, 1, 'y', 'somebody else'), (2, 1, 'y', '')",
+            "DELETE FROM employees WHERE id = 2",
+        ] {
+            db.execute_unprepared(write).await.unwrap();
+            let (copies, names) = names(db).await;
+            assert_eq!(copies, names, "{}: {write}", database.name());
+            assert!(!names.is_empty(), "{}: {write}", database.name());
+        }
+    }
+}
+
+/// On SQLite nobody writes while another does.
+#[tokio::test]
+async fn who_is_assigned_while_they_are_renamed_is_listed_by_the_new_name() {
+    let rename = "UPDATE employees SET name = 'New' WHERE id = 1";
+    let assign = "INSERT INTO assignments (employee_id, project_id, role) VALUES (1, 1, 'late')";
+    for database in migrated().await {
+        let db = database.connection();
+        if db.get_database_backend() == DbBackend::Sqlite {
+            continue;
+        }
+        company(db).await;
+        for (first, second) in [(rename, assign), (assign, rename)] {
+            let transaction = db.begin().await.unwrap();
+            transaction.execute_unprepared(first).await.unwrap();
+            let finish = async {
+                let waits = "SELECT count(*) FROM pg_stat_activity \
+                             WHERE datname = current_database() AND wait_event_type = 'Lock'";
+                while scalar::<i64>(db, waits).await == 0 {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+                transaction.commit().await.unwrap();
+            };
+            let (done, ()) = tokio::join!(db.execute_unprepared(second), finish);
+            done.unwrap();
+            let (copies, names) = names(db).await;
+            assert_eq!(copies, names);
+            assert!(names.contains(&"New".to_owned()));
+            for undo in [
+                "DELETE FROM assignments WHERE role = 'late'",
+                "UPDATE employees SET name = 'A' WHERE id = 1",
+            ] {
+                db.execute_unprepared(undo).await.unwrap();
+            }
+        }
     }
 }
 

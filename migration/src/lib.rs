@@ -9,10 +9,12 @@
 //! | `m20240101_000005_create_assignments` | `assignments`, the join table that is an entity |
 //! | `m20240101_000006_create_changes` | `changes`, what has happened |
 //! | `m20240101_000007_cover_names` | indexes of PostgreSQL beside the keys |
+//! | `m20240101_000008_copy_employee_names` | what teams are listed by, and the triggers that keep it |
 //! | `parts` | what the tables are made of, spelled for each database |
 //!
 //! Every constraint and index has a name: `fk_<table>_<column>_<referred table>`,
-//! `ck_<table>_<what>`, `uq_…`, `ix_…`; only primary keys keep the database's own.
+//! `ck_<table>_<what>`, `uq_…`, `ix_…`, and every trigger, `tr_<table>_<event>`; only primary keys keep
+//! the database's own.
 //!
 //! Nothing here knows the entities: they follow the newest tables, while a step written today must
 //! compile and mean the same for ever. So a released step is never edited; a change is a new step
@@ -25,6 +27,7 @@ mod m20240101_000004_create_employee_meetings;
 mod m20240101_000005_create_assignments;
 mod m20240101_000006_create_changes;
 mod m20240101_000007_cover_names;
+mod m20240101_000008_copy_employee_names;
 mod parts;
 
 use sea_orm_migration::prelude::*;
@@ -44,6 +47,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20240101_000005_create_assignments::Migration),
             Box::new(m20240101_000006_create_changes::Migration),
             Box::new(m20240101_000007_cover_names::Migration),
+            Box::new(m20240101_000008_copy_employee_names::Migration),
         ]
     }
 }

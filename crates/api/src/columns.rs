@@ -69,7 +69,13 @@ impl ColumnSet {
         Some(Self(1 << number))
     }
 
-    fn or(self, other: Self) -> Self {
+    /// Whether all of these are among them.
+    pub fn has_all(self, others: Self) -> bool {
+        self.or(others) == self
+    }
+
+    /// These and those.
+    pub fn or(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 }
@@ -152,7 +158,8 @@ pub fn of_connection<E: Record>(ctx: &Context<'_>, order: &Order<E>) -> ColumnSe
 
 const TYPENAME: &str = "__typename";
 
-fn key<E: Record>() -> ColumnSet {
+/// The key of the entity.
+pub fn key<E: Record>() -> ColumnSet {
     of_column::<E>(E::ID)
 }
 

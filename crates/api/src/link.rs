@@ -82,6 +82,29 @@ impl Link {
         }
     }
 
+    /// A SELECT of the key of what is linked to the parent, and of this column, of which the link's
+    /// table has a copy: from that table alone, by the names that they have in the entity's.
+    pub fn select_listed<E: Record>(
+        &self,
+        parent: Expr,
+        column: E::Column,
+        copy: &'static str,
+    ) -> SelectStatement {
+        let (table, _) = &self.other;
+        let links = Query::select()
+            .expr_as(Expr::col(self.other.clone()), E::ID)
+            .expr_as(Expr::col((table.clone(), copy)), column)
+            .from(self.table.clone())
+            .and_where(Expr::col(self.parent.clone()).eq(parent))
+            .take();
+        Query::select()
+            .distinct()
+            .column((E::default(), E::ID))
+            .column((E::default(), column))
+            .from_subquery(links, E::default())
+            .take()
+    }
+
     /// The keys of what is linked to the parent, once for each link.
     pub fn keys_linked_to(&self, parent: Expr, through: Condition) -> SelectStatement {
         Query::select()

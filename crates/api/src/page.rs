@@ -15,7 +15,7 @@ use futures_util::{
 };
 use sea_orm::{
     EntityTrait,
-    sea_query::{Condition, Expr},
+    sea_query::{Condition, Expr, ExprTrait, Query, SelectStatement},
 };
 use serde_json::Value as Json;
 
@@ -67,19 +67,45 @@ impl<F: Filter> PageQuestion<F> {
         let limit = window.limit + 1;
         let columns = wanted.get();
         let write = || {
-            let mut select = scope.select(db.backend())?;
             let links = scope.links(db.backend())?;
-            for column in columns.of(<<F::Entity as EntityTrait>::Model as Row>::COLUMNS) {
-                select.column((F::Entity::default(), column));
-            }
-            if let Some(after) = &window.after {
-                select.cond_where(order.beyond(after, &links, false, false));
-            }
-            if let Some(before) = &window.before {
-                select.cond_where(order.beyond(before, &links, true, false));
-            }
-            let extras = order.apply(&mut select, &links, window.backward);
-            select.limit(limit);
+            let sort = |select: &mut SelectStatement| order.apply(select, &links, window.backward);
+            let cut = |select: &mut SelectStatement| {
+                if let Some(after) = &window.after {
+                    select.cond_where(order.beyond(after, &links, false, false));
+                }
+                if let Some(before) = &window.before {
+                    select.cond_where(order.beyond(before, &links, true, false));
+                }
+                select.limit(limit);
+                sort(select)
+            };
+            let own = columns.of(<<F::Entity as EntityTrait>::Model as Row>::COLUMNS);
+            let own = own.map(|column| (F::Entity::default(), column));
+            let (select, extras) = match scope.select_listed(order) {
+                Some((mut listed, covered)) => {
+                    let extras = cut(&mut listed);
+                    if covered.has_all(columns) {
+                        (listed, extras)
+                    } else {
+                        let id = F::Entity::ID;
+                        let mut select = Query::select()
+                            .columns(own)
+                            .from_subquery(listed, "l")
+                            .cross_join(F::Entity::default())
+                            .and_where(Expr::col(("l", id)).equals((F::Entity::default(), id)))
+                            .take();
+                        // A join promises no order.
+                        let extras = sort(&mut select);
+                        (select, extras)
+                    }
+                }
+                None => {
+                    let mut select = scope.select(db.backend())?;
+                    select.columns(own);
+                    let extras = cut(&mut select);
+                    (select, extras)
+                }
+            };
             Ok(if extras == 0 {
                 scope.rows::<<F::Entity as Record>::Listed>(db, &select, columns, 0)
             } else {

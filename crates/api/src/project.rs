@@ -77,7 +77,7 @@ object! {
         order by AssignmentOrder: "Sort keys, most significant first. Default: earliest first (startDate ascending, a null start first).";
 
         /// Employees who work on this project. Each employee appears ONCE however many assignments link them; the assignments are on the edge.
-        employees -> ProjectEmployeeConnection from Source::linked::<project::Entity>("Project.employees"),
+        employees -> ProjectEmployeeConnection from Source::linked::<project::Entity>("Project.employees").listed_by(employee::Column::Name, assignment::EMPLOYEE_NAME),
         where EmployeeFilter: "Keep only employees that match.",
         through AssignmentFilter: "Keep only employees linked by at least one matching assignment; `edge.assignments` then holds just the matching ones.",
         order by EmployeeOrder: "Sort keys, most significant first. Default: name ascending.";

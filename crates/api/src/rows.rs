@@ -563,10 +563,11 @@ fn read<R: Row>(columns: &mut [Column<'_>], count: usize) -> Result<Vec<R>> {
     Ok(rows)
 }
 
-/// How many rows the SELECT brings for each key at most, when it says so.
+/// How many rows the SELECT brings for each key at most, when it says so; a page of keys may be joined
+/// to its rows behind the limit.
 fn limit(sql: &str, values: &[Value]) -> Option<usize> {
     match values.last() {
-        Some(Value::BigUnsigned(Some(limit))) if sql.ends_with("LIMIT ?") => {
+        Some(Value::BigUnsigned(Some(limit))) if sql.contains("LIMIT ?") => {
             usize::try_from(*limit).ok()
         }
         _ => None,

@@ -2,6 +2,10 @@
 
 use sea_orm::entity::prelude::*;
 
+/// A column that is no part of the model: a copy of the employee's name, which triggers keep, for the
+/// index that lists the people of a project.
+pub const EMPLOYEE_NAME: &str = "employee_name";
+
 /// One row of `assignments`; unique by employee, project, role and start, nulls counting as equal.
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]

@@ -7,12 +7,12 @@ use sea_orm::{
 
 use crate::{
     assignment::AssignmentFilter,
-    columns::ColumnSet,
+    columns::{ColumnSet, key, of_column},
     context::Record,
     error::Result,
     filter::{Filter, Reading},
     link::Link,
-    order::SortKey,
+    order::{Order, SortKey},
     reader::Reader,
     rows::{Row, Rows, key_part, rows, rows_per_key},
 };
@@ -24,6 +24,8 @@ pub struct Source<E: EntityTrait> {
     /// The order when none is given; the id comes behind it.
     pub(super) default_order: &'static [SortKey<E>],
     rows: Origin,
+    /// The column that the default order sorts by, and its copy in the link's table.
+    copied: Option<(E::Column, &'static str)>,
 }
 
 /// Which rows belong to the parent, whose key is [`key_part`].
@@ -58,6 +60,7 @@ impl<E: Record> Source<E> {
             field,
             default_order: &[],
             rows: Origin::All,
+            copied: None,
         }
     }
 
@@ -67,7 +70,16 @@ impl<E: Record> Source<E> {
             field,
             default_order: E::ORDER,
             rows: Origin::Link(Link::between::<P, E>),
+            copied: None,
         }
+    }
+
+    /// The same, where the link's table has a copy of the one column that the default order sorts by,
+    /// and an index of it behind the parent's key: a page is read from its place.
+    #[must_use]
+    pub const fn listed_by(mut self, column: E::Column, copy: &'static str) -> Self {
+        self.copied = Some((column, copy));
+        self
     }
 
     /// Rows that belong to a parent in a way of their own, given what `through` asks of the links.
@@ -80,6 +92,7 @@ impl<E: Record> Source<E> {
             field,
             default_order,
             rows: Origin::Where(belong),
+            copied: None,
         }
     }
 }
@@ -115,6 +128,25 @@ impl<F: Filter> Scope<F> {
             select.cond_where(filter.condition(&mut Reading::new(backend, "where"))?);
         }
         Ok(select)
+    }
+
+    /// A SELECT from the links alone, as if they were the entity's table, and the columns that it
+    /// brings: enough to find a page in this order. None where all must be read to sort them.
+    pub(super) fn select_listed(
+        &self,
+        order: &Order<F::Entity>,
+    ) -> Option<(SelectStatement, ColumnSet)> {
+        let (column, copy) = self.source.copied?;
+        let Origin::Link(link) = self.source.rows else {
+            return None;
+        };
+        (self.is_whole() && order.0 == self.source.default_order).then(|| {
+            let select = link().select_listed::<F::Entity>(key_part(0), column, copy);
+            (
+                select,
+                key::<F::Entity>().or(of_column::<F::Entity>(column)),
+            )
+        })
     }
 
     /// What the assignments behind a link must match, as a condition on their table.
