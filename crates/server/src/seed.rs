@@ -214,8 +214,8 @@ async fn continue_ids(transaction: &DatabaseTransaction) -> Result<(), DbErr> {
 /// Leaves a large database as the planner and the next start like it.
 async fn settle(database: &api::Database) -> Result<(), DbErr> {
     let statements: &[&str] = match database.writer.get_database_backend() {
-        // Tables and indexes that grew side by side lie in pieces: VACUUM puts each into one place, so that
-        // what readers map is what they read. The log of a large transaction is as long as the database.
+        // Tables and indexes that grew side by side lie in pieces: VACUUM puts each into one place, so
+        // that readers map what they read. The log of so much writing is as long as the database.
         DatabaseBackend::Sqlite => &["VACUUM", "ANALYZE", "PRAGMA wal_checkpoint(TRUNCATE)"],
         // VACUUM tells which pages all may see: without it no answer comes from an index alone.
         _ => &[
