@@ -94,9 +94,7 @@ impl MigrationTrait for Migration {
         // PostgreSQL looks at a table that has changed by itself.
         if manager.has_table("sqlite_stat1").await? {
             // What is known of some of its indexes would speak against the others.
-            let analyze = "ANALYZE assignments";
-            let db = manager.get_connection();
-            db.execute_unprepared(analyze).await?;
+            execute(manager, &["ANALYZE assignments"], &[]).await?;
         }
         Ok(())
     }

@@ -7,7 +7,8 @@
 //! Locks, on PostgreSQL, are taken in one order, so that mutations wait for each other and do not
 //! meet head-on: employees, projects, meetings, assignments, each by ascending id. Whoever writes
 //! an assignment holds its employee, and whoever renames one, by a trigger, its assignments; whoever
-//! makes or removes a link to a meeting holds the meeting. SQLite has one writer, and `BEGIN IMMEDIATE` makes it wait at the beginning.
+//! makes or removes a link to a meeting holds the meeting. SQLite has one writer, and `BEGIN IMMEDIATE`
+//! makes it wait at the beginning.
 
 mod write;
 

@@ -79,33 +79,31 @@ impl<F: Filter> PageQuestion<F> {
                 select.limit(limit);
                 sort(select)
             };
-            let own = columns.of(<<F::Entity as EntityTrait>::Model as Row>::COLUMNS);
-            let own = own.map(|column| (F::Entity::default(), column));
-            let (select, extras) = match scope.select_listed(order) {
-                Some((mut listed, covered)) => {
-                    let extras = cut(&mut listed);
-                    if covered.has_all(columns) {
-                        (listed, extras)
-                    } else {
-                        let id = F::Entity::ID;
-                        let mut select = Query::select()
-                            .columns(own)
-                            .from_subquery(listed, "l")
-                            .cross_join(F::Entity::default())
-                            .and_where(Expr::col(("l", id)).equals((F::Entity::default(), id)))
-                            .take();
-                        // A join promises no order.
-                        let extras = sort(&mut select);
-                        (select, extras)
-                    }
-                }
+            let table = F::Entity::default();
+            let own = || {
+                let own = columns.of(<<F::Entity as EntityTrait>::Model as Row>::COLUMNS);
+                own.map(|column| (table, column))
+            };
+            let (mut select, brought) = match scope.select_listed(order) {
+                Some(listed) => listed,
                 None => {
                     let mut select = scope.select(db.backend())?;
-                    select.columns(own);
-                    let extras = cut(&mut select);
-                    (select, extras)
+                    select.columns(own());
+                    (select, columns)
                 }
             };
+            let mut extras = cut(&mut select);
+            if !brought.has_all(columns) {
+                let id = F::Entity::ID;
+                select = Query::select()
+                    .columns(own())
+                    .from_subquery(select, "l")
+                    .cross_join(table)
+                    .and_where(Expr::col(("l", id)).equals((table, id)))
+                    .take();
+                // A join promises no order.
+                extras = sort(&mut select);
+            }
             Ok(if extras == 0 {
                 scope.rows::<<F::Entity as Record>::Listed>(db, &select, columns, 0)
             } else {

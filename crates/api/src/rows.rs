@@ -7,7 +7,7 @@
 //! * PostgreSQL: `unnest(…) WITH ORDINALITY` joined LATERAL to the SELECT; everything comes back as
 //!   one row that has an array for each column, because what SQLx does for a row costs more than
 //!   reading its columns. The order within a key is that of the SELECT, because a LATERAL
-//!   with a LIMIT can only run as a nested loop, and `array_agg` takes rows as they come; the keys
+//!   with a LIMIT in it can only run as a nested loop, and `array_agg` takes rows as they come; the keys
 //!   themselves are told apart by their number.
 //! * SQLite: `json_each(…)` with the SELECT as a correlated subquery; everything comes back as one
 //!   row of JSON, because every row that SQLx brings over from its thread costs about as much as
