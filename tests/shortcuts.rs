@@ -27,7 +27,7 @@ use crate::{
 const AT_ONCE: usize = 8;
 
 /// What is left out, and whether documents that were checked are kept. The first is how it runs.
-const WAYS: [(&str, Shortcuts, bool); 7] = [
+const WAYS: [(&str, Shortcuts, bool); 8] = [
     ("nothing", Shortcuts::ALL, true),
     (
         "leaves",
@@ -54,6 +54,14 @@ const WAYS: [(&str, Shortcuts, bool); 7] = [
         true,
     ),
     (
+        "listed",
+        Shortcuts {
+            listed: false,
+            ..Shortcuts::ALL
+        },
+        true,
+    ),
+    (
         "validated",
         Shortcuts {
             validated: false,
@@ -68,6 +76,7 @@ const WAYS: [(&str, Shortcuts, bool); 7] = [
             leaves: false,
             text: false,
             columns: false,
+            listed: false,
             validated: false,
         },
         false,

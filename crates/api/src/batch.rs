@@ -89,6 +89,8 @@ pub struct Shortcuts {
     pub text: bool,
     /// Columns that nothing selected reads are left out.
     pub columns: bool,
+    /// A page is read from its place, where the links have a copy of what it is sorted by.
+    pub listed: bool,
     /// A document that has been validated is not validated again for other variables of the types
     /// it declares.
     pub validated: bool,
@@ -100,6 +102,7 @@ impl Shortcuts {
         leaves: true,
         text: true,
         columns: true,
+        listed: true,
         validated: true,
     };
 }

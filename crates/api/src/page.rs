@@ -46,6 +46,8 @@ struct PageQuestion<F: Filter> {
     order: Order<F::Entity>,
     window: Window,
     wanted: Wanted,
+    /// Whether it may be read from its place.
+    listed: bool,
 }
 
 impl<F: Filter> PartialEq for PageQuestion<F> {
@@ -63,6 +65,7 @@ impl<F: Filter> PageQuestion<F> {
             order,
             window,
             wanted,
+            listed,
         } = self;
         let limit = window.limit + 1;
         let columns = wanted.get();
@@ -84,8 +87,9 @@ impl<F: Filter> PageQuestion<F> {
                 let own = columns.of(<<F::Entity as EntityTrait>::Model as Row>::COLUMNS);
                 own.map(|column| (table, column))
             };
-            let (mut select, brought) = match scope.select_listed(order) {
-                Some(listed) => listed,
+            let from_links = listed.then(|| scope.select_listed(order)).flatten();
+            let (mut select, brought) = match from_links {
+                Some(from_links) => from_links,
                 None => {
                     let mut select = scope.select(db.backend())?;
                     select.columns(own());
@@ -118,6 +122,7 @@ impl<F: Filter> PageQuestion<F> {
         let name = [
             scope.source.field,
             way,
+            if *listed { "listed" } else { "sorted" },
             &columns.signature(),
             &order.signature(),
         ];
@@ -372,6 +377,7 @@ impl<F: Filter> Page<F> {
             wanted: Wanted::new(columns::of_connection(ctx, &order)),
             order,
             window,
+            listed: batch.shortcuts.listed,
         });
         batch.plans().share(ctx.item, question.clone());
         Ok(Self {
