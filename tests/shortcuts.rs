@@ -419,6 +419,9 @@ async fn odd_company(app: &TestApp) {
             let start = (index % 2 > 0).then_some("2023-03-01T00:00:00Z");
             app.stint(employee, project - 1, role, start, None).await;
             app.attends(employee, meeting - 1).await;
+            // Twice on the same, and there once.
+            app.stint(employee, project, Some("again"), None, None)
+                .await;
         }
     }
 }
@@ -462,6 +465,12 @@ const OPERATIONS: &str = "
 const DOCUMENTS: &[&str] = &[
     r#"{ employee(id: "emp_1") { name } employee(id: "emp_1") { meetings(after: "x") { nodes { id } } } }"#,
     r#"{ employee(id: "emp_1") { meetings(after: "x") { nodes { id } } } employee(id: "emp_1") { name } }"#,
+    // People of projects, read from their place: names alone, and with what else they have.
+    "{ projects { nodes {
+        names: employees { nodes { name } totalCount }
+        first: employees(first: 1) { nodes { id hireDate } edges { cursor } pageInfo { hasNextPage } }
+        last: employees(last: 1) { edges { node { name version } } pageInfo { hasPreviousPage startCursor } }
+    } } }",
     // A name in the response more than once.
     "{ employees { nodes { a: name a: name b: projects { totalCount } b: projects { nodes { title } } } } }",
     "{ a: employees { nodes { name } nodes { id } nodes { name } } a: employees { totalCount } }",
