@@ -156,6 +156,21 @@ async fn common_questions_are_answered_by_indexes() {
         let whole = team("(first: 10)".to_owned(), "name hireDate");
         let read = plans(&app, &whole).await;
         assert!(is_listed(read.last().unwrap()), "{read:?}");
+        // Assignments know the names of their employees, and the keys of all that they refer to.
+        let with = |fields| format!("{{ assignments(first: 10) {{ nodes {{ {fields} }} }} }}");
+        let at_hand = with("role employee { id name } project { id }");
+        let read = plans(&app, &at_hand).await;
+        let others = [
+            "employees",
+            "projects",
+            "SEARCH employee ",
+            "SEARCH project ",
+        ];
+        let looks_up = |plan: &String| others.iter().any(|other| plan.contains(other));
+        assert!(!read.iter().any(looks_up), "{at_hand}:\n{read:?}");
+        let not_at_hand = with("employee { name hireDate } project { title }");
+        let read = plans(&app, &not_at_hand).await;
+        assert!(read.iter().any(looks_up), "{not_at_hand}:\n{read:?}");
         // An audience has no such index: all of its names are read.
         let audience = r#"{ meeting(id: "mtg_7") { employees { nodes { name } } } }"#;
         let read = plans(&app, audience).await;

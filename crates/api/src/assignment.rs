@@ -104,7 +104,8 @@ pub struct Ends {
 impl Row for Staffed {
     const COLUMNS: &'static [&'static str] = assignment::Model::COLUMNS;
     const REFERENCES: &'static [Reference] = &[
-        Reference::to::<employee::Entity>("employee", "employee_id"),
+        Reference::to::<employee::Entity>("employee", "employee_id")
+            .copied("name", assignment::EMPLOYEE_NAME),
         Reference::to::<project::Entity>("project", "project_id"),
     ];
 

@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// Some of the columns of a [`Row`], by their number: first its own, then those of its references.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct ColumnSet(u32);
 
 impl ColumnSet {
@@ -42,6 +42,17 @@ impl ColumnSet {
         numbered
             .filter(move |(number, _)| self.has(*number))
             .map(|(_, name)| *name)
+    }
+
+    /// The columns that the row's table has for these: its own, and its copies of others.
+    pub fn of_table<R: Row>(self) -> impl Iterator<Item = &'static str> {
+        let referred = self.referred::<R>();
+        let copies = referred.filter_map(|(reference, columns)| {
+            let (column, copy) = reference.copied?;
+            let is_asked = columns.of(reference.columns).any(|asked| asked == column);
+            (is_asked && reference.is_at_hand(columns)).then_some(copy)
+        });
+        self.of(R::COLUMNS).chain(copies)
     }
 
     /// Each of the row's references, and which columns of what it leads to are among them.
@@ -217,6 +228,8 @@ pub struct Reference {
     pub table: fn() -> (&'static str, &'static str),
     /// The columns of that table.
     pub columns: &'static [&'static str],
+    /// One of them, and what its copy in the row's own table is called, which no entity has.
+    copied: Option<(&'static str, &'static str)>,
     read_by: fn(&Registry, &SelectionField<'_>) -> ColumnSet,
 }
 
@@ -228,8 +241,36 @@ impl Reference {
             column,
             table: || (E::default().table_name(), E::ID.as_str()),
             columns: E::Model::COLUMNS,
+            copied: None,
             read_by: of_object::<E>,
         }
+    }
+
+    /// The row's own table has a copy of this column, by this name.
+    #[must_use]
+    pub const fn copied(self, column: &'static str, copy: &'static str) -> Self {
+        Self {
+            copied: Some((column, copy)),
+            ..self
+        }
+    }
+
+    /// What the row's own table calls the column of the other, if it has it: as the key that refers,
+    /// or as a copy.
+    pub fn at_hand(&self, column: &str) -> Option<&'static str> {
+        let (_, key) = (self.table)();
+        if column == key {
+            return Some(self.column);
+        }
+        self.copied
+            .filter(|(copied, _)| *copied == column)
+            .map(|(_, copy)| copy)
+    }
+
+    /// Whether the row's own table has all of these columns, so that nothing need be looked up.
+    pub fn is_at_hand(&self, columns: ColumnSet) -> bool {
+        let mut columns = columns.of(self.columns);
+        columns.all(|column| self.at_hand(column).is_some())
     }
 }
 

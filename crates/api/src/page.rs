@@ -13,10 +13,7 @@ use futures_util::{
     FutureExt,
     future::{BoxFuture, try_join},
 };
-use sea_orm::{
-    EntityTrait,
-    sea_query::{Condition, Expr, ExprTrait, Query, SelectStatement},
-};
+use sea_orm::sea_query::{Condition, Expr, ExprTrait, Query, SelectStatement};
 use serde_json::Value as Json;
 
 use self::window::{Position, Window, cursor};
@@ -29,7 +26,7 @@ use crate::{
     filter::{AnyFilter, Filter},
     order::{Order, SortKey},
     reader::Reader,
-    rows::{Count, Row, Rows, WithExtras, row},
+    rows::{Count, Rows, WithExtras, row},
 };
 
 pub use self::{
@@ -84,7 +81,7 @@ impl<F: Filter> PageQuestion<F> {
             };
             let table = F::Entity::default();
             let own = || {
-                let own = columns.of(<<F::Entity as EntityTrait>::Model as Row>::COLUMNS);
+                let own = columns.of_table::<<F::Entity as Record>::Listed>();
                 own.map(|column| (table, column))
             };
             let from_links = listed.then(|| scope.select_listed(order)).flatten();

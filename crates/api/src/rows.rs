@@ -201,12 +201,17 @@ impl Rows {
         self.columns
     }
 
-    /// The SELECT as `t`, and what its rows refer to, looked up row by row so that their order stays.
+    /// The SELECT as `t`, and what its rows refer to, looked up row by row so that their order stays,
+    /// unless they have it themselves.
     fn joined<R: Row>(&self, backend: DbBackend) -> String {
         let mut from = format!("({}) AS t", self.inner);
         for (reference, columns) in self.references::<R>() {
+            if reference.is_at_hand(columns) {
+                continue;
+            }
             let Reference { field, column, .. } = reference;
             let (table, key) = (reference.table)();
+            let columns = columns.of(reference.columns);
             from += &match backend {
                 DbBackend::Sqlite => {
                     format!(" CROSS JOIN {table} AS {field} ON {field}.{key} = t.{column}")
@@ -221,24 +226,31 @@ impl Rows {
     }
 
     /// The references that bring columns, and these.
-    fn references<R: Row>(
-        &self,
-    ) -> impl Iterator<Item = (&'static Reference, impl Iterator<Item = &'static str>)> {
+    fn references<R: Row>(&self) -> impl Iterator<Item = (&'static Reference, ColumnSet)> {
         let referred = self.columns.referred::<R>();
-        referred
-            .filter(|(_, columns)| !columns.is_empty())
-            .map(|(reference, columns)| (reference, columns.of(reference.columns)))
+        referred.filter(|(_, columns)| !columns.is_empty())
+    }
+
+    /// The columns of the references: the name of the reference, that of the column, and where it is.
+    fn referred<R: Row>(&self) -> impl Iterator<Item = (&'static str, &'static str, String)> {
+        self.references::<R>().flat_map(|(reference, columns)| {
+            let is_at_hand = reference.is_at_hand(columns);
+            columns.of(reference.columns).map(move |column| {
+                let field = reference.field;
+                let place = match reference.at_hand(column) {
+                    Some(own) if is_at_hand => format!("t.{own}"),
+                    _ => format!("{field}.{column}"),
+                };
+                (field, column, place)
+            })
+        })
     }
 
     /// The columns of `t` as an array of JSON, with those of the references behind them.
     fn as_json<R: Row>(&self) -> String {
         let own = self.columns.of(R::COLUMNS);
         let own = own.map(|column| format!("t.\"{column}\""));
-        let referred = self
-            .references::<R>()
-            .flat_map(|(Reference { field, .. }, columns)| {
-                columns.map(move |column| format!("{field}.\"{column}\""))
-            });
+        let referred = self.referred::<R>().map(|(_, _, place)| place);
         let row = joined(own.chain(referred));
         if self.extras == 0 {
             return format!("json_array({row})");
@@ -249,22 +261,17 @@ impl Rows {
 
     /// All that `t` and the references have.
     fn all<R: Row>(&self) -> String {
-        let referred = self
-            .references::<R>()
-            .flat_map(|(Reference { field, .. }, columns)| {
-                columns.map(move |column| format!("{field}.{column} AS {column}_of_{field}"))
-            });
+        let referred = self.referred::<R>();
+        let referred =
+            referred.map(|(field, column, place)| format!("{place} AS {column}_of_{field}"));
         joined(iter::once("t.*".to_owned()).chain(referred))
     }
 
     /// The columns of all rows of `r`, which are [all](Self::all), each as an array.
     fn as_arrays<R: Row>(&self, open: &str, close: &str) -> String {
         let own = self.columns.of(R::COLUMNS).map(str::to_owned);
-        let referred = self
-            .references::<R>()
-            .flat_map(|(Reference { field, .. }, columns)| {
-                columns.map(move |column| format!("{column}_of_{field}"))
-            });
+        let referred = self.referred::<R>();
+        let referred = referred.map(|(field, column, _)| format!("{column}_of_{field}"));
         let all = own.chain(referred);
         let arrays = joined(all.map(|column| format!("{open}r.{column}{close}")));
         if self.extras == 0 {

@@ -3,7 +3,7 @@
 use sea_orm::entity::prelude::*;
 
 /// A column that is no part of the model: a copy of the employee's name, which triggers keep, for the
-/// index that lists the people of a project.
+/// index that lists the people of a project, and for lists of assignments that say whose they are.
 pub const EMPLOYEE_NAME: &str = "employee_name";
 
 /// One row of `assignments`; unique by employee, project, role and start, nulls counting as equal.
