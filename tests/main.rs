@@ -30,5 +30,6 @@ mod shortcuts;
 mod sockets;
 mod statements;
 mod subscriptions;
+mod together;
 mod trusted;
 mod walk;

@@ -27,7 +27,7 @@ use crate::{
 const AT_ONCE: usize = 8;
 
 /// What is left out, and whether documents that were checked are kept. The first is how it runs.
-const WAYS: [(&str, Shortcuts, bool); 8] = [
+const WAYS: [(&str, Shortcuts, bool); 9] = [
     ("nothing", Shortcuts::ALL, true),
     (
         "leaves",
@@ -62,6 +62,14 @@ const WAYS: [(&str, Shortcuts, bool); 8] = [
         true,
     ),
     (
+        "together",
+        Shortcuts {
+            together: false,
+            ..Shortcuts::ALL
+        },
+        true,
+    ),
+    (
         "validated",
         Shortcuts {
             validated: false,
@@ -77,6 +85,7 @@ const WAYS: [(&str, Shortcuts, bool); 8] = [
             text: false,
             columns: false,
             listed: false,
+            together: false,
             validated: false,
         },
         false,

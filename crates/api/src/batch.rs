@@ -91,6 +91,8 @@ pub struct Shortcuts {
     pub columns: bool,
     /// A page is read from its place, where the links have a copy of what it is sorted by.
     pub listed: bool,
+    /// Single rows are looked up together with other operations.
+    pub together: bool,
     /// A document that has been validated is not validated again for other variables of the types
     /// it declares.
     pub validated: bool,
@@ -103,6 +105,7 @@ impl Shortcuts {
         text: true,
         columns: true,
         listed: true,
+        together: true,
         validated: true,
     };
 }

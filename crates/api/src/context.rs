@@ -6,6 +6,7 @@ use async_graphql::{Context, ObjectType};
 use sea_orm::{DatabaseConnection, EntityTrait};
 
 use crate::{
+    allowance::take_rows,
     batch::{Batch, Question},
     columns::{self, ColumnSet, Wanted},
     error::Result,
@@ -13,6 +14,7 @@ use crate::{
     order::SortKey,
     reader::Reader,
     rows::{Row, rows_by_key},
+    together::Asked,
     transaction::Transactions,
 };
 
@@ -132,6 +134,7 @@ pub async fn find<E: Record>(ctx: &Context<'_>, key: i64) -> Result<Option<Found
     }
     let question = batch.shared(ctx, || ById::<E> {
         wanted: Wanted::new(columns::of_field::<E>(ctx)),
+        together: batch.shortcuts.together,
         entity: PhantomData,
     });
     let found = batch.load(&question, key).await?;
@@ -148,6 +151,8 @@ pub async fn referred<E: Record>(ctx: &Context<'_>, key: i64) -> Result<Object<E
 
 struct ById<E> {
     wanted: Wanted,
+    /// Whether the row may be looked up with those of other operations.
+    together: bool,
     entity: PhantomData<E>,
 }
 
@@ -166,10 +171,31 @@ impl<E: Record> Question for Arc<ById<E>> {
     }
 
     async fn ask(&self, db: &Reader, keys: &[i64]) -> Result<Vec<Option<Found<E>>>> {
-        let rows: Loaded<E> = rows_by_key::<E>(db, keys, self.wanted.get()).await?.into();
-        let rows = Arc::new(rows);
-        let places: foldhash::HashMap<i64, usize> = rows.iter().map(E::key).zip(0..).collect();
-        let found = |key| Some(Found::new(rows.clone(), *places.get(key)?));
-        Ok(keys.iter().map(found).collect())
+        let columns = self.wanted.get();
+        let reader = db.clone();
+        let look_up = move |keys: Vec<i64>| {
+            let reader = reader.clone();
+            async move {
+                let rows = rows_by_key::<E>(&reader, &keys, columns).await?;
+                Ok(Arc::new(Loaded::<E>::from(rows)))
+            }
+        };
+        let key = match keys {
+            [key] if self.together => *key,
+            _ => {
+                let rows = look_up(keys.to_vec()).await?;
+                let places: foldhash::HashMap<i64, usize> =
+                    rows.iter().map(E::key).zip(0..).collect();
+                let found = |key| Some(Found::new(rows.clone(), *places.get(key)?));
+                return Ok(keys.iter().map(found).collect());
+            }
+        };
+        let asked = db.together.of(columns).ask(key, look_up).await?;
+        let (Asked::Alone(rows) | Asked::Together(rows)) = &asked;
+        let place = rows.iter().position(|row| E::key(row) == key);
+        if place.is_some() && matches!(asked, Asked::Together(_)) {
+            take_rows(1)?;
+        }
+        Ok(vec![place.map(|place| Found::new(rows.clone(), place))])
     }
 }

@@ -16,6 +16,7 @@
 //! | [`auth`], [`answer`] | who may do what; what comes back, and what it took |
 //! | [`kept`] | a bounded memory, by text |
 //! | [`batch`] | many lookups become one statement: the driver and its lots |
+//! | [`together`] | single rows that many operations look up at once |
 //! | [`known`] | rows that a mutation need not read for its payload |
 //! | [`lending`] | connections that are kept at hand |
 //! | [`reader`], [`transaction`] | what is read with them, and how they write |
@@ -72,6 +73,7 @@ pub mod reader;
 pub mod rows;
 pub mod scalar;
 pub mod schema;
+pub mod together;
 pub mod transaction;
 pub mod user_error;
 

@@ -14,6 +14,7 @@ use crate::{
     kept::SharedKept,
     lending::{Connections, Lendable, Lending},
     rows::Rows,
+    together::Kinds,
 };
 
 /// How many bytes of SQL are kept, to be sent again with other values.
@@ -25,6 +26,8 @@ pub struct Reader {
     connections: Connections,
     observer: Option<Arc<Observer>>,
     written: SharedKept<Rows>,
+    /// What all operations look up together.
+    pub together: Kinds,
 }
 
 type Observer = dyn Fn(&Statement) + Send + Sync;
@@ -102,6 +105,7 @@ impl From<Connections> for Reader {
             connections,
             observer: None,
             written: SharedKept::new(WRITTEN),
+            together: Kinds::default(),
         }
     }
 }
