@@ -4,7 +4,7 @@ use std::{
     path::PathBuf,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, AtomicU32, Ordering},
+        atomic::{AtomicU32, AtomicUsize, Ordering},
     },
     thread,
 };
@@ -101,7 +101,8 @@ pub struct TestDatabase {
     url: String,
     database: api::Database,
     recorded: Arc<Mutex<Vec<Statement>>>,
-    panics: Arc<AtomicBool>,
+    /// How many statements there are until one panics, itself among them; 0 when none does.
+    panics: Arc<AtomicUsize>,
     _directory: Option<TempDir>,
     admin_url: Option<String>,
 }
@@ -150,11 +151,14 @@ impl TestDatabase {
         let mut database = database::open(&settings, Purpose::Serve).await.unwrap();
         let recorded = Arc::new(Mutex::new(Vec::new()));
         let recorder = recorded.clone();
-        let panics = Arc::new(AtomicBool::new(false));
+        let panics = Arc::new(AtomicUsize::new(0));
         let panicking = panics.clone();
         database.reader.observe(move |statement| {
+            let counted = panicking.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
+                left.checked_sub(1)
+            });
             assert!(
-                !panicking.swap(false, Ordering::Relaxed),
+                counted != Ok(1),
                 "a panic that was asked for, with a hidden text"
             );
             recorder.lock().unwrap().push(statement.clone());
@@ -186,7 +190,12 @@ impl TestDatabase {
 
     /// Whoever reads next panics, in the midst of its request.
     pub fn panic_once(&self) {
-        self.panics.store(true, Ordering::Relaxed);
+        self.panic_at(1);
+    }
+
+    /// Whoever sends the statement with this number from now on panics.
+    pub fn panic_at(&self, statement: usize) {
+        self.panics.store(statement, Ordering::Relaxed);
     }
 
     pub fn forget_statements(&self) {

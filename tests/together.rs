@@ -1,6 +1,8 @@
 //! Rows that many operations look up at the same time, one each: they share statements, and notice
 //! nothing else of each other.
 
+use std::time::Duration;
+
 use api::{
     Roster,
     answer::Answer,
@@ -9,9 +11,14 @@ use api::{
 };
 use async_graphql::{Request, Variables};
 use entity::employee;
-use futures_util::future::join_all;
+use futures_util::{
+    FutureExt,
+    future::{BoxFuture, join_all},
+    poll,
+};
 use sea_orm::ActiveValue::Set;
 use serde_json::{Value, json};
+use tokio::time::timeout;
 
 use crate::app::{TestApp, apps, day};
 
@@ -31,20 +38,29 @@ async fn companies() -> Vec<TestApp> {
     apps
 }
 
-/// Asks for everybody, and for one who is not there, all at once.
-async fn ask_for_each(app: &TestApp) -> impl Iterator<Item = (i64, Answer)> {
+/// Who asks for everybody, and for one who is not there.
+fn asking(app: &TestApp) -> Vec<(i64, BoxFuture<'static, Answer>)> {
     let roster = Roster::new(app.database.connections().clone());
     let ask = |id| {
         let text = "query ($id: ID!) { employee(id: $id) { name } }";
-        let id = json!({ "id": format!("emp_{id}") });
+        let variables = json!({ "id": format!("emp_{id}") });
         let request = Request::new(text)
-            .variables(Variables::from_json(id))
+            .variables(Variables::from_json(variables))
             .data(Viewer { role: Role::Viewer });
         let checked = roster.check(request).unwrap();
-        let roster = &roster;
-        async move { roster.run(&checked).await }
+        let roster = roster.clone();
+        (id, async move { roster.run(&checked).await }.boxed())
     };
-    (1..).zip(join_all((1..=EMPLOYEES).map(ask)).await)
+    (1..=EMPLOYEES).map(ask).collect()
+}
+
+/// All at once.
+async fn answers(asking: Vec<(i64, BoxFuture<'static, Answer>)>) -> Vec<(i64, Answer)> {
+    let answers = asking
+        .into_iter()
+        .map(async |(id, answer)| (id, answer.await));
+    let answers = timeout(Duration::from_secs(30), join_all(answers)).await;
+    answers.expect("nobody waits for ever")
 }
 
 fn is_right(id: i64, answer: &Answer) -> bool {
@@ -60,7 +76,7 @@ fn is_right(id: i64, answer: &Answer) -> bool {
 async fn who_has_to_wait_shares_a_statement_with_all_who_wait() {
     for app in companies().await {
         app.database.forget_statements();
-        let answers = ask_for_each(&app).await;
+        let answers = answers(asking(&app)).await;
         // Four, unless the first ones were answered before the last ones had asked.
         let statements = app.database.statements();
         assert!(statements < 50, "{}: {statements}", app.name());
@@ -74,19 +90,40 @@ async fn who_has_to_wait_shares_a_statement_with_all_who_wait() {
     }
 }
 
+/// As an operation on a WebSocket whose client does not read.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_does_not_take_an_answer_keeps_nobody_waiting() {
+    for app in companies().await {
+        let mut asking = asking(&app);
+        let mut deaf: Vec<_> = asking.drain(..3).collect();
+        for (_, answer) in &mut deaf {
+            let _ = poll!(answer);
+        }
+        for (id, answer) in answers(asking).await {
+            assert!(is_right(id, &answer), "{}: {id}: {answer:?}", app.name());
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_statement_that_fails_is_told_to_all_who_share_it_and_to_nobody_else() {
     for app in companies().await {
-        app.database.panic_once();
-        let (right, wrong): (Vec<_>, Vec<_>) = ask_for_each(&app)
+        // The first ones are sent for one each.
+        app.database.panic_at(3);
+        let (right, wrong): (Vec<_>, Vec<_>) = answers(asking(&app))
             .await
+            .into_iter()
             .partition(|(id, answer)| is_right(*id, answer));
-        assert!(!right.is_empty() && !wrong.is_empty(), "{}", app.name());
+        assert!(
+            right.len() > 1 && wrong.len() > 1,
+            "{}: {wrong:?}",
+            app.name()
+        );
         for (id, answer) in wrong {
             let codes: Vec<_> = answer.codes().collect();
             assert_eq!(codes, ["INTERNAL"], "{}: {id}: {answer:?}", app.name());
         }
-        for (id, answer) in ask_for_each(&app).await {
+        for (id, answer) in answers(asking(&app)).await {
             assert!(is_right(id, &answer), "{}: {id}: {answer:?}", app.name());
         }
     }

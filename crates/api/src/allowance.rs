@@ -19,7 +19,7 @@ use crate::{
 
 tokio::task_local! {
     /// Of the operation whose statement runs. Not an argument, because every question would have
-    /// to hand it through to the two functions that know about rows.
+    /// to hand it through to the few places that know about rows.
     static CURRENT: Arc<Allowance>;
 }
 

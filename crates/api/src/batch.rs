@@ -3,7 +3,8 @@
 //! Resolvers ask [`Batch::load`] and wait. The [driver](Batch::drive) polls the operation; when it
 //! can go no further, every lookup of the level has been asked, and each lot, which holds the
 //! lookups that differ in their key only, becomes one statement. No timer, no spawned task, no
-//! leader among the resolvers: the number of statements depends on the shape of the query alone.
+//! leader among the resolvers: the number of statements depends on the shape of the query alone. A
+//! single row may be [looked up with those of other operations](crate::together).
 //!
 //! Two rules make it exact. Resolvers of queries wait for nothing but lookups. And the next level
 //! starts only when every statement of this one has ended.
@@ -286,7 +287,7 @@ impl Batch {
 
     /// Runs the operation to its end, and every lookup it asks, level by level.
     ///
-    /// Dropping the future drops the operation and its statements with it.
+    /// Dropping the future drops the operation and its statements with it, unless others share one.
     pub async fn drive<F: Future>(&self, db: &Reader, operation: F) -> F::Output {
         let mut operation = pin!(operation);
         let mut driver = Driver::new(db);

@@ -14,7 +14,6 @@ use crate::{
     order::SortKey,
     reader::Reader,
     rows::{Row, rows_by_key},
-    together::Asked,
     transaction::Transactions,
 };
 
@@ -172,30 +171,24 @@ impl<E: Record> Question for Arc<ById<E>> {
 
     async fn ask(&self, db: &Reader, keys: &[i64]) -> Result<Vec<Option<Found<E>>>> {
         let columns = self.wanted.get();
-        let reader = db.clone();
-        let look_up = move |keys: Vec<i64>| {
-            let reader = reader.clone();
-            async move {
-                let rows = rows_by_key::<E>(&reader, &keys, columns).await?;
-                Ok(Arc::new(Loaded::<E>::from(rows)))
-            }
-        };
-        let key = match keys {
-            [key] if self.together => *key,
-            _ => {
-                let rows = look_up(keys.to_vec()).await?;
-                let places: foldhash::HashMap<i64, usize> =
-                    rows.iter().map(E::key).zip(0..).collect();
-                let found = |key| Some(Found::new(rows.clone(), *places.get(key)?));
-                return Ok(keys.iter().map(found).collect());
-            }
-        };
-        let asked = db.together.of(columns).ask(key, look_up).await?;
-        let (Asked::Alone(rows) | Asked::Together(rows)) = &asked;
-        let place = rows.iter().position(|row| E::key(row) == key);
-        if place.is_some() && matches!(asked, Asked::Together(_)) {
-            take_rows(1)?;
+        if let ([key], true) = (keys, self.together) {
+            let reader = db.clone();
+            let look_up = move |keys: Vec<i64>| {
+                let reader = reader.clone();
+                async move {
+                    let rows = rows_by_key::<E>(&reader, &keys, columns).await?;
+                    Ok(Arc::new(Loaded::<E>::from(rows)))
+                }
+            };
+            let rows = db.together.of(columns).ask(*key, look_up).await?;
+            let place = rows.iter().position(|row| E::key(row) == *key);
+            take_rows(place.iter().len())?;
+            return Ok(vec![place.map(|place| Found::new(rows, place))]);
         }
-        Ok(vec![place.map(|place| Found::new(rows.clone(), place))])
+        let rows: Loaded<E> = rows_by_key::<E>(db, keys, columns).await?.into();
+        let rows = Arc::new(rows);
+        let places: foldhash::HashMap<i64, usize> = rows.iter().map(E::key).zip(0..).collect();
+        let found = |key| Some(Found::new(rows.clone(), *places.get(key)?));
+        Ok(keys.iter().map(found).collect())
     }
 }

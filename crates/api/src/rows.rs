@@ -181,7 +181,7 @@ impl Rows {
         self
     }
 
-    /// How many rows of tables each row is made of.
+    /// How many rows each row counts for: itself, and what it refers to.
     fn each<R: Row>(&self) -> usize {
         1 + self.references::<R>().count()
     }
@@ -232,7 +232,7 @@ impl Rows {
     }
 
     /// The columns of the references: the name of the reference, that of the column, and where it is.
-    fn referred<R: Row>(&self) -> impl Iterator<Item = (&'static str, &'static str, String)> {
+    fn places<R: Row>(&self) -> impl Iterator<Item = (&'static str, &'static str, String)> {
         self.references::<R>().flat_map(|(reference, columns)| {
             let is_at_hand = reference.is_at_hand(columns);
             columns.of(reference.columns).map(move |column| {
@@ -250,7 +250,7 @@ impl Rows {
     fn as_json<R: Row>(&self) -> String {
         let own = self.columns.of(R::COLUMNS);
         let own = own.map(|column| format!("t.\"{column}\""));
-        let referred = self.referred::<R>().map(|(_, _, place)| place);
+        let referred = self.places::<R>().map(|(_, _, place)| place);
         let row = joined(own.chain(referred));
         if self.extras == 0 {
             return format!("json_array({row})");
@@ -261,7 +261,7 @@ impl Rows {
 
     /// All that `t` and the references have.
     fn all<R: Row>(&self) -> String {
-        let referred = self.referred::<R>();
+        let referred = self.places::<R>();
         let referred =
             referred.map(|(field, column, place)| format!("{place} AS {column}_of_{field}"));
         joined(iter::once("t.*".to_owned()).chain(referred))
@@ -270,7 +270,7 @@ impl Rows {
     /// The columns of all rows of `r`, which are [all](Self::all), each as an array.
     fn as_arrays<R: Row>(&self, open: &str, close: &str) -> String {
         let own = self.columns.of(R::COLUMNS).map(str::to_owned);
-        let referred = self.referred::<R>();
+        let referred = self.places::<R>();
         let referred = referred.map(|(field, column, _)| format!("{column}_of_{field}"));
         let all = own.chain(referred);
         let arrays = joined(all.map(|column| format!("{open}r.{column}{close}")));

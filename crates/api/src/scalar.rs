@@ -169,7 +169,7 @@ impl ScalarType for Long {
 
 /// The public id of the row with this key: a prefix that names the type, and the key.
 pub fn public_id(prefix: &str, key: i64) -> ID {
-    ID(format!("{prefix}{key}"))
+    ID([prefix, itoa::Buffer::new().format(key)].concat())
 }
 
 /// The key behind a public id of the type with this prefix; `None` when it is malformed or of

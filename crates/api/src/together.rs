@@ -62,70 +62,77 @@ impl<A> Default for Together<A> {
     }
 }
 
-/// What the statement gave that looked up a key.
-pub enum Asked<A> {
-    /// It was sent by who asked, for this key alone.
-    Alone(A),
-    /// It was sent for others too.
-    Together(A),
-}
-
 impl<A: Clone + Send + 'static> Together<A> {
-    /// Looks up the key, with others if so many statements run already.
+    /// Looks up the key, with others if so many statements run already. What comes of it counts for
+    /// nobody yet.
     pub async fn ask<F>(
         self: Arc<Self>,
         key: i64,
         look_up: impl Fn(Vec<i64>) -> F + Clone + Send + Sync + 'static,
-    ) -> Result<Asked<A>>
+    ) -> Result<A>
     where
         F: Future<Output = Result<A>> + Send,
     {
-        let told = {
+        let (tell, told) = oneshot::channel();
+        let is_first = {
             let mut state = lock(&self.0);
-            if state.running < AT_ONCE {
-                state.running += 1;
-                None
-            } else {
-                let (tell, told) = oneshot::channel();
-                state.waiting.push((key, tell));
-                Some(told)
-            }
+            state.waiting.push((key, tell));
+            let is_first = state.running < AT_ONCE;
+            state.running += usize::from(is_first);
+            is_first
         };
-        if let Some(told) = told {
-            // Nobody tells when the statement panicked.
-            let told = told.await.unwrap_or(Err(Error::Internal));
-            return told.map(Asked::Together);
+        if is_first {
+            self.go_on(look_up);
         }
-        // However it ends.
-        scopeguard::defer! { self.go_on(&look_up) }
-        look_up(vec![key]).await.map(Asked::Alone)
+        told.await.unwrap_or_else(|_| {
+            tracing::error!("a lookup that was shared with other requests panicked");
+            Err(Error::Internal)
+        })
     }
 
-    /// When a statement has ended: sends the one for those who wait.
-    fn go_on<F>(
-        self: &Arc<Self>,
-        look_up: &(impl Fn(Vec<i64>) -> F + Clone + Send + Sync + 'static),
-    ) where
+    /// Sends the next statement, in a task of its own: whoever asked may go away, or be slow to take
+    /// another answer, and nobody else shall wait for that.
+    fn go_on<F>(self: Arc<Self>, look_up: impl Fn(Vec<i64>) -> F + Clone + Send + Sync + 'static)
+    where
         F: Future<Output = Result<A>> + Send,
     {
-        let mut state = lock(&self.0);
-        let runtime = match Handle::try_current() {
-            Ok(runtime) if !state.waiting.is_empty() => runtime,
-            _ => {
-                state.waiting.clear();
-                state.running -= 1;
-                return;
-            }
+        let runtime = Handle::try_current();
+        let next: Vec<_> = {
+            let State { running, waiting } = &mut *lock(&self.0);
+            waiting.retain(|(_, tell)| !tell.is_closed());
+            let keys = match runtime {
+                Ok(_) => waiting.len().min(MOST_KEYS),
+                // The process ends.
+                Err(_) => 0,
+            };
+            *running -= usize::from(keys == 0);
+            waiting.drain(..keys).collect()
         };
-        let keys = state.waiting.len().min(MOST_KEYS);
-        let (keys, waiting): (Vec<_>, Vec<_>) = state.waiting.drain(..keys).unzip();
-        drop(state);
-        let (this, look_up) = (self.clone(), look_up.clone());
+        let (Ok(runtime), false) = (runtime, next.is_empty()) else {
+            return;
+        };
+        // However it ends, it makes place for the next.
+        let place = scopeguard::guard(self, {
+            let look_up = look_up.clone();
+            move |this| this.go_on(look_up)
+        });
         runtime.spawn(async move {
-            scopeguard::defer! { this.go_on(&look_up) }
-            let answer = look_up(keys).await;
+            let _place = place;
+            let (mut keys, mut waiting): (Vec<_>, Vec<_>) = next.into_iter().unzip();
+            keys.sort_unstable();
+            keys.dedup();
+            let all_gone = async {
+                for tell in &mut waiting {
+                    tell.closed().await;
+                }
+            };
+            let answer = tokio::select! {
+                biased;
+                () = all_gone => return,
+                answer = look_up(keys) => answer,
+            };
             for tell in waiting {
-                // Whoever has gone does not hear it.
+                // Some may have gone.
                 let _ = tell.send(answer.clone());
             }
         });
@@ -139,14 +146,24 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::{future::pending, ops::RangeInclusive, time::Duration};
 
     use futures_util::future::join_all;
-    use tokio::{sync::Semaphore, task::JoinHandle, time::timeout};
+    use tokio::{
+        sync::Semaphore,
+        task::{JoinHandle, yield_now},
+        time::timeout,
+    };
 
     use super::*;
 
     type Keys = Arc<Vec<i64>>;
+    type Asking = JoinHandle<Result<Keys>>;
+
+    /// Who asks for it makes the database panic.
+    const PANIC: i64 = 1_313;
+    /// The database never answers.
+    const NEVER: i64 = 404;
 
     /// A database that answers when it is let.
     struct Fake {
@@ -164,8 +181,8 @@ mod tests {
             }
         }
 
-        /// Begins to ask for the key, and returns when it waits.
-        async fn ask(&self, key: i64) -> JoinHandle<Result<Asked<Keys>>> {
+        /// Asks for the keys, one after the other, and returns when all wait.
+        async fn ask(&self, keys: impl IntoIterator<Item = i64>) -> Vec<Asking> {
             let (gate, sent) = (self.gate.clone(), self.sent.clone());
             let look_up = move |keys: Vec<i64>| {
                 let (gate, sent) = (gate.clone(), sent.clone());
@@ -173,79 +190,88 @@ mod tests {
                     let keys = Arc::new(keys);
                     lock(&sent).push(keys.clone());
                     let _ = gate.acquire().await;
-                    assert!(!keys.contains(&13), "a panic that was asked for");
+                    assert!(!keys.contains(&PANIC), "a panic that was asked for");
+                    if keys.contains(&NEVER) {
+                        pending::<()>().await;
+                    }
                     Ok(keys)
                 }
             };
-            let asking = tokio::spawn(self.together.clone().ask(key, look_up));
-            tokio::task::yield_now().await;
-            asking
-        }
-
-        async fn ask_all(
-            &self,
-            keys: impl Iterator<Item = i64>,
-        ) -> Vec<JoinHandle<Result<Asked<Keys>>>> {
             let mut asking = Vec::new();
             for key in keys {
-                asking.push(self.ask(key).await);
+                let ask = self.together.clone().ask(key, look_up.clone());
+                asking.push(tokio::spawn(ask));
+                yield_now().await;
             }
+            // What was sent first is on its way.
+            yield_now().await;
             asking
         }
 
-        /// Lets the database answer, and tells the keys of each statement that was sent.
-        async fn finish(
-            &self,
-            asking: Vec<JoinHandle<Result<Asked<Keys>>>>,
-        ) -> (Vec<Option<Result<Asked<Keys>>>>, Vec<Vec<i64>>) {
+        /// Lets the database answer, and tells what each was told.
+        async fn finish(&self, asking: Vec<Asking>) -> Vec<Result<Keys>> {
             self.gate.close();
             let told = timeout(Duration::from_secs(10), join_all(asking)).await;
-            let told = told.expect("nobody waits for ever");
-            let sent = lock(&self.sent).iter().map(|keys| keys.to_vec()).collect();
+            let told = told.expect("nobody waits for ever").into_iter();
+            yield_now().await;
             assert_eq!(lock(&self.together.0).running, 0);
-            (told.into_iter().map(Result::ok).collect(), sent)
+            told.map(|told| told.expect("who asks does not panic"))
+                .collect()
+        }
+
+        fn sent(&self) -> Vec<Vec<i64>> {
+            lock(&self.sent).iter().map(|keys| keys.to_vec()).collect()
         }
     }
 
     #[tokio::test]
     async fn who_comes_while_two_run_is_asked_for_with_all_who_came() {
         let fake = Fake::new();
-        let asking = fake.ask_all(100..250).await;
-        let (told, sent) = fake.finish(asking).await;
-        let together = |keys: std::ops::Range<i64>| keys.collect::<Vec<_>>();
-        assert_eq!(
-            sent,
-            [vec![100], vec![101], together(102..202), together(202..250)]
-        );
-        for (key, told) in (100..).zip(told) {
-            let is_told = match told {
-                Some(Ok(Asked::Alone(keys))) => key < 102 && *keys == [key],
-                Some(Ok(Asked::Together(keys))) => key >= 102 && keys.contains(&key),
-                _ => false,
-            };
-            assert!(is_told, "{key}");
+        // Some ask for the same.
+        let asking = fake.ask((1..=150).chain(3..=5)).await;
+        let told = fake.finish(asking).await;
+        let keys = |keys: RangeInclusive<i64>| keys.collect::<Vec<_>>();
+        let last = [keys(3..=5), keys(103..=150)].concat();
+        assert_eq!(fake.sent(), [vec![1], vec![2], keys(3..=102), last]);
+        for (key, told) in (1..=150).chain(3..=5).zip(told) {
+            assert!(told.is_ok_and(|keys| keys.contains(&key)), "{key}");
         }
     }
 
     #[tokio::test]
-    async fn who_goes_away_keeps_nobody_waiting() {
+    async fn who_goes_away_keeps_nobody_waiting_and_is_not_asked_for() {
         let fake = Fake::new();
-        let mut asking = fake.ask_all(1..6).await;
+        let mut asking = fake.ask([NEVER, NEVER, 3, 4, 5]).await;
         // Those whose statements run, and one who waits.
         asking.drain(..3).for_each(|gone| gone.abort());
-        let (told, sent) = fake.finish(asking).await;
-        assert_eq!(sent, [vec![1], vec![2], vec![3, 4, 5]]);
-        assert!(told.iter().all(|told| matches!(told, Some(Ok(_)))));
+        let told = fake.finish(asking).await;
+        assert_eq!(fake.sent(), [vec![NEVER], vec![NEVER], vec![4, 5]]);
+        assert!(told.iter().all(Result::is_ok));
     }
 
     #[tokio::test]
     async fn a_panic_is_told_to_all_who_share_the_statement_and_to_nobody_else() {
         let fake = Fake::new();
-        let asking = fake.ask_all([1, 2, 12, 13].into_iter()).await;
-        let (told, sent) = fake.finish(asking).await;
-        assert_eq!(sent, [vec![1], vec![2], vec![12, 13]]);
-        let of_all: Vec<_> = told.into_iter().flatten().map(|told| told.err()).collect();
+        let asking = fake.ask([1, 2, 12, PANIC]).await;
+        let told = fake.finish(asking).await;
+        assert_eq!(fake.sent(), [vec![1], vec![2], vec![12, PANIC]]);
+        let errors: Vec<_> = told.into_iter().map(Result::err).collect();
         let internal = Some(Error::Internal);
-        assert_eq!(of_all, [None, None, internal.clone(), internal]);
+        assert_eq!(errors, [None, None, internal.clone(), internal]);
+    }
+
+    #[test]
+    fn the_end_of_a_runtime_is_not_the_end_of_the_lookups() {
+        let fake = Fake::new();
+        let runtime = || {
+            let mut runtime = tokio::runtime::Builder::new_current_thread();
+            runtime.enable_time().build().expect("a runtime")
+        };
+        let first = runtime();
+        drop(first.block_on(fake.ask(1..=5)));
+        drop(first);
+        assert_eq!(lock(&fake.together.0).running, 0);
+        let told = runtime().block_on(async { fake.finish(fake.ask([6]).await).await });
+        assert_eq!(told, [Ok(Arc::new(vec![6]))]);
     }
 }
