@@ -5,7 +5,7 @@ mod mutations;
 
 use std::sync::Arc;
 
-use async_graphql::{Context, ID, Interface, Object, SimpleObject};
+use async_graphql::{Context, Interface, Object, SimpleObject};
 use entity::{assignment, employee, project};
 use sea_orm::{
     Iterable,
@@ -29,7 +29,7 @@ use crate::{
     project::{Project, ProjectFilter},
     reader::Reader,
     rows::{Row, key_part, load_per_key, row, select_per_key},
-    scalar::{DateTime, Text, public_id},
+    scalar::{DateTime, PublicId, Text},
 };
 
 pub use mutations::*;
@@ -145,8 +145,8 @@ object! {
     Assignment {}
 
     /// Globally unique id, `asg_…`.
-    pub async fn id(&self) -> ID {
-        public_id(assignment::Entity::PREFIX, self.0.id)
+    pub async fn id(&self) -> PublicId {
+        PublicId(assignment::Entity::PREFIX, self.0.id)
     }
 
     /// What the employee does on the project; null when not decided.

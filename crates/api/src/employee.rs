@@ -2,7 +2,7 @@
 
 mod mutations;
 
-use async_graphql::{Context, ID};
+use async_graphql::Context;
 use entity::{assignment, employee, meeting, project};
 
 use crate::{
@@ -25,7 +25,7 @@ use crate::{
     page::{PageArguments, Source},
     project::{ProjectFilter, ProjectOrder},
     rows::row,
-    scalar::{Date, Text, public_id},
+    scalar::{Date, PublicId, Text},
 };
 
 pub use mutations::*;
@@ -93,8 +93,8 @@ object! {
     }
 
     /// Globally unique id, `emp_…`.
-    pub async fn id(&self) -> ID {
-        public_id(employee::Entity::PREFIX, self.0.id)
+    pub async fn id(&self) -> PublicId {
+        PublicId(employee::Entity::PREFIX, self.0.id)
     }
 
     /// Full name. Not unique.

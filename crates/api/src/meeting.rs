@@ -2,7 +2,6 @@
 
 mod mutations;
 
-use async_graphql::ID;
 use entity::{employee, meeting};
 
 use crate::{
@@ -14,7 +13,7 @@ use crate::{
     order::{By, SortKey, order},
     page::Source,
     rows::row,
-    scalar::{DateTime, Text, public_id},
+    scalar::{DateTime, PublicId, Text},
 };
 
 pub use mutations::*;
@@ -72,8 +71,8 @@ object! {
     }
 
     /// Globally unique id, `mtg_…`.
-    pub async fn id(&self) -> ID {
-        public_id(meeting::Entity::PREFIX, self.0.id)
+    pub async fn id(&self) -> PublicId {
+        PublicId(meeting::Entity::PREFIX, self.0.id)
     }
 
     /// What the meeting is about.

@@ -2,7 +2,7 @@
 
 mod mutations;
 
-use async_graphql::{Context, ID, SimpleObject};
+use async_graphql::{Context, SimpleObject};
 use entity::{assignment, employee, project};
 use sea_orm::sea_query::{Expr, ExprTrait, Func, Query};
 
@@ -21,7 +21,7 @@ use crate::{
     page::{Scope, Source},
     reader::Reader,
     rows::{Count, key_part, row, select_per_key},
-    scalar::{DateTime, Long, Text, public_id},
+    scalar::{DateTime, Long, PublicId, Text},
 };
 
 pub use mutations::*;
@@ -84,8 +84,8 @@ object! {
     }
 
     /// Globally unique id, `prj_…`.
-    pub async fn id(&self) -> ID {
-        public_id(project::Entity::PREFIX, self.0.id)
+    pub async fn id(&self) -> PublicId {
+        PublicId(project::Entity::PREFIX, self.0.id)
     }
 
     /// Title. Not unique.

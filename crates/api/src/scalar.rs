@@ -27,7 +27,7 @@ impl OutputType for Text<'_> {
         _ctx: &ContextSelectionSet<'_>,
         _field: &Positioned<Field>,
     ) -> ServerResult<Value> {
-        Ok(json::string(self.0))
+        Ok(json::string(&[self.0]))
     }
 }
 
@@ -76,7 +76,7 @@ impl ScalarType for DateTime {
         put(&mut text, 11, instant.hour());
         put(&mut text, 14, instant.minute());
         put(&mut text, 17, instant.second());
-        json::string(str::from_utf8(&text).unwrap_or_default())
+        json::string(&[str::from_utf8(&text).unwrap_or_default()])
     }
 }
 
@@ -112,7 +112,7 @@ impl ScalarType for Date {
     fn to_value(&self) -> Value {
         let mut text = *b"0000-00-00";
         put_date(&mut text, self.0);
-        json::string(str::from_utf8(&text).unwrap_or_default())
+        json::string(&[str::from_utf8(&text).unwrap_or_default()])
     }
 }
 
@@ -164,6 +164,28 @@ impl ScalarType for Long {
 
     fn to_value(&self) -> Value {
         Value::from(self.0)
+    }
+}
+
+/// The public id of a row, as [`public_id`] makes it, which is not copied for long.
+pub struct PublicId(pub &'static str, pub i64);
+
+impl OutputType for PublicId {
+    fn type_name() -> Cow<'static, str> {
+        <ID as OutputType>::type_name()
+    }
+
+    fn create_type_info(registry: &mut Registry) -> String {
+        <ID as OutputType>::create_type_info(registry)
+    }
+
+    async fn resolve(
+        &self,
+        _ctx: &ContextSelectionSet<'_>,
+        _field: &Positioned<Field>,
+    ) -> ServerResult<Value> {
+        let Self(prefix, key) = self;
+        Ok(json::string(&[prefix, itoa::Buffer::new().format(*key)]))
     }
 }
 

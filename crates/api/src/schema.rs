@@ -33,7 +33,7 @@ use crate::{
     nodes::{Object, Plans},
     page::Source,
     project::{Project, ProjectConnection, ProjectFilter, ProjectMutations, ProjectOrder},
-    scalar::key_of,
+    scalar::{PublicId, key_of},
     user_error::UserError,
 };
 
@@ -41,7 +41,7 @@ use crate::{
 #[derive(Interface, Clone)]
 #[graphql(field(
     name = "id",
-    ty = "ID",
+    ty = "PublicId",
     desc = "Globally unique, readable, stable for the life of the object."
 ))]
 pub enum Node {
