@@ -84,10 +84,13 @@ impl<A: Clone + Send + 'static> Together<A> {
         if is_first {
             self.go_on(look_up);
         }
-        told.await.unwrap_or_else(|_| {
-            tracing::error!("a lookup that was shared with other requests panicked");
-            Err(Error::Internal)
-        })
+        // Nobody tells when it panicked.
+        let told = told.await.unwrap_or(Err(Error::Internal));
+        if matches!(told, Err(Error::Internal)) {
+            // Why, the log says as well, but not of which requests.
+            tracing::error!("a lookup that requests share failed");
+        }
+        told
     }
 
     /// Sends the next statement, in a task of its own: whoever asked may go away, or be slow to take
