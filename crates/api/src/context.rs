@@ -182,7 +182,7 @@ impl<E: Record> Question for Arc<ById<E>> {
             };
             let rows = db.together.of(columns).ask(*key, look_up).await?;
             let place = rows.iter().position(|row| E::key(row) == *key);
-            take_rows(place.iter().len())?;
+            take_rows(usize::from(place.is_some()))?;
             return Ok(vec![place.map(|place| Found::new(rows, place))]);
         }
         let rows: Loaded<E> = rows_by_key::<E>(db, keys, columns).await?.into();

@@ -12,8 +12,8 @@ thread_local! {
 /// The longest string whose memory is used again.
 const MOST_SPARE: usize = 1 << 10;
 
-/// A string of these parts as a value, in memory that was another one's before: most are written at once, and a
-/// page of a thousand names would ask for memory a thousand times.
+/// A string of these parts as a value, in memory that was another one's before: most are written at
+/// once, and a page of a thousand names would ask for memory a thousand times.
 pub fn string(parts: &[&str]) -> Value {
     let mut string = SPARE.take();
     for part in parts {
@@ -92,12 +92,13 @@ fn write_string(text: &str, json: &mut Vec<u8>) {
     }
 }
 
+/// Whether nothing of it has to be escaped.
 fn is_same(text: &[u8]) -> bool {
     let are = |bytes: &[u8]| {
         let is = |byte: u8| byte >= b' ' && byte != b'"' && byte != b'\\';
         bytes.iter().fold(true, |same, byte| same & is(*byte))
     };
-    // Eight at once, and the last eight, of which some have been looked at.
+    // Of known length, so that they are compared at once; the last ones may be looked at twice.
     match text.last_chunk::<8>() {
         Some(last) => text.as_chunks::<8>().0.iter().all(|eight| are(eight)) && are(last),
         None => are(text),
