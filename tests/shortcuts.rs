@@ -480,6 +480,14 @@ const DOCUMENTS: &[&str] = &[
         first: employees(first: 1) { nodes { id hireDate } edges { cursor } pageInfo { hasNextPage } }
         last: employees(last: 1) { edges { node { name version } } pageInfo { hasPreviousPage startCursor } }
     } } }",
+    // What assignments refer to: what they know of it themselves, and more than that.
+    "{ assignments { nodes { role employee { name } project { id } }
+        edges { cursor node { employee { id name } project { title } } } }
+      projects { nodes {
+        names: assignments(last: 2) { nodes { employee { name } } }
+        ids: assignments(orderBy: [{field: EMPLOYEE_NAME}]) { edges { cursor node { employee { id } } } }
+        more: assignments(first: 2) { nodes { employee { id name hireDate } project { id } } }
+    } } }",
     // A name in the response more than once.
     "{ employees { nodes { a: name a: name b: projects { totalCount } b: projects { nodes { title } } } } }",
     "{ a: employees { nodes { name } nodes { id } nodes { name } } a: employees { totalCount } }",
