@@ -21,8 +21,7 @@ use server::{
     accept,
     app::Server,
     config::{DatabaseSettings, DeadlineSettings, Settings},
-    database::{self, Purpose},
-    http,
+    database, http,
     seed::{self, Company},
     shutdown::Shutdown,
 };
@@ -59,9 +58,7 @@ pub async fn apps_with(settings: &Settings) -> Vec<TestApp> {
 pub async fn lessons() -> Vec<TestApp> {
     let apps = apps().await;
     for app in &apps {
-        seed::fill(&app.database.database, Company::Lesson, false)
-            .await
-            .unwrap();
+        seed::fill(app.db(), Company::Lesson, false).await.unwrap();
     }
     apps
 }
@@ -70,7 +67,7 @@ pub async fn lessons() -> Vec<TestApp> {
 pub async fn lesson_with(change: impl FnOnce(&mut Settings)) -> TestApp {
     let database = TestDatabase::sqlite().await;
     Migrator::up(database.connection(), None).await.unwrap();
-    seed::fill(&database.database, Company::Lesson, false)
+    seed::fill(database.connection(), Company::Lesson, false)
         .await
         .unwrap();
     let mut settings = Settings::default();
@@ -88,6 +85,7 @@ async fn migrated_template(url: &str) -> &'static str {
             Migrator::up(&connection, None).await.unwrap();
             // A database that is connected to cannot be copied.
             connection.close().await.unwrap();
+            database.connection.close_by_ref().await.unwrap();
             database::close(&database.database).await;
             let name = database.url.rsplit_once('/').unwrap().1.to_owned();
             (database, &*name.leak())
@@ -100,6 +98,8 @@ async fn migrated_template(url: &str) -> &'static str {
 pub struct TestDatabase {
     url: String,
     database: api::Database,
+    /// For what the test does itself.
+    connection: DatabaseConnection,
     recorded: Arc<Mutex<Vec<Statement>>>,
     /// How many statements there are until one panics, itself among them; 0 when none does.
     panics: Arc<AtomicUsize>,
@@ -148,7 +148,12 @@ impl TestDatabase {
             database_wait: 0,
             deadlines,
         };
-        let mut database = database::open(&settings, Purpose::Serve).await.unwrap();
+        let mut connection = database::maintain(&settings).await.unwrap();
+        if admin_url.is_some() {
+            // Tests write on several connections at once.
+            connection = Database::connect(&url).await.unwrap();
+        }
+        let mut database = database::open(&settings).unwrap();
         let recorded = Arc::new(Mutex::new(Vec::new()));
         let recorder = recorded.clone();
         let panics = Arc::new(AtomicUsize::new(0));
@@ -166,6 +171,7 @@ impl TestDatabase {
         Self {
             url,
             database,
+            connection,
             recorded,
             panics,
             _directory: directory,
@@ -175,7 +181,7 @@ impl TestDatabase {
 
     /// A connection for what the test does itself; its statements are not counted.
     pub fn connection(&self) -> &DatabaseConnection {
-        &self.database.writer
+        &self.connection
     }
 
     /// How many statements requests have sent since they were last forgotten.

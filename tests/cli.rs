@@ -522,7 +522,7 @@ async fn a_trace_of_everything_shows_no_password() {
         .unwrap();
     let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
     assert!(output.status.success(), "{text}");
-    assert!(text.contains("ConnectOptions") && !text.contains("secret"));
+    assert!(text.contains("TRACE") && !text.contains("secret"));
 }
 
 #[tokio::test]

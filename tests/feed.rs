@@ -216,8 +216,7 @@ async fn a_cursor_from_before_a_reset_has_expired_and_one_from_elsewhere_too() {
         let before = app.latest_cursor().await;
         app.new_employee("Ann").await;
         let last = app.latest_cursor().await;
-        let database = app.database.connections();
-        seed::fill(database, Company::Lesson, true).await.unwrap();
+        seed::fill(app.db(), Company::Lesson, true).await.unwrap();
         assert_eq!(app.code_after(&before).await, "CURSOR_EXPIRED");
         assert_eq!(app.code_after(&last).await, "CURSOR_EXPIRED");
         let now = app.latest_cursor().await;
@@ -233,7 +232,7 @@ async fn a_cursor_from_before_a_reset_has_expired_and_one_from_elsewhere_too() {
             app.name()
         );
         let beyond = app.latest_cursor().await;
-        seed::fill(database, Company::Lesson, true).await.unwrap();
+        seed::fill(app.db(), Company::Lesson, true).await.unwrap();
         assert_eq!(app.code_after(&beyond).await, "CURSOR_EXPIRED");
         let future =
             base64::Engine::encode(&base64::prelude::BASE64_URL_SAFE_NO_PAD, "changes:999");

@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use sea_orm::{ConnectionTrait, DbBackend};
 use server::{
     config::SeedCounts,
-    database::{self, Purpose},
+    database,
     seed::{self, Company},
 };
 
@@ -34,10 +34,10 @@ async fn companies(employees: u32, projects: u32, assignments: u32) -> Vec<TestA
     let apps = apps().await;
     // As `roster seed` does it: a statement for requests is stopped at its deadline.
     let filling = apps.iter().map(async |app| {
-        let unhurried = database::open(&app.database.settings(), Purpose::Maintain).await;
+        let unhurried = database::maintain(&app.database.settings()).await;
         let unhurried = unhurried.unwrap();
         seed::fill(&unhurried, company, false).await.unwrap();
-        database::close(&unhurried).await;
+        unhurried.close().await.unwrap();
     });
     join_all(filling).await;
     apps

@@ -18,7 +18,12 @@ pub struct Program {
 impl Program {
     /// `roster` with these arguments and variables; waits until it serves.
     pub fn start(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
-        let mut child = command(arguments, variables)
+        Self::spawn(command(arguments, variables))
+    }
+
+    /// The same for a command of the test's own.
+    pub fn spawn(mut command: Command) -> Self {
+        let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()

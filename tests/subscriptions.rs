@@ -201,7 +201,7 @@ async fn what_one_server_commits_the_subscribers_of_another_hear_even_after_the_
         assert_eq!(change(&first), "EMPLOYEE CREATED emp_1");
 
         let listeners = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
-                         WHERE datname = current_database() AND query LIKE 'LISTEN%'";
+                         WHERE datname = current_database() AND query ~ '^(LISTEN|NOTIFY)'";
         let ended = app.db().execute_unprepared(listeners).await.unwrap();
         assert_eq!(ended.rows_affected(), 1, "of the server with a subscriber");
         app.new_employee("B").await;

@@ -29,6 +29,7 @@ use crate::{
     allowance::{Allowance, within},
     context::{Found, Record},
     error::{Error, Result},
+    feed::Delivery,
     filter::{AnyFilter, FilterLimits},
     known::Known,
     limits::Limits,
@@ -79,6 +80,8 @@ pub struct Batch {
     /// What may be left out on the way to the same answer.
     pub shortcuts: Shortcuts,
     plans: Mutex<Plans>,
+    /// The event that is being resolved, of a subscription.
+    pub delivery: Delivery,
 }
 
 /// What makes answers fast and not different, so that it can be left out to see that it does not.
@@ -135,6 +138,7 @@ impl Batch {
             filtered_fields: Mutex::default(),
             shortcuts,
             plans: Mutex::new(plans),
+            delivery: Delivery::default(),
         }
     }
 
@@ -143,8 +147,9 @@ impl Batch {
         *lock(&self.now)
     }
 
-    /// Begins anew for the next event of a subscription, which is an operation of its own.
-    pub fn begin_anew(&self) {
+    /// Resets the state of the operation (clock, row budget, pending loads) for the next event of a
+    /// subscription.
+    pub fn reset_for_next_event(&self) {
         *lock(&self.now) = clock();
         self.allowance.renew();
         // What an event that failed has asked and no longer waits for.

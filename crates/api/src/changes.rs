@@ -112,7 +112,7 @@ impl NewChange {
 
     /// Appends them to the feed. The last statement before the commit: on PostgreSQL it takes the
     /// one lock of the feed, after all locks of rows.
-    pub async fn append(changes: &[Self], transaction: &Transaction<'_>) -> Result<(), DbErr> {
+    pub async fn append(changes: &[Self], transaction: &Transaction) -> Result<(), DbErr> {
         use sea_orm::ActiveEnum;
         let backend = transaction.get_database_backend();
         let values: Vec<_> = changes

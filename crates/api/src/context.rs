@@ -3,7 +3,7 @@
 use std::{marker::PhantomData, ops::Deref, sync::Arc};
 
 use async_graphql::{Context, ObjectType};
-use sea_orm::{DatabaseConnection, EntityTrait};
+use sea_orm::EntityTrait;
 
 use crate::{
     allowance::take_rows,
@@ -15,18 +15,19 @@ use crate::{
     reader::Reader,
     rows::{Row, rows_by_key},
     transaction::Transactions,
+    wakeup::CommitSource,
 };
 
-/// The connections of the process. On PostgreSQL both are of the same pool; SQLite has one writer and
-/// many readers, so that a reader never waits for a writer.
+/// The connections of the process: readers and writers have pools of their own, so that neither waits
+/// for the other.
 #[derive(Clone, Debug)]
 pub struct Database {
     /// For everything that only reads.
     pub reader: Reader,
     /// For transactions that write.
     pub transactions: Transactions,
-    /// For what is no request's: migrations, seeds, the ear for changes.
-    pub writer: DatabaseConnection,
+    /// Commits of other processes.
+    pub commits: CommitSource,
 }
 
 /// An entity with a public id, a GraphQL object and a default order.

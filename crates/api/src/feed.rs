@@ -1,47 +1,50 @@
-//! The change feed as it happens: one reader for all who listen on this server, and what each of
-//! them does to miss nothing.
+//! The change feed as it happens: one reader of the table for all subscribers of this server, and the
+//! way in which each subscriber misses nothing.
 //!
-//! A wake-up says only «look»: from a commit of this process, or on PostgreSQL by LISTEN/NOTIFY
-//! from any, while somebody listens here. The reader then reads the table from where it stands and
-//! hands the rows to all. Who is behind, because it resumes at a cursor or was too slow, reads the
-//! table by itself until it has caught up. Nobody asks the database while nothing happens.
+//! A wake-up says only “look”: from a commit of this process, or of [any other](crate::wakeup) while
+//! this server has subscribers. The reader then reads the table from where it stands and hands the
+//! rows to all. A subscriber that is behind, because it resumes at a cursor or was too slow, reads the
+//! table by itself until it has caught up. Nothing asks the database while nothing happens.
+//!
+//! An event is resolved like an operation of its own, a bounded number of them at once. When that
+//! fails it is [delivered](Delivery) again after a pause, and after some failures the subscription
+//! ends with the error: an event without its node says that the node was deleted, and nothing else.
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use async_graphql::{Context, Subscription as GraphqlSubscription};
 use entity::change;
 use futures_util::{Stream, stream};
-use sea_orm::{
-    ConnectionTrait, DbBackend, DbErr, SqlxError, Statement,
-    sqlx::{self, postgres::PgListener},
-};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 use tokio::{
-    sync::{Notify, broadcast},
-    time::{sleep, timeout},
+    sync::{Notify, OwnedSemaphorePermit, Semaphore, broadcast},
+    time::{Instant, sleep, sleep_until},
 };
 
 use crate::{
     batch::Batch,
-    changes::{CHANNEL, Change, ChangeFilter, Wanted, from_cursor, read},
+    changes::{Change, ChangeFilter, Wanted, from_cursor, read},
     context::{Database, batch},
     error::{Error, Result},
+    limits::Limits,
+    wakeup::Sleeper,
 };
 
 /// How many rows are read at a time.
 const STRETCH: usize = 200;
 
-/// How many changes are kept for those who listen. Who falls further behind reads the table.
+/// How many changes are kept for subscribers. One that falls further behind reads the table.
 const KEPT: usize = 1024;
 
 /// How many old rows are deleted at a time, so that no writer waits for long.
 const PRUNED_AT_ONCE: i64 = 1_000;
 
-/// How often the connection that listens is tried: a peer that vanishes says nothing.
-const HEARTBEAT: Duration = Duration::from_secs(60);
+/// How often an event is resolved before its subscription ends.
+const DELIVERIES: u32 = 6;
 
 /// The change feed of this server. All clones are one.
 #[derive(Clone)]
@@ -51,38 +54,38 @@ struct Shared {
     database: Database,
     /// There may be new rows.
     woken: Notify,
-    /// Somebody has begun to listen here.
+    /// A subscriber has come.
     wanted: Notify,
-    /// `None` tells everybody to look for themselves.
+    /// `None` tells all subscribers to look for themselves.
     live: broadcast::Sender<Option<Arc<change::Model>>>,
-    /// The last number handed out; `None` while nobody listens.
+    /// The last number handed out; `None` while there are no subscribers.
     position: Mutex<Option<i64>>,
+    /// One permit for each event that may be resolved at the same time. With one connection each, a
+    /// change that thousands subscribe to would make most of them wait too long for one.
+    resolving: Arc<Semaphore>,
 }
 
 impl Feed {
     /// The feed of this database, which is read there by [`Feed::follow`].
-    pub fn new(database: Database) -> Self {
+    pub fn new(database: Database, limits: &Limits) -> Self {
         Self(Arc::new(Shared {
             database,
             woken: Notify::new(),
             wanted: Notify::new(),
             live: broadcast::Sender::new(KEPT),
             position: Mutex::default(),
+            resolving: Arc::new(Semaphore::new(limits.events_at_once)),
         }))
     }
 
     /// Something has been committed.
     pub fn wake(&self) {
-        self.0.woken.notify_one();
+        Sleeper::wake(self);
     }
 
-    /// Hands what is committed to those who listen, for ever; drop it to end it.
+    /// Hands what is committed to the subscribers, for ever; drop it to end it.
     pub async fn follow(&self) {
-        if self.0.database.reader.backend() == DbBackend::Postgres {
-            tokio::join!(self.read_when_woken(), self.listen());
-        } else {
-            self.read_when_woken().await;
-        }
+        tokio::join!(self.read_when_woken(), self.watch());
     }
 
     async fn read_when_woken(&self) {
@@ -131,11 +134,6 @@ impl Feed {
         *position
     }
 
-    /// Whether somebody listens.
-    fn is_wanted(&self) -> bool {
-        self.0.live.receiver_count() > 0
-    }
-
     fn set_position(&self, to: Option<i64>) {
         *self.lock_position() = to;
     }
@@ -151,53 +149,28 @@ impl Feed {
         }
     }
 
-    fn lock_position(&self) -> std::sync::MutexGuard<'_, Option<i64>> {
-        self.0
-            .position
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+    fn lock_position(&self) -> MutexGuard<'_, Option<i64>> {
+        lock(&self.0.position)
     }
 
-    /// Is woken by every server on this PostgreSQL, while somebody listens here: each commit of any
-    /// of them costs as much as a small query.
-    async fn listen(&self) {
+    /// Is woken by commits of other processes while this server has subscribers: each notification
+    /// costs as much as a small query.
+    async fn watch(&self) {
         let mut pause = Pause::default();
         loop {
             self.0.wanted.notified().await;
             while self.is_wanted() {
-                if let Err(error) = self.listen_while_wanted(&mut pause).await {
-                    tracing::warn!(%error, "not told of changes; connecting again");
-                    pause.wait().await;
+                match self.0.database.commits.watch(self).await {
+                    Ok(()) => pause = Pause::default(),
+                    Err(error) => {
+                        tracing::warn!(%error, "not told of changes; connecting again");
+                        pause.wait().await;
+                        // Meanwhile changes are looked for.
+                        self.wake();
+                    }
                 }
             }
         }
-    }
-
-    async fn listen_while_wanted(&self, pause: &mut Pause) -> Result<(), SqlxError> {
-        let mut listener =
-            PgListener::connect_with(self.0.database.writer.get_postgres_connection_pool()).await?;
-        listener.listen(CHANNEL).await?;
-        *pause = Pause::default();
-        // Whatever was committed while nobody listened.
-        self.wake();
-        while self.is_wanted() {
-            match timeout(HEARTBEAT, listener.try_recv()).await {
-                Ok(Ok(Some(_))) => self.wake(),
-                // Connected again: something may have been missed.
-                Ok(Ok(None)) => self.wake(),
-                Ok(Err(error)) => return Err(error),
-                Err(_) => {
-                    let alive = sqlx::Executor::execute(&mut listener, "SELECT 1");
-                    timeout(HEARTBEAT, alive)
-                        .await
-                        .map_err(|_| SqlxError::PoolTimedOut)??;
-                    // It may have been connecting again when its time was over, and says nothing
-                    // of it.
-                    self.wake();
-                }
-            }
-        }
-        Ok(())
     }
 
     /// The changes that match, from a number on, or from now on.
@@ -222,6 +195,7 @@ impl Feed {
             behind: after.is_some_and(|after| after < newest),
             read: VecDeque::new(),
             pause: Pause::default(),
+            last: None,
         };
         Ok(stream::unfold(Some(subscriber), |subscriber| async move {
             let mut subscriber = subscriber?;
@@ -258,11 +232,9 @@ impl Feed {
         loop {
             let values = [before.into(), PRUNED_AT_ONCE.into()];
             let statement = Statement::from_sql_and_values(backend, &sql, values);
-            let mut connection = transactions.connection().await?;
-            let transaction = connection.begin().await?;
+            let transaction = transactions.begin().await?;
             let rows = transaction.execute_raw(statement).await?.rows_affected();
             transaction.commit().await?;
-            connection.keep();
             deleted += rows;
             if rows + 1 < PRUNED_AT_ONCE.unsigned_abs() {
                 return Ok(deleted);
@@ -273,7 +245,16 @@ impl Feed {
     }
 }
 
-/// One who listens.
+impl Sleeper for Feed {
+    fn is_wanted(&self) -> bool {
+        self.0.live.receiver_count() > 0
+    }
+
+    fn wake(&self) {
+        self.0.woken.notify_one();
+    }
+}
+
 struct Subscriber {
     feed: Feed,
     batch: Arc<Batch>,
@@ -286,15 +267,31 @@ struct Subscriber {
     /// What it has read there.
     read: VecDeque<Arc<change::Model>>,
     pause: Pause,
+    /// The event that was delivered last.
+    last: Option<Arc<change::Model>>,
 }
 
 impl Subscriber {
     /// The next change that matches; `None` when the server ends.
     async fn next(&mut self) -> Option<Result<Change>> {
+        if !self.batch.delivery.is_repeated() {
+            self.last = match self.next_change().await? {
+                Ok(change) => Some(change),
+                Err(error) => return Some(Err(error)),
+            };
+        }
+        let change = self.last.clone()?;
+        let permit = self.feed.0.resolving.clone().acquire_owned().await.ok()?;
+        self.batch.reset_for_next_event();
+        self.batch.delivery.begin(permit);
+        Some(Ok(Change(change)))
+    }
+
+    async fn next_change(&mut self) -> Option<Result<Arc<change::Model>>> {
         loop {
             if let Some(change) = self.read.pop_front() {
                 self.position = change.seq;
-                return Some(Ok(self.deliver(change)));
+                return Some(Ok(change));
             }
             if self.behind {
                 if let Err(error) = self.catch_up().await {
@@ -307,7 +304,7 @@ impl Subscriber {
                     if change.seq > self.position {
                         self.position = change.seq;
                         if self.wanted.holds(&change) {
-                            return Some(Ok(self.deliver(change)));
+                            return Some(Ok(change));
                         }
                     }
                 }
@@ -344,12 +341,82 @@ impl Subscriber {
             Err(error) => Err(error),
         }
     }
+}
 
-    /// Each event is resolved like an operation of its own.
-    fn deliver(&self, change: Arc<change::Model>) -> Change {
-        self.batch.begin_anew();
-        Change(change)
+/// The event of a subscription that is being resolved: how long that may take, and whether it is
+/// resolved again.
+#[derive(Default)]
+pub struct Delivery {
+    state: Mutex<DeliveryState>,
+    has_begun: Notify,
+}
+
+#[derive(Default)]
+struct DeliveryState {
+    /// Held while the event is resolved, and not while the client takes it.
+    permit: Option<OwnedSemaphorePermit>,
+    deadline: Option<Instant>,
+    failures: u32,
+    is_repeated: bool,
+}
+
+impl Delivery {
+    /// How long resolving one event may take.
+    const LIMIT: Duration = Duration::from_secs(10);
+
+    fn begin(&self, permit: OwnedSemaphorePermit) {
+        let mut state = lock(&self.state);
+        state.permit = Some(permit);
+        state.deadline = Some(Instant::now() + Self::LIMIT);
+        state.is_repeated = false;
+        self.has_begun.notify_one();
     }
+
+    fn is_repeated(&self) -> bool {
+        lock(&self.state).is_repeated
+    }
+
+    /// Returns when the event that is being resolved exceeds its limit.
+    pub async fn overdue(&self) {
+        loop {
+            let deadline = lock(&self.state).deadline;
+            match deadline {
+                Some(deadline) if deadline <= Instant::now() => return,
+                Some(deadline) => sleep_until(deadline).await,
+                None => self.has_begun.notified().await,
+            }
+        }
+    }
+
+    /// The event was resolved, or the subscription refused before there was one.
+    pub fn end(&self) {
+        let mut state = lock(&self.state);
+        state.permit = None;
+        state.deadline = None;
+        state.failures = 0;
+    }
+
+    /// The event could not be resolved. Waits a while and lets the subscription deliver it again;
+    /// false when it has failed too often, or was never delivered.
+    pub async fn repeat(&self) -> bool {
+        let mut pause = {
+            let mut state = lock(&self.state);
+            let was_delivered = state.deadline.take().is_some();
+            state.permit = None;
+            state.failures += 1;
+            if !was_delivered || state.failures >= DELIVERIES {
+                return false;
+            }
+            state.is_repeated = true;
+            Pause(state.failures - 1)
+        };
+        pause.wait().await;
+        true
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The pause after a failure: longer each time, up to two seconds.

@@ -7,6 +7,7 @@
 //! | [`mutation`] | how a mutation runs: one transaction, locks, retries, the words for what is wrong |
 //! | [`user_error`] | what the user can put right, as data |
 //! | [`changes`], [`feed`] | the change feed: as a table and in GraphQL; as it happens |
+//! | [`wakeup`] | commits of other processes, which wake the feed |
 //! | [`fold`] | the root fields of a mutation or subscription, each once |
 //! | [`colleague`], [`overlap`] | what two hops away is shared; what coincides in one person's time |
 //! | [`guard`], [`limits`] | what stands before the schema: from text to a checked document |
@@ -18,7 +19,7 @@
 //! | [`batch`] | many lookups become one statement: the driver and its lots |
 //! | [`together`] | single rows that many operations look up at once |
 //! | [`known`] | rows that a mutation need not read for its payload |
-//! | [`lending`] | connections that are kept at hand |
+//! | [`pool`] | connections to the database, and the limit of every wait on it |
 //! | [`reader`], [`transaction`] | what is read with them, and how they write |
 //! | [`arrays`], [`json_rows`] | PostgreSQL's arrays, value by value; SQLite's rows, out of JSON |
 //! | [`rows`] | how keys and rows travel, on both databases |
@@ -59,7 +60,6 @@ pub mod json;
 pub mod json_rows;
 pub mod kept;
 pub mod known;
-pub mod lending;
 pub mod limits;
 pub mod link;
 pub mod meeting;
@@ -68,6 +68,7 @@ pub mod nodes;
 pub mod order;
 pub mod overlap;
 pub mod page;
+pub mod pool;
 pub mod project;
 pub mod reader;
 pub mod rows;
@@ -76,6 +77,7 @@ pub mod schema;
 pub mod together;
 pub mod transaction;
 pub mod user_error;
+pub mod wakeup;
 
 pub use context::Database;
 pub use documents::Documents;
@@ -84,3 +86,4 @@ pub use limits::Limits;
 pub use reader::Reader;
 pub use schema::{Roster, sdl};
 pub use transaction::Transactions;
+pub use wakeup::CommitSource;

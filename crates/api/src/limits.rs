@@ -41,6 +41,8 @@ pub struct Limits {
     pub loaded: usize,
     /// Values (fields of objects, counted once for each object) that an answer may hold.
     pub answer_values: usize,
+    /// Events of all subscriptions of a server that are resolved at the same time.
+    pub events_at_once: usize,
     /// Bytes of text whose parsed documents are kept for the next time; 0 keeps none.
     pub document_cache: usize,
 }
@@ -66,6 +68,7 @@ impl Limits {
         cost: 500_000,
         loaded: 100_000,
         answer_values: 2_000_000,
+        events_at_once: 64,
         document_cache: 1 << 20,
     };
 }

@@ -35,7 +35,6 @@ use crate::{
     nodes::Object,
     scalar::DateTime,
     schema::Node,
-    transaction::Connection,
     user_error::UserError,
 };
 
@@ -152,20 +151,8 @@ impl Writer {
     }
 
     async fn attempt<M: Mutation>(&self, input: &M) -> Result<(Outcome<M::Done>, Known), DbErr> {
-        let mut connection = self.database.transactions.connection().await?;
-        let outcome = self.attempt_on(&mut connection, input).await?;
-        connection.keep();
-        outcome
-    }
-
-    /// An error beside the outcome is one of the transaction itself, whose connection is not kept.
-    async fn attempt_on<'c, M: Mutation>(
-        &'c self,
-        connection: &'c mut Connection<'_>,
-        input: &M,
-    ) -> Result<Result<(Outcome<M::Done>, Known), DbErr>, DbErr> {
         let mut write = Write {
-            transaction: connection.begin().await?,
+            transaction: self.database.transactions.begin().await?,
             transactions: &self.database.transactions,
             now: self.now,
             errors: Vec::new(),
@@ -176,29 +163,29 @@ impl Writer {
             Ok(done) => done,
             Err(Stop::Refused) => {
                 write.transaction.rollback().await?;
-                return Ok(Ok((Err(write.errors), Known::default())));
+                return Ok((Err(write.errors), Known::default()));
             }
             Err(Stop::Failed(error)) => {
-                // A connection that is gone has rolled back too, and what failed is told.
-                return match write.transaction.rollback().await {
-                    Ok(()) => Ok(Err(error)),
-                    Err(_) => Err(error),
-                };
+                // What failed is reported, not that a dead connection cannot roll back either.
+                let _ = write.transaction.rollback().await;
+                return Err(error);
             }
         };
         if write.changes.is_empty() {
             write.transaction.rollback().await?;
         } else {
             NewChange::append(&write.changes, &write.transaction).await?;
-            write.transaction.commit().await?;
+            let committed = write.transaction.commit().await;
+            // After an error it may have been committed all the same.
             self.feed.wake();
+            committed?;
         }
-        Ok(Ok((Ok(done), write.known)))
+        Ok((Ok(done), write.known))
     }
 }
 
-/// Whether the same transaction may succeed when it is run again: it met another one, or another
-/// one wrote between its look and its write.
+/// Whether the same transaction may succeed when it is run again: it met another one, another one
+/// wrote between its look and its write, or its connection has plans older than the tables.
 fn was_in_the_way(error: &DbErr) -> bool {
     let (DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))) =
         error
@@ -208,11 +195,11 @@ fn was_in_the_way(error: &DbErr) -> bool {
     let SqlxError::Database(error) = &**error else {
         return false;
     };
-    // Serialisation failure and deadlock; unique and foreign key violation. SQLite's codes have
-    // other forms, and nobody is ever in the way there.
+    // Serialisation failure and deadlock; unique and foreign key violation; “cached plan must not
+    // change result type”. SQLite's codes have other forms, and it has one writer.
     error
         .code()
-        .is_some_and(|code| matches!(&*code, "40001" | "40P01" | "23505" | "23503"))
+        .is_some_and(|code| matches!(&*code, "40001" | "40P01" | "23505" | "23503" | "0A000"))
 }
 
 /// What a mutation wrote, as it left it. What it touched without having its row in its hands is read

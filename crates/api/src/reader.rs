@@ -1,18 +1,18 @@
-//! What all queries read with: connections that are lent to one statement after the other.
+//! Statements of queries, each on a connection of the pool for itself.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc};
 
 use sea_orm::{
     DbBackend, DbErr, QueryResult, RuntimeErr, SqlxError, Statement, Value,
     sea_query::Values,
-    sqlx::{self, AssertSqlSafe, Executor, IntoArguments, Pool, Postgres, Sqlite},
+    sqlx::{self, AssertSqlSafe, Executor, IntoArguments, Postgres, Sqlite},
 };
 use sea_query_sqlx::SqlxValues;
 
 use crate::{
     error::Result,
     kept::SharedKept,
-    lending::{Connections, Lendable, Lending},
+    pool::{Backend, Fault, Pool},
     rows::Rows,
     together::Kinds,
 };
@@ -23,11 +23,17 @@ const WRITTEN: usize = 1 << 20;
 /// What all queries read with. All clones are one.
 #[derive(Clone)]
 pub struct Reader {
-    connections: Connections,
+    pool: ReaderPool,
     observer: Option<Arc<Observer>>,
     written: SharedKept<Rows>,
     /// What all operations look up together.
     pub together: Kinds,
+}
+
+#[derive(Clone)]
+enum ReaderPool {
+    Sqlite(Pool<Sqlite>),
+    Postgres(Pool<Postgres>),
 }
 
 type Observer = dyn Fn(&Statement) + Send + Sync;
@@ -38,23 +44,33 @@ impl fmt::Debug for Reader {
     }
 }
 
-impl Reader {
-    /// Reads with all connections of the pool; a statement is stopped after this time.
-    pub fn sqlite(pool: Pool<Sqlite>, deadline: Option<Duration>) -> Self {
-        let most = pool.options().get_max_connections();
-        Connections::sqlite(pool, most, deadline).into()
+impl From<Pool<Sqlite>> for Reader {
+    fn from(pool: Pool<Sqlite>) -> Self {
+        Self::new(ReaderPool::Sqlite(pool))
     }
+}
 
-    /// Reads with this many connections of the pool, which others use too.
-    pub fn postgres(pool: Pool<Postgres>, most: u32) -> Self {
-        Connections::postgres(pool, most).into()
+impl From<Pool<Postgres>> for Reader {
+    fn from(pool: Pool<Postgres>) -> Self {
+        Self::new(ReaderPool::Postgres(pool))
+    }
+}
+
+impl Reader {
+    fn new(pool: ReaderPool) -> Self {
+        Self {
+            pool,
+            observer: None,
+            written: SharedKept::new(WRITTEN),
+            together: Kinds::default(),
+        }
     }
 
     /// Which database it is.
     pub fn backend(&self) -> DbBackend {
-        match self.connections {
-            Connections::Sqlite(_) => DbBackend::Sqlite,
-            Connections::Postgres(_) => DbBackend::Postgres,
+        match self.pool {
+            ReaderPool::Sqlite(_) => DbBackend::Sqlite,
+            ReaderPool::Postgres(_) => DbBackend::Postgres,
         }
     }
 
@@ -68,7 +84,8 @@ impl Reader {
         self.written.get_or_make(name, Rows::size, write)
     }
 
-    /// The row that the statement brings, if it brings any.
+    /// The first row of a statement that only reads, if it has any. A connection that turns out to be
+    /// closed is replaced, and the statement sent once more.
     pub async fn query_optional(
         &self,
         statement: Arc<str>,
@@ -82,36 +99,31 @@ impl Reader {
                 values,
             ));
         }
-        match &self.connections {
-            Connections::Sqlite(lending) => query_optional(lending, statement, values).await,
-            Connections::Postgres(lending) => query_optional(lending, statement, values).await,
+        match &self.pool {
+            ReaderPool::Sqlite(pool) => query_optional(pool, statement, values).await,
+            ReaderPool::Postgres(pool) => query_optional(pool, statement, values).await,
         }
     }
 
-    /// How many connections the pool has, and how many of them do nothing.
-    pub fn size(&self) -> (u32, usize) {
-        self.connections.size()
+    /// How many connections are open, and how many of them are free.
+    pub fn size(&self) -> (usize, usize) {
+        match &self.pool {
+            ReaderPool::Sqlite(pool) => pool.size(),
+            ReaderPool::Postgres(pool) => pool.size(),
+        }
     }
 
-    /// Gives every connection back and closes the pool.
+    /// Waits for the connections in use, then closes all.
     pub async fn close(&self) {
-        self.connections.close().await;
-    }
-}
-
-impl From<Connections> for Reader {
-    fn from(connections: Connections) -> Self {
-        Self {
-            connections,
-            observer: None,
-            written: SharedKept::new(WRITTEN),
-            together: Kinds::default(),
+        match &self.pool {
+            ReaderPool::Sqlite(pool) => pool.close().await,
+            ReaderPool::Postgres(pool) => pool.close().await,
         }
     }
 }
 
-async fn query_optional<DB: Lendable>(
-    lending: &Lending<DB>,
+async fn query_optional<DB: Backend>(
+    pool: &Pool<DB>,
     statement: Arc<str>,
     values: Vec<Value>,
 ) -> Result<Option<QueryResult>, DbErr>
@@ -120,24 +132,27 @@ where
     SqlxValues: IntoArguments<DB>,
     QueryResult: From<DB::Row>,
 {
-    let mut borrowed = lending.borrow().await?;
-    let found = sqlx::query_with(AssertSqlSafe(statement), SqlxValues(Values(values)))
-        .fetch_optional(&mut *borrowed.lent.connection)
-        .await;
-    // After anything else, or when nobody waits any more, the pool shall look at it.
-    let is_sound = match &found {
-        Ok(_) => true,
-        // PostgreSQL's class 57P is the end of the connection too.
-        Err(SqlxError::Database(error)) => {
-            error.code().is_some_and(|code| !code.starts_with("57P"))
-        }
-        Err(_) => false,
-    };
-    if is_sound {
-        borrowed.keep();
-    }
     let querying = |error: SqlxError| DbErr::Query(RuntimeErr::SqlxError(error.into()));
-    found
-        .map(|row| row.map(QueryResult::from))
-        .map_err(querying)
+    let mut is_retry = false;
+    loop {
+        let mut connection = pool.get().await?;
+        let values = SqlxValues(Values(values.clone()));
+        let query = sqlx::query_with(AssertSqlSafe(statement.clone()), values);
+        let found = query.fetch_optional(connection.get_mut().map_err(querying)?);
+        let error = match pool.within(found).await {
+            Ok(row) => {
+                connection.release();
+                return Ok(row.map(QueryResult::from));
+            }
+            Err(error) => error,
+        };
+        let fault = Fault::of(&error);
+        if fault == Fault::Statement {
+            connection.release();
+        }
+        if is_retry || !fault.is_retryable() {
+            return Err(querying(error));
+        }
+        is_retry = true;
+    }
 }

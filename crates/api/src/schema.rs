@@ -8,10 +8,13 @@ use async_graphql::{
     parser::types::{ExecutableDocument, OperationType},
 };
 use entity::{assignment, employee, meeting, project};
-use futures_util::{FutureExt, StreamExt, stream::BoxStream};
+use futures_util::{
+    FutureExt, StreamExt,
+    stream::{self, BoxStream},
+};
 
 use crate::{
-    answer::{Answer, Cost},
+    answer::{Answer, Cost, code},
     argument::IntOr,
     assignment::{
         Assignment, AssignmentConnection, AssignmentFilter, AssignmentLink, AssignmentMutations,
@@ -271,7 +274,7 @@ impl Roster {
 
     /// The API on this database, with limits of one's own.
     pub fn with_limits(database: Database, limits: Limits) -> Self {
-        let feed = Feed::new(database.clone());
+        let feed = Feed::new(database.clone(), &limits);
         let schema = builder(Query).data(database.clone()).data(feed.clone());
         Self {
             schema: schema.finish(),
@@ -333,13 +336,20 @@ impl Roster {
         let request = checked.to_request(document).data(batch.clone());
         let events = self.schema.execute_stream(request);
         let events = batch.clone().drive_stream(&self.database.reader, events);
-        AssertUnwindSafe(events)
-            .catch_unwind()
-            .map(move |event| match event {
-                Ok(response) => roster.answer(&checked, response, &batch),
-                Err(_) => roster.panicked(&checked),
-            })
-            .boxed()
+        let subscription = Running {
+            roster,
+            checked,
+            batch,
+            events: events.boxed(),
+        };
+        stream::unfold(Some(subscription), |subscription| async move {
+            let mut subscription = subscription?;
+            let answer = subscription.next().await?;
+            // An answer that was not executed is the last one.
+            let next = answer.executed.then_some(subscription);
+            Some((answer, next))
+        })
+        .boxed()
     }
 
     /// For who reads the values of an answer with the library's types.
@@ -435,6 +445,61 @@ impl Roster {
                 .await
         };
         (response, batch)
+    }
+}
+
+/// A subscription, event by event.
+struct Running {
+    roster: Roster,
+    checked: Checked,
+    batch: Arc<Batch>,
+    events: BoxStream<'static, Response>,
+}
+
+impl Running {
+    /// The next event. One that our side could not resolve is resolved again or ends the
+    /// subscription, so that the client resumes at its last cursor: it is never delivered in part.
+    async fn next(&mut self) -> Option<Answer> {
+        let Self {
+            roster,
+            checked,
+            batch,
+            events,
+        } = self;
+        loop {
+            let event = tokio::select! {
+                biased;
+                event = AssertUnwindSafe(events.next()).catch_unwind() => event,
+                () = batch.delivery.overdue() => {
+                    let message = "This event took too long to read. Resume after the last one.";
+                    let error = coded("TIMEOUT", message, None);
+                    return Some(ended(roster.cost(checked, Some(batch)), error));
+                }
+            };
+            let mut answer = match event {
+                Ok(response) => roster.answer(checked, response?, batch),
+                Err(_) => roster.panicked(checked),
+            };
+            let failed = |error: &ServerError| {
+                matches!(code(error), Some("UNAVAILABLE" | "TIMEOUT" | "INTERNAL"))
+            };
+            let Some(error) = answer.response.errors.iter().position(failed) else {
+                batch.delivery.end();
+                return Some(answer);
+            };
+            let error = answer.response.errors.swap_remove(error);
+            if code(&error) == Some("INTERNAL") || !batch.delivery.repeat().await {
+                return Some(ended(answer.cost.unwrap_or_default(), error));
+            }
+        }
+    }
+}
+
+/// The last answer of a subscription that an error ends.
+fn ended(cost: Cost, error: ServerError) -> Answer {
+    Answer {
+        executed: false,
+        ..Answer::failed(error, Some(cost))
     }
 }
 

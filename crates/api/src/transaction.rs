@@ -1,30 +1,36 @@
-//! Transactions that write, on connections that are lent to one after the other. To SeaORM a
-//! [`Transaction`] is a connection.
+//! Transactions that write, each on a connection of the pool for itself. To SeaORM a [`Transaction`]
+//! is a connection.
 
-use std::{convert::Infallible, fmt, time::Duration};
+use std::{convert::Infallible, fmt};
 
 use async_graphql::async_trait::async_trait;
 use sea_orm::{
     ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, SqlxError, Statement,
     sea_query::Values,
-    sqlx::{self, AssertSqlSafe, Connection as _, Executor, Pool, Postgres, Sqlite},
+    sqlx::{self, AssertSqlSafe, Executor, Postgres, Sqlite},
 };
 use sea_query_sqlx::SqlxValues;
 use tokio::sync::Mutex;
 
 use crate::{
     kept::SharedKept,
-    lending::{Borrowed, Connections},
+    pool::{Backend, Fault, Pool, PooledConnection},
 };
 
 /// How many bytes of SQL are kept, to be sent again with other values.
 const WRITTEN: usize = 1 << 16;
 
-/// What all transactions are made on. All clones are one.
+/// Begins transactions. All clones are one.
 #[derive(Clone)]
 pub struct Transactions {
-    connections: Connections,
+    pool: WriterPool,
     written: SharedKept<String>,
+}
+
+#[derive(Clone)]
+enum WriterPool {
+    Sqlite(Pool<Sqlite>),
+    Postgres(Pool<Postgres>),
 }
 
 impl fmt::Debug for Transactions {
@@ -33,22 +39,41 @@ impl fmt::Debug for Transactions {
     }
 }
 
+impl From<Pool<Sqlite>> for Transactions {
+    /// SQLite has one writer, so one connection is enough.
+    fn from(pool: Pool<Sqlite>) -> Self {
+        Self::new(WriterPool::Sqlite(pool))
+    }
+}
+
+impl From<Pool<Postgres>> for Transactions {
+    fn from(pool: Pool<Postgres>) -> Self {
+        Self::new(WriterPool::Postgres(pool))
+    }
+}
+
 impl Transactions {
-    /// On the only connection of the pool; a transaction is stopped after this time.
-    pub fn sqlite(pool: Pool<Sqlite>, deadline: Option<Duration>) -> Self {
-        Connections::sqlite(pool, 1, deadline).into()
+    fn new(pool: WriterPool) -> Self {
+        Self {
+            pool,
+            written: SharedKept::new(WRITTEN),
+        }
     }
 
-    /// On so many connections of the pool, which others use too.
-    pub fn postgres(pool: Pool<Postgres>, most: u32) -> Self {
-        Connections::postgres(pool, most).into()
-    }
-
-    /// A connection for one transaction.
-    pub async fn connection(&self) -> Result<Connection<'_>, DbErr> {
-        Ok(match &self.connections {
-            Connections::Sqlite(lending) => Connection::Sqlite(lending.borrow().await?),
-            Connections::Postgres(lending) => Connection::Postgres(lending.borrow().await?),
+    /// Begins a transaction. On SQLite it waits here until no other connection writes.
+    pub async fn begin(&self) -> Result<Transaction, DbErr> {
+        let connection = match &self.pool {
+            WriterPool::Sqlite(pool) => WriterConnection::Sqlite(begin(pool).await?, pool.clone()),
+            WriterPool::Postgres(pool) => {
+                WriterConnection::Postgres(begin(pool).await?, pool.clone())
+            }
+        };
+        Ok(Transaction {
+            backend: match connection {
+                WriterConnection::Sqlite(..) => DbBackend::Sqlite,
+                WriterConnection::Postgres(..) => DbBackend::Postgres,
+            },
+            connection: Mutex::new(connection),
         })
     }
 
@@ -59,90 +84,86 @@ impl Transactions {
         sql
     }
 
-    /// How many connections the pool has, and how many of them do nothing.
-    pub fn size(&self) -> (u32, usize) {
-        self.connections.size()
+    /// How many connections are open, and how many of them are free.
+    pub fn size(&self) -> (usize, usize) {
+        match &self.pool {
+            WriterPool::Sqlite(pool) => pool.size(),
+            WriterPool::Postgres(pool) => pool.size(),
+        }
     }
 
-    /// Gives every connection back and closes the pool.
+    /// Waits for the transactions that run, then closes all connections.
     pub async fn close(&self) {
-        self.connections.close().await;
-    }
-}
-
-impl From<Connections> for Transactions {
-    fn from(connections: Connections) -> Self {
-        Self {
-            connections,
-            written: SharedKept::new(WRITTEN),
+        match &self.pool {
+            WriterPool::Sqlite(pool) => pool.close().await,
+            WriterPool::Postgres(pool) => pool.close().await,
         }
     }
 }
 
-/// A connection that is lent to a transaction.
-pub enum Connection<'l> {
-    /// Of SQLite.
-    Sqlite(Borrowed<'l, Sqlite>),
-    /// Of PostgreSQL.
-    Postgres(Borrowed<'l, Postgres>),
-}
-
-impl Connection<'_> {
-    /// Begins; on SQLite it waits here until nobody else writes.
-    pub async fn begin(&mut self) -> Result<Transaction<'_>, DbErr> {
-        let (backend, begun) = match self {
-            Self::Sqlite(borrowed) => {
-                let begun = borrowed.lent.connection.begin_with("BEGIN IMMEDIATE");
-                (DbBackend::Sqlite, begun.await.map(Begun::Sqlite))
-            }
-            Self::Postgres(borrowed) => {
-                let begun = borrowed.lent.connection.begin();
-                (DbBackend::Postgres, begun.await.map(Begun::Postgres))
-            }
+/// A connection on which a transaction has begun. One that turns out to be closed is replaced once.
+async fn begin<DB: Backend>(pool: &Pool<DB>) -> Result<PooledConnection<DB>, DbErr>
+where
+    for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
+{
+    let mut is_retry = false;
+    loop {
+        let mut connection = pool.get().await?;
+        let begun = connection.get_mut().map_err(querying)?.execute(DB::BEGIN);
+        let error = match pool.within(begun).await {
+            Ok(_) => return Ok(connection),
+            Err(error) => error,
         };
-        Ok(Transaction {
-            backend,
-            begun: Mutex::new(begun.map_err(querying)?),
-        })
-    }
-
-    /// For the next transaction: this one has come to its end in good order.
-    pub fn keep(self) {
-        match self {
-            Self::Sqlite(borrowed) => borrowed.keep(),
-            Self::Postgres(borrowed) => borrowed.keep(),
+        if is_retry || !Fault::of(&error).is_retryable() {
+            return Err(querying(error));
         }
+        is_retry = true;
     }
 }
 
-/// A transaction. Dropped, it is rolled back.
-pub struct Transaction<'c> {
+/// A transaction. Dropped before its end, it is rolled back and its connection closed.
+pub struct Transaction {
     backend: DbBackend,
-    begun: Mutex<Begun<'c>>,
+    connection: Mutex<WriterConnection>,
 }
 
-enum Begun<'c> {
-    Sqlite(sqlx::Transaction<'c, Sqlite>),
-    Postgres(sqlx::Transaction<'c, Postgres>),
+enum WriterConnection {
+    Sqlite(PooledConnection<Sqlite>, Pool<Sqlite>),
+    Postgres(PooledConnection<Postgres>, Pool<Postgres>),
 }
 
-impl Transaction<'_> {
-    /// All of it is safe from here on.
+impl Transaction {
+    /// Makes everything durable. After an error it is not known whether it is.
     pub async fn commit(self) -> Result<(), DbErr> {
-        let committed = match self.begun.into_inner() {
-            Begun::Sqlite(transaction) => transaction.commit().await,
-            Begun::Postgres(transaction) => transaction.commit().await,
-        };
-        committed.map_err(querying)
+        self.end("COMMIT").await
     }
 
-    /// Nothing of it has been.
+    /// Takes everything back.
     pub async fn rollback(self) -> Result<(), DbErr> {
-        let rolled_back = match self.begun.into_inner() {
-            Begun::Sqlite(transaction) => transaction.rollback().await,
-            Begun::Postgres(transaction) => transaction.rollback().await,
+        self.end("ROLLBACK").await
+    }
+
+    /// Where this fails the connection is closed: SQLite has ended the transaction by itself when
+    /// its disk is full or a deadline stopped a statement, and refuses the next one.
+    async fn end(self, statement: &'static str) -> Result<(), DbErr> {
+        async fn end<DB: Backend>(
+            mut connection: PooledConnection<DB>,
+            pool: Pool<DB>,
+            statement: &'static str,
+        ) -> Result<(), SqlxError>
+        where
+            for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
+        {
+            pool.within(connection.get_mut()?.execute(statement))
+                .await?;
+            connection.release();
+            Ok(())
+        }
+        let ended = match self.connection.into_inner() {
+            WriterConnection::Sqlite(connection, pool) => end(connection, pool, statement).await,
+            WriterConnection::Postgres(connection, pool) => end(connection, pool, statement).await,
         };
-        rolled_back.map_err(querying)
+        ended.map_err(querying)
     }
 }
 
@@ -151,21 +172,23 @@ macro_rules! run {
     ($transaction:expr, $statement:ident, $run:ident, $into:expr) => {{
         let Statement { sql, values, .. } = $statement;
         let values = SqlxValues(values.unwrap_or(Values(Vec::new())));
-        match &mut *$transaction.begun.lock().await {
-            Begun::Sqlite(connection) => {
+        match &mut *$transaction.connection.lock().await {
+            WriterConnection::Sqlite(connection, pool) => {
                 let query = sqlx::query_with(AssertSqlSafe(sql), values);
-                query.$run(&mut **connection).await.map($into)
+                let running = query.$run(connection.get_mut().map_err(querying)?);
+                pool.within(running).await.map($into)
             }
-            Begun::Postgres(connection) => {
+            WriterConnection::Postgres(connection, pool) => {
                 let query = sqlx::query_with(AssertSqlSafe(sql), values);
-                query.$run(&mut **connection).await.map($into)
+                let running = query.$run(connection.get_mut().map_err(querying)?);
+                pool.within(running).await.map($into)
             }
         }
     }};
 }
 
 #[async_trait]
-impl ConnectionTrait for Transaction<'_> {
+impl ConnectionTrait for Transaction {
     fn get_database_backend(&self) -> DbBackend {
         self.backend
     }
@@ -176,9 +199,15 @@ impl ConnectionTrait for Transaction<'_> {
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
         let sql = AssertSqlSafe(sql.to_owned());
-        let executed = match &mut *self.begun.lock().await {
-            Begun::Sqlite(connection) => connection.execute(sql).await.map(Into::into),
-            Begun::Postgres(connection) => connection.execute(sql).await.map(Into::into),
+        let executed = match &mut *self.connection.lock().await {
+            WriterConnection::Sqlite(connection, pool) => {
+                let running = connection.get_mut().map_err(querying)?.execute(sql);
+                pool.within(running).await.map(Into::into)
+            }
+            WriterConnection::Postgres(connection, pool) => {
+                let running = connection.get_mut().map_err(querying)?.execute(sql);
+                pool.within(running).await.map(Into::into)
+            }
         };
         executed.map_err(executing)
     }
@@ -202,4 +231,81 @@ fn querying(error: SqlxError) -> DbErr {
 
 fn executing(error: SqlxError) -> DbErr {
     DbErr::Exec(RuntimeErr::SqlxError(error.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use sea_orm::sqlx::sqlite::SqliteConnectOptions;
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::pool::{Connector, PoolSettings};
+
+    async fn transactions() -> (Transactions, TempDir) {
+        let directory = tempfile::tempdir().expect("a directory");
+        let options = SqliteConnectOptions::new()
+            .filename(directory.path().join("test.db"))
+            .create_if_missing(true);
+        let settings = PoolSettings {
+            size: 1,
+            acquire: Duration::from_secs(5),
+            statement: Duration::from_secs(1),
+            lock: Duration::from_secs(1),
+        };
+        let pool = Pool::<Sqlite>::new(Connector::new(options, "", settings)).expect("a pool");
+        let transactions = Transactions::from(pool);
+        let tables = "CREATE TABLE parents (id INTEGER PRIMARY KEY); CREATE TABLE children \
+            (parent INTEGER REFERENCES parents (id) DEFERRABLE INITIALLY DEFERRED)";
+        run(&transactions, tables).await.expect("tables");
+        (transactions, directory)
+    }
+
+    async fn run(transactions: &Transactions, sql: &str) -> Result<(), DbErr> {
+        let transaction = transactions.begin().await?;
+        transaction.execute_unprepared(sql).await?;
+        transaction.commit().await
+    }
+
+    async fn parents(transactions: &Transactions) -> i64 {
+        let transaction = transactions.begin().await.expect("a transaction");
+        let count = Statement::from_string(DbBackend::Sqlite, "SELECT count(*) FROM parents");
+        let count = transaction.query_one_raw(count).await.expect("a count");
+        transaction.rollback().await.expect("a rollback");
+        count.expect("a row").try_get_by_index(0).expect("a number")
+    }
+
+    #[tokio::test]
+    async fn a_transaction_that_is_dropped_is_rolled_back() {
+        let (transactions, _directory) = transactions().await;
+        let transaction = transactions.begin().await.expect("a transaction");
+        let insert = transaction.execute_unprepared("INSERT INTO parents VALUES (1)");
+        insert.await.expect("a row");
+        drop(transaction);
+        assert_eq!(parents(&transactions).await, 0);
+    }
+
+    #[tokio::test]
+    async fn after_a_commit_that_fails_the_next_transaction_begins() {
+        let (transactions, _directory) = transactions().await;
+        let orphan = run(&transactions, "INSERT INTO children VALUES (7)").await;
+        assert!(orphan.is_err(), "the deferred key is checked by COMMIT");
+        run(&transactions, "INSERT INTO parents VALUES (1)")
+            .await
+            .expect("the next one");
+        assert_eq!(parents(&transactions).await, 1);
+    }
+
+    #[tokio::test]
+    async fn after_a_statement_that_a_deadline_stopped_the_next_transaction_begins() {
+        let (transactions, _directory) = transactions().await;
+        let endless = "INSERT INTO parents WITH RECURSIVE c(x) AS \
+                       (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) FROM c";
+        let transaction = transactions.begin().await.expect("a transaction");
+        assert!(transaction.execute_unprepared(endless).await.is_err());
+        // SQLite has rolled back already.
+        let _ = transaction.rollback().await;
+        assert_eq!(parents(&transactions).await, 0);
+    }
 }

@@ -1,25 +1,26 @@
-//! How a connection to SQLite or PostgreSQL is opened, awaited and locked, and nothing about tables.
+//! Opens SQLite or PostgreSQL: for a server, with pools and deadlines; for maintenance, one connection
+//! without. Knows no table.
 
 use std::{
     io,
-    path::Path,
-    pin::pin,
+    path::{Path, PathBuf},
     thread,
     time::{Duration, Instant},
 };
 
-use api::{Reader, Transactions, lending::Deadline};
-use futures_util::{
-    FutureExt,
-    future::{Either, select},
+use api::{
+    CommitSource,
+    pool::{Connector, Pool, PoolSettings},
 };
+use futures_util::future::join;
 use sea_orm::{
-    ConnectOptions, ConnectionTrait, DatabaseBackend, DatabaseConnection, DatabaseTransaction,
-    DbErr, SqliteTransactionMode, SqlxError, TransactionOptions, TransactionTrait,
+    ConnectionTrait, DatabaseBackend, DatabaseConnection, DatabaseTransaction, DbErr, RuntimeErr,
+    SqliteTransactionMode, SqlxError, SqlxPostgresConnector, SqlxSqliteConnector,
+    TransactionOptions, TransactionTrait,
     sqlx::{
-        self, Connection,
-        postgres::{PgConnectOptions, PgPool},
-        sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
+        self, Connection, Executor, Postgres, Sqlite,
+        postgres::{PgConnectOptions, PgConnection, PgPoolOptions},
+        sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
     },
 };
 use tokio::time::{sleep, timeout};
@@ -29,43 +30,79 @@ use crate::{
     error::{Error, Reason},
 };
 
-/// A connection that was idle for this long is pinged before use; a ping for each use would cost
-/// more than a small read.
-const STALE: Duration = Duration::from_secs(30);
-
 /// How much of a SQLite file readers map into memory: all of it, up to the most that SQLite allows.
 const MAPPED: u32 = 0x7fff_0000;
 
-/// What a connection is for, which decides how long a statement of its may take.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Purpose {
-    /// Answering requests: nothing may hold a connection or a lock for long.
-    Serve,
-    /// `migrate` and `seed`: as long as it takes.
-    Maintain,
+/// How many connections a server needs at once when it begins: for the first request, and for
+/// deleting old changes.
+const FIRST: u32 = 2;
+
+/// A database that a URL names.
+enum Named {
+    Sqlite(PathBuf, Box<SqliteConnectOptions>),
+    Postgres(Box<PgConnectOptions>),
 }
 
-/// Opens the database of the settings, creates a SQLite file, waits for a PostgreSQL that is down.
-pub async fn open(settings: &DatabaseSettings, purpose: Purpose) -> Result<api::Database, Error> {
+fn named(settings: &DatabaseSettings) -> Result<Named, Error> {
     let url = settings.database_url.trim();
-    let deadlines = &settings.deadlines;
+    let not_understood = |error: SqlxError| Error::DatabaseUrl(Reason::from(&error));
     if url.starts_with("sqlite:") {
-        open_sqlite(url, purpose, deadlines).await
+        if url.contains(":memory:") || url.contains("mode=memory") {
+            return Err(Error::InMemory);
+        }
+        let options: SqliteConnectOptions = url.parse().map_err(not_understood)?;
+        let path = options.get_filename().to_owned();
+        let options = options
+            .create_if_missing(true)
+            .foreign_keys(true)
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(seconds(settings.deadlines.busy_timeout));
+        let options = sqlx::ConnectOptions::disable_statement_logging(options);
+        Ok(Named::Sqlite(path, Box::new(options)))
     } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
-        let wait = Duration::from_secs(settings.database_wait);
-        open_postgres(url, purpose, wait, deadlines).await
+        let options: PgConnectOptions = url.parse().map_err(not_understood)?;
+        // Poolers refuse it in the startup message; numbers travel in binary form anyway.
+        let options = options.extra_float_digits(None);
+        let options = sqlx::ConnectOptions::disable_statement_logging(options);
+        let options = match options.get_application_name() {
+            Some(_) => options,
+            None => options.application_name("roster"),
+        };
+        Ok(Named::Postgres(Box::new(options)))
     } else {
         Err(Error::UnknownDatabase)
     }
 }
 
+/// Opens the pools of a server on a database that can be reached. Connections are opened when they
+/// are needed, the first few at once.
+pub fn open(settings: &DatabaseSettings) -> Result<api::Database, Error> {
+    let deadlines = &settings.deadlines;
+    match named(settings)? {
+        Named::Sqlite(_, options) => open_sqlite(*options, deadlines),
+        Named::Postgres(options) => open_postgres(*options, deadlines),
+    }
+}
+
+/// One connection without deadlines, for migrations and seeds. Creates a SQLite file, waits for a
+/// PostgreSQL that is down.
+pub async fn maintain(settings: &DatabaseSettings) -> Result<DatabaseConnection, Error> {
+    let deadlines = &settings.deadlines;
+    match named(settings)? {
+        Named::Sqlite(path, options) => maintain_sqlite(&path, *options, deadlines).await,
+        Named::Postgres(options) => {
+            let wait = Duration::from_secs(settings.database_wait);
+            maintain_postgres(&options, wait, deadlines).await
+        }
+    }
+}
+
 /// Begins the one transaction that may migrate or seed: another process that wants to waits here.
-pub async fn begin_alone(database: &api::Database) -> Result<DatabaseTransaction, Error> {
+pub async fn begin_alone(connection: &DatabaseConnection) -> Result<DatabaseTransaction, Error> {
     // "roster" in ASCII. The lock goes with the transaction, however that ends.
     const LOCK: &str = "SELECT pg_advisory_xact_lock(x'726f73746572'::bigint)";
 
-    let transaction = database
-        .writer
+    let transaction = connection
         .begin_with_options(TransactionOptions {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()
@@ -83,122 +120,82 @@ pub async fn begin_alone(database: &api::Database) -> Result<DatabaseTransaction
 
 /// Ends the connections in good order; SQLite then folds its log into the file.
 pub async fn close(database: &api::Database) {
-    // Readers first: the last to leave folds the log, and a reader may not write.
-    let closing = [
-        database.reader.close().boxed(),
-        database.transactions.close().boxed(),
-        database.writer.close_by_ref().map(drop).boxed(),
+    // A statement that never ends must not keep the process alive; nothing is lost.
+    let limit = Duration::from_millis(500);
+    // Readers first: the last connection to close folds the log, and a reader may not write.
+    let closed = [
+        timeout(limit, database.reader.close()).await,
+        timeout(limit, database.transactions.close()).await,
     ];
-    for closing in closing {
-        // A statement that never ends must not keep the process alive; nothing is lost.
-        if timeout(Duration::from_millis(500), closing).await.is_err() {
-            tracing::debug!("a connection was busy until the end");
-        }
+    if closed.iter().any(Result::is_err) {
+        tracing::debug!("a connection was busy until the end");
     }
 }
 
-async fn open_sqlite(
-    url: &str,
-    purpose: Purpose,
+fn open_sqlite(
+    options: SqliteConnectOptions,
     deadlines: &DeadlineSettings,
 ) -> Result<api::Database, Error> {
-    if url.contains(":memory:") || url.contains("mode=memory") {
-        return Err(Error::InMemory);
-    }
-    let options: SqliteConnectOptions = url
-        .parse()
-        .map_err(|error: SqlxError| Error::DatabaseUrl(Reason::from(&error)))?;
-    let path = options.get_filename().to_owned();
-    let options = options
-        .create_if_missing(true)
-        .foreign_keys(true)
-        .synchronous(SqliteSynchronous::Full)
-        .busy_timeout(seconds(deadlines.busy_timeout));
-
-    let deadline = match purpose {
-        Purpose::Serve => Some(seconds(deadlines.statement_timeout)),
-        Purpose::Maintain => None,
-    };
-    let writer = sqlite_writer(&path, options.clone(), deadline, deadlines).await?;
+    let settings = |size| pool_settings(deadlines, size, deadlines.busy_timeout);
     // Statements of SQLite compute more than they wait: more of them at once are not faster.
     let readers = thread::available_parallelism().map_or(4, |cores| (cores.get() + 1).clamp(3, 8));
-    // Opened by the first who writes.
-    let mut one = sqlite_pool(options.clone(), 1, deadlines);
-    one.connect_lazy(true);
-    let transactions = sea_orm::Database::connect(one).await?;
-    let transactions = transactions.get_sqlite_connection_pool().clone();
+    let writer = Pool::new(Connector::<Sqlite>::new(options.clone(), "", settings(1)));
     let options = options
         .pragma("query_only", "ON")
         // Pages are read where the system keeps them, and not copied into a cache for each reader.
         .pragma("mmap_size", MAPPED.to_string());
-    let reader = sea_orm::Database::connect(sqlite_pool(options, readers as u32, deadlines))
-        .await
-        .map_err(|error| unusable_file(&path, error))?;
-    let reader = Reader::sqlite(reader.get_sqlite_connection_pool().clone(), deadline);
+    let reader = Connector::<Sqlite>::new(options.clone(), "", settings(readers as u32));
     Ok(api::Database {
-        reader,
-        transactions: Transactions::sqlite(transactions, deadline),
-        writer,
+        reader: Pool::new(reader).map_err(no_pool)?.into(),
+        transactions: writer.map_err(no_pool)?.into(),
+        commits: CommitSource::Sqlite(Box::new(options)),
     })
 }
 
-/// The one connection that writes. Only it asks for the write-ahead log, which is a property of the
-/// file: SQLite lets nobody wait for that change, so it is tried until another process is done.
-async fn sqlite_writer(
-    path: &Path,
-    options: SqliteConnectOptions,
-    deadline: Option<Duration>,
-    deadlines: &DeadlineSettings,
-) -> Result<DatabaseConnection, Error> {
-    let mut options = sqlite_pool(options.journal_mode(SqliteJournalMode::Wal), 1, deadlines);
-    if let Some(deadline) = deadline.map(Deadline::new) {
-        // There is but one connection, so that it has but one clock.
-        let renewed = deadline.clone();
-        options
-            .map_sqlx_sqlite_pool_opts(move |pool| {
-                let deadline = deadline.clone();
-                pool.after_connect(move |connection, _| {
-                    let deadline = deadline.clone();
-                    Box::pin(async move {
-                        deadline.renew();
-                        deadline.watch(connection).await
-                    })
-                })
-            })
-            .map_sqlx_sqlite_before_acquire(move |_, _| {
-                renewed.renew();
-                Box::pin(async { Ok(true) })
-            });
-    }
-    let give_up = Instant::now() + seconds(deadlines.busy_timeout);
-    loop {
-        match sea_orm::Database::connect(options.clone()).await {
-            Ok(writer) => return Ok(writer),
-            Err(error) if is_locked(&error) && Instant::now() < give_up => {
-                sleep(Duration::from_millis(50)).await;
-            }
-            Err(error) => return Err(unusable_file(path, error)),
-        }
+fn pool_settings(deadlines: &DeadlineSettings, size: u32, lock: u64) -> PoolSettings {
+    PoolSettings {
+        size,
+        acquire: seconds(deadlines.acquire_timeout),
+        statement: seconds(deadlines.statement_timeout),
+        lock: seconds(lock),
     }
 }
 
-fn sqlite_pool(
-    sqlite: SqliteConnectOptions,
-    connections: u32,
+fn no_pool(error: impl std::fmt::Display) -> Error {
+    Error::System {
+        what: "make a connection pool",
+        reason: io::Error::other(error.to_string()),
+    }
+}
+
+/// Only this connection asks for the write-ahead log, which is a property of the file: SQLite lets no
+/// connection wait for that change, so it is tried until another process is done.
+async fn maintain_sqlite(
+    path: &Path,
+    options: SqliteConnectOptions,
     deadlines: &DeadlineSettings,
-) -> ConnectOptions {
-    let mut options = ConnectOptions::new("sqlite:");
-    options
-        .max_connections(connections)
-        // A file does not go away, and a connection's cache is worth keeping.
-        .idle_timeout(None::<Duration>)
-        .max_lifetime(None::<Duration>)
-        .acquire_timeout(seconds(deadlines.acquire_timeout))
-        .test_before_acquire_if_idle_for(STALE)
-        .map_sqlx_sqlite_opts(move |_| {
-            sqlx::ConnectOptions::disable_statement_logging(sqlite.clone())
-        });
-    options
+) -> Result<DatabaseConnection, Error> {
+    let options = options.journal_mode(SqliteJournalMode::Wal);
+    let give_up = Instant::now() + seconds(deadlines.busy_timeout);
+    loop {
+        let pool = SqlitePoolOptions::new()
+            .max_connections(1)
+            .idle_timeout(None)
+            .max_lifetime(None);
+        match pool.connect_with(options.clone()).await {
+            Ok(pool) => return Ok(SqlxSqliteConnector::from_sqlx_sqlite_pool(pool)),
+            Err(error) => {
+                let error = DbErr::Conn(RuntimeErr::SqlxError(error.into()));
+                if !is_locked(&error) || Instant::now() >= give_up {
+                    return Err(Error::SqliteFile {
+                        path: path.to_owned(),
+                        reason: error.into(),
+                    });
+                }
+                sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
 }
 
 fn is_locked(error: &DbErr) -> bool {
@@ -207,116 +204,138 @@ fn is_locked(error: &DbErr) -> bool {
         if error.code().and_then(|code| code.parse::<i32>().ok()).is_some_and(|code| matches!(code & 0xff, 5 | 6)))
 }
 
-fn unusable_file(path: &Path, error: DbErr) -> Error {
-    Error::SqliteFile {
-        path: path.to_owned(),
-        reason: error.into(),
-    }
-}
-
-async fn open_postgres(
-    url: &str,
-    purpose: Purpose,
-    wait: Duration,
+fn open_postgres(
+    options: PgConnectOptions,
     deadlines: &DeadlineSettings,
 ) -> Result<api::Database, Error> {
-    let options: PgConnectOptions = url
-        .parse()
-        .map_err(|error: SqlxError| Error::DatabaseUrl(Reason::from(&error)))?;
-    let (statement, lock, idle) = match purpose {
-        Purpose::Serve => (
-            deadlines.statement_timeout,
-            deadlines.lock_timeout,
-            deadlines.transaction_timeout,
-        ),
-        Purpose::Maintain => (0, 0, 0),
-    };
-    let postgres = sqlx::ConnectOptions::disable_statement_logging(options.options([
-        ("statement_timeout", &*format!("{statement}s")),
-        ("lock_timeout", &*format!("{lock}s")),
-        ("idle_in_transaction_session_timeout", &*format!("{idle}s")),
-        ("TimeZone", "UTC"),
-        // Without it a batch of parents looks as costly as the whole table, and is answered by
-        // reading the whole table.
-        ("random_page_cost", "1.1"),
-        // 128 MB, of which a statement takes what it needs. A filter that says «none» keeps the
-        // keys of millions of links at hand; beyond the default of 8 MB, from 200,000 on, they
-        // would be gone through from the start for every row.
-        ("work_mem", "4MB"),
-        ("hash_mem_multiplier", "32"),
-        // A statement is planned once for each connection, not each time: keys come as an array, so
-        // what they are makes no difference to the plan.
-        ("plan_cache_mode", "force_generic_plan"),
-        // What is looked up for each row is most often another each time.
-        ("enable_memoize", "off"),
-        // Compiling a statement takes longer than any of ours runs.
-        ("jit", "off"),
-    ]));
-    let postgres = match postgres.get_application_name() {
-        Some(_) => postgres,
-        None => postgres.application_name("roster"),
-    };
-    // The password stays inside SQLx's type: a trace of the library prints its own options.
-    let mut options = ConnectOptions::new("postgres://");
-    let sqlx = postgres.clone();
-    options
-        .max_connections(match purpose {
-            Purpose::Serve => deadlines.database_connections,
-            Purpose::Maintain => 1,
-        })
-        .acquire_timeout(seconds(deadlines.acquire_timeout))
-        .test_before_acquire_if_idle_for(STALE)
-        .connect_lazy(true)
-        .map_sqlx_postgres_opts(move |_| sqlx.clone());
-    let pool = sea_orm::Database::connect(options).await?;
-
-    let connected = pin!(connect(pool.get_postgres_connection_pool().clone()));
-    let waited = pin!(wait_for_postgres(&postgres, wait, deadlines));
-    match select(connected, waited).await {
-        Either::Left((Ok(()), _)) => {}
-        Either::Left((Err(_), waited)) => waited.await?,
-        Either::Right((waited, connected)) => {
-            waited?;
-            // If it cannot be had, the first statement says so.
-            let _ = connected.await;
-        }
-    }
-    // One connection listens for changes; a third of the others are for who writes, but for those whose
-    // statement nobody waits for any more.
-    let sqlx = pool.get_postgres_connection_pool();
-    let others = sqlx.options().get_max_connections().saturating_sub(1);
+    // One connection listens for changes. A third of the others write, except those that were closed
+    // while a statement ran.
+    let others = deadlines.database_connections.saturating_sub(1);
     let writers = (others / 3).max(1);
     let readers = others.saturating_sub(writers).max(1);
+
+    let session = session(Some(deadlines));
+    let settings = pool_settings(deadlines, readers, deadlines.lock_timeout);
+    let readers = Connector::<Postgres>::new(options.clone(), session, settings);
+    let writers = Pool::new(readers.with_size(writers)).map_err(no_pool)?;
+    let readers = Pool::new(readers).map_err(no_pool)?;
+    readers.warm_up(FIRST);
     Ok(api::Database {
-        reader: Reader::postgres(sqlx.clone(), readers),
-        transactions: Transactions::postgres(sqlx.clone(), writers),
-        writer: pool,
+        reader: readers.into(),
+        transactions: writers.into(),
+        commits: CommitSource::Postgres(Box::new(options)),
     })
 }
 
-/// How many connections a server needs at once when it begins: for the first request, for what is
-/// heard of changes and for deleting old ones.
-const FIRST: u32 = 3;
-
-/// Connects while it is found out whether that is possible, and not one after the other: by TLS a
-/// connection takes 90 ms, since SQLx 0.9.0 does not set `TCP_NODELAY` and waits twice for a late
-/// acknowledgement (its issue 4335).
-async fn connect(pool: PgPool) -> Result<(), SqlxError> {
-    for _ in 1..FIRST.min(pool.options().get_max_connections()) {
-        let pool = pool.clone();
-        tokio::spawn(async move { drop(pool.acquire().await) });
-    }
-    // Dropped, it would be back only after a while, and the next statement would connect again.
-    pool.acquire().await?.return_to_pool().await;
-    Ok(())
+/// SQL that sets up a session. Without deadlines a statement may take as long as it needs.
+fn session(deadlines: Option<&DeadlineSettings>) -> String {
+    let limit = |of: fn(&DeadlineSettings) -> u64| format!("{}s", deadlines.map_or(0, of));
+    let settings = [
+        ("statement_timeout", limit(|of| of.statement_timeout)),
+        ("lock_timeout", limit(|of| of.lock_timeout)),
+        (
+            "idle_in_transaction_session_timeout",
+            limit(|of| of.transaction_timeout),
+        ),
+        // A stricter default of the database makes writers fail that meet, and triggers copy values
+        // as old as their transaction.
+        ("default_transaction_isolation", "read committed".to_owned()),
+        // Without it a batch of parents looks as costly as the whole table, and is answered by
+        // reading the whole table.
+        ("random_page_cost", "1.1".to_owned()),
+        // 128 MB, of which a statement takes what it needs. A filter that says «none» keeps the
+        // keys of millions of links at hand; beyond the default of 8 MB, from 200,000 on, they
+        // would be gone through from the start for every row.
+        ("work_mem", "4MB".to_owned()),
+        ("hash_mem_multiplier", "32".to_owned()),
+        // A statement is planned once for each connection, not each time: keys come as an array, so
+        // what they are makes no difference to the plan.
+        ("plan_cache_mode", "force_generic_plan".to_owned()),
+        // What is looked up for each row is most often another each time.
+        ("enable_memoize", "off".to_owned()),
+        // Compiling a statement takes longer than any of ours runs.
+        ("jit", "off".to_owned()),
+    ];
+    let settings = settings.map(|(name, value)| format!("set_config('{name}', '{value}', false)"));
+    // A cancelled statement ends with its connection, where the system can tell (it refuses the
+    // setting where it cannot).
+    const CHECK_CLIENT: &str = "DO $$ BEGIN \
+        PERFORM set_config('client_connection_check_interval', '2s', false); \
+        EXCEPTION WHEN OTHERS THEN NULL; END $$";
+    format!("SELECT {}; {CHECK_CLIENT}", settings.join(", "))
 }
 
-/// Connects once, outside of any pool: a pool keeps the cause of a failure to itself.
+async fn maintain_postgres(
+    options: &PgConnectOptions,
+    wait: Duration,
+    deadlines: &DeadlineSettings,
+) -> Result<DatabaseConnection, Error> {
+    let pool = PgPoolOptions::new()
+        .max_connections(1)
+        .acquire_timeout(seconds(deadlines.acquire_timeout))
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .after_connect(|connection, _| {
+            Box::pin(async move {
+                let session = sqlx::raw_sql(sqlx::AssertSqlSafe(session(None)));
+                session.execute(connection).await.map(drop)
+            })
+        })
+        .connect_lazy_with(options.clone());
+    // Both at once: by TLS a connection takes 90 ms, since SQLx 0.9.0 does not set `TCP_NODELAY` and
+    // waits twice for a late acknowledgement (its issue 4335).
+    let (connection, second) =
+        join(wait_for_postgres(options, wait, deadlines), pool.acquire()).await;
+    let mut first = connection?;
+    let mut second = match second {
+        Ok(second) => second,
+        // It was down when it was tried.
+        Err(_) => pool.acquire().await.map_err(failed)?,
+    };
+    refuse_transaction_pooler(&mut first, &mut second).await?;
+    drop(second);
+    let _ = first.close().await;
+    Ok(SqlxPostgresConnector::from_sqlx_postgres_pool(pool))
+}
+
+/// Behind a pooler in transaction mode a session's settings and prepared statements belong to any
+/// client, and LISTEN hears nothing. It is recognized by what two connections see of each other: such a
+/// pooler gives the session of one that is idle to the next that asks.
+async fn refuse_transaction_pooler(
+    first: &mut PgConnection,
+    second: &mut PgConnection,
+) -> Result<(), Error> {
+    async fn mark(connection: &mut PgConnection) -> Result<String, SqlxError> {
+        let select = "SELECT coalesce(current_setting('roster.session', true), '')";
+        let row = sqlx::raw_sql(select).fetch_one(connection).await?;
+        sqlx::Row::try_get(&row, 0)
+    }
+    let is_shared = async {
+        let set = "SELECT set_config('roster.session', pg_backend_pid()::text, false)";
+        first.execute(sqlx::raw_sql(set)).await?;
+        // Holds its session until the end of the transaction, so that the first may get another one.
+        second.execute(sqlx::raw_sql("BEGIN")).await?;
+        let is_shared = !mark(second).await?.is_empty() || mark(first).await?.is_empty();
+        second.execute(sqlx::raw_sql("COMMIT")).await?;
+        Ok(is_shared)
+    };
+    match is_shared.await {
+        Ok(false) => Ok(()),
+        Ok(true) => Err(Error::TransactionPooler),
+        Err(error) => Err(failed(error)),
+    }
+}
+
+fn failed(error: SqlxError) -> Error {
+    Error::Database(Reason::from(&error))
+}
+
+/// Connects outside of any pool: a pool keeps the cause of a failure to itself.
 async fn wait_for_postgres(
     options: &PgConnectOptions,
     wait: Duration,
     deadlines: &DeadlineSettings,
-) -> Result<(), Error> {
+) -> Result<PgConnection, Error> {
     let address = match options.get_socket() {
         Some(socket) => socket.display().to_string(),
         None => format!("{}:{}", options.get_host(), options.get_port()),
@@ -326,11 +345,7 @@ async fn wait_for_postgres(
     let mut told = false;
     loop {
         let reason = match timeout(attempt, sqlx::ConnectOptions::connect(options)).await {
-            Ok(Ok(connection)) => {
-                // It has served: however it ends, a connection could be made.
-                let _ = connection.close().await;
-                return Ok(());
-            }
+            Ok(Ok(connection)) => return Ok(connection),
             Ok(Err(error)) if may_pass(&error) => Reason::from(&error),
             Ok(Err(error)) => {
                 return Err(Error::Refused {

@@ -55,6 +55,13 @@ pub enum Error {
         /// What PostgreSQL says.
         reason: Reason,
     },
+    /// The pooler gives a session to any client.
+    #[error(
+        "DATABASE_URL leads to a pooler in transaction mode, where sessions have no settings of their \
+         own and LISTEN hears nothing; set pool_mode=session for this database in the pooler (in \
+         pgbouncer.ini, behind its name in [databases]), or give the address of PostgreSQL itself"
+    )]
+    TransactionPooler,
     /// The tables are older than the program.
     #[error(
         "the database lacks {} of the program's migrations: {}; apply them with `roster migrate \

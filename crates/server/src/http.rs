@@ -56,10 +56,7 @@ pub fn others(app: &App) -> Router {
     playground::routes()
         .layer(compression())
         .layer(middleware::from_fn_with_state(app.clone(), checked))
-        .merge(health::routes(
-            app.database.reader.clone(),
-            app.shutdown.clone(),
-        ))
+        .merge(health::routes(app.database.clone(), app.shutdown.clone()))
 }
 
 async fn answer_graphql(app: App, request: Request) -> Response {

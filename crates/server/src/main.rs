@@ -17,8 +17,7 @@ use server::{
         Cli, Command, DatabaseSettings, DeadlineSettings, LimitSettings, MigrateStep, SeedCounts,
         Settings,
     },
-    database::{self, Purpose},
-    http, identity, log, metrics, migrate,
+    database, http, identity, log, metrics, migrate,
     seed::{self, Company},
     shutdown::Shutdown,
     trusted::Trusted,
@@ -100,8 +99,10 @@ async fn demo(deadlines: DeadlineSettings, settings: Settings) -> Result<(), Err
         deadlines,
         ..DatabaseSettings::sqlite(&directory.path().join("roster.db"))
     };
-    let database = migrate::open_migrated(&temporary, Purpose::Serve, true).await?;
-    seed::fill(&database, Company::Lesson, false).await?;
+    let connection = migrate::maintain_migrated(&temporary, true).await?;
+    seed::fill(&connection, Company::Lesson, false).await?;
+    connection.close().await?;
+    let database = database::open(&temporary)?;
 
     let app = Server::new(&database, &settings, &shutdown)?;
     let url = http::url(&listener)?;
@@ -137,7 +138,7 @@ async fn serve(database: DatabaseSettings, settings: Settings, migrate: bool) ->
     let shutdown = Shutdown::on_signals()?;
     let listener = http::listen(&settings).await?;
     let database = tokio::select! {
-        database = migrate::open_migrated(&database, Purpose::Serve, migrate) => database?,
+        database = migrate::open_migrated(&database, migrate) => database?,
         // Whoever ends a server that waits for its database does not want to wait for it too.
         () = shutdown.begun() => return Ok(()),
     };
@@ -154,31 +155,31 @@ async fn serve(database: DatabaseSettings, settings: Settings, migrate: bool) ->
 }
 
 async fn migrate(database: DatabaseSettings, step: MigrateStep) -> Result<(), Error> {
-    let database = database::open(&database, Purpose::Maintain).await?;
+    let connection = database::maintain(&database).await?;
     match step {
         MigrateStep::Up => {
-            migrate::up(&database).await?;
+            migrate::up(&connection).await?;
         }
-        MigrateStep::Down { steps } => migrate::down(&database, steps).await?,
-        MigrateStep::Fresh => migrate::fresh(&database).await?,
+        MigrateStep::Down { steps } => migrate::down(&connection, steps).await?,
+        MigrateStep::Fresh => migrate::fresh(&connection).await?,
         MigrateStep::Status => {}
     }
-    for (name, applied) in migrate::status(&database.writer).await? {
+    for (name, applied) in migrate::status(&connection).await? {
         say(&format!(
             "{}  {name}",
             if applied { "applied" } else { "pending" }
         ))?;
     }
-    database::close(&database).await;
+    connection.close().await?;
     Ok(())
 }
 
 async fn seed(database: DatabaseSettings, reset: bool, counts: SeedCounts) -> Result<(), Error> {
     let start = Instant::now();
     let company = Company::of(counts)?;
-    let database = migrate::open_migrated(&database, Purpose::Maintain, false).await?;
-    let made = seed::fill(&database, company, reset).await?;
-    database::close(&database).await;
+    let connection = migrate::maintain_migrated(&database, false).await?;
+    let made = seed::fill(&connection, company, reset).await?;
+    connection.close().await?;
     say(&format!(
         "Made {made} in {:.1} s.\nNext: `roster serve`, then http://127.0.0.1:8000/ in your browser.",
         start.elapsed().as_secs_f64()

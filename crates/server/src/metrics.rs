@@ -102,7 +102,7 @@ fn look(app: &App) {
     for (name, (size, idle)) in pools {
         gauge!("roster_pool_connections", "pool" => name, "state" => "idle").set(idle as f64);
         gauge!("roster_pool_connections", "pool" => name, "state" => "used")
-            .set(f64::from(size) - idle as f64);
+            .set((size - idle) as f64);
     }
 }
 

@@ -7,43 +7,43 @@
 use std::collections::HashSet;
 
 use migration::{MigrationStatus, Migrator, MigratorTrait};
-use sea_orm::{ConnectionTrait, DatabaseBackend, DbErr, Statement};
+use sea_orm::{ConnectionTrait, DatabaseBackend, DatabaseConnection, DbErr, Statement};
 
-use crate::{
-    config::DatabaseSettings,
-    database::{self, Purpose},
-    error::Error,
-};
+use crate::{config::DatabaseSettings, database, error::Error};
 
-/// Opens a database whose tables are those of this program.
-///
-/// SQLite is brought there by itself, since nobody else uses the file. PostgreSQL only when
-/// `migrate` is set: it may be others' too, and a change of its tables is a decision.
+/// Opens a database for a server, see [`maintain_migrated`].
 pub async fn open_migrated(
     settings: &DatabaseSettings,
-    purpose: Purpose,
     migrate: bool,
 ) -> Result<api::Database, Error> {
-    let database = database::open(settings, purpose).await?;
-    if is_current(&database.writer).await {
-        return Ok(database);
+    let connection = maintain_migrated(settings, migrate).await?;
+    let database = database::open(settings)?;
+    connection.close().await?;
+    Ok(database)
+}
+
+/// A connection to a database whose tables are those of this program.
+///
+/// SQLite is brought there by itself, since the file is the program's own. PostgreSQL only when
+/// `migrate` is set: others may use it too, and a change of its tables is a decision.
+pub async fn maintain_migrated(
+    settings: &DatabaseSettings,
+    migrate: bool,
+) -> Result<DatabaseConnection, Error> {
+    let connection = database::maintain(settings).await?;
+    if is_current(&connection).await {
+        return Ok(connection);
     }
-    let pending = pending(&database.writer).await?;
+    let pending = pending(&connection).await?;
     if pending.is_empty() {
-        return Ok(database);
+        return Ok(connection);
     }
-    let is_sqlite = database.writer.get_database_backend() == DatabaseBackend::Sqlite;
+    let is_sqlite = connection.get_database_backend() == DatabaseBackend::Sqlite;
     if !is_sqlite && !migrate {
         return Err(Error::PendingMigrations(pending));
-    } else if purpose == Purpose::Maintain {
-        up(&database).await?;
-    } else {
-        // A migration may take longer than a request.
-        let unhurried = database::open(settings, Purpose::Maintain).await?;
-        up(&unhurried).await?;
-        database::close(&unhurried).await;
     }
-    Ok(database)
+    up(&connection).await?;
+    Ok(connection)
 }
 
 /// Whether the database has the program's migrations and no others. One small statement, where it
@@ -89,8 +89,8 @@ pub async fn status(connection: &impl ConnectionTrait) -> Result<Vec<(String, bo
 }
 
 /// Applies what is pending and returns its names.
-pub async fn up(database: &api::Database) -> Result<Vec<String>, Error> {
-    let transaction = database::begin_alone(database).await?;
+pub async fn up(connection: &DatabaseConnection) -> Result<Vec<String>, Error> {
+    let transaction = database::begin_alone(connection).await?;
     // Whoever held the lock before may have done it all.
     let names = pending(&transaction).await?;
     Migrator::up(&transaction, None).await.map_err(failed)?;
@@ -102,8 +102,8 @@ pub async fn up(database: &api::Database) -> Result<Vec<String>, Error> {
 }
 
 /// Takes back the newest `steps` migrations.
-pub async fn down(database: &api::Database, steps: u32) -> Result<(), Error> {
-    let transaction = database::begin_alone(database).await?;
+pub async fn down(connection: &DatabaseConnection, steps: u32) -> Result<(), Error> {
+    let transaction = database::begin_alone(connection).await?;
     Migrator::down(&transaction, Some(steps))
         .await
         .map_err(failed)?;
@@ -111,25 +111,24 @@ pub async fn down(database: &api::Database, steps: u32) -> Result<(), Error> {
 }
 
 /// Drops all tables, whoever made them, and applies every migration.
-pub async fn fresh(database: &api::Database) -> Result<(), Error> {
-    let writer = &database.writer;
-    if writer.get_database_backend() != DatabaseBackend::Sqlite {
-        return fresh_alone(database).await;
+pub async fn fresh(connection: &DatabaseConnection) -> Result<(), Error> {
+    if connection.get_database_backend() != DatabaseBackend::Sqlite {
+        return fresh_alone(connection).await;
     }
     // SQLite drops tables in any order only while it looks after no keys, and hears of that only
-    // outside of a transaction. The writer is one connection, so this is the one that drops.
-    writer
+    // outside of a transaction. There is one connection, so this is the one that drops.
+    connection
         .execute_unprepared("PRAGMA foreign_keys = OFF")
         .await?;
-    let outcome = fresh_alone(database).await;
-    writer
+    let outcome = fresh_alone(connection).await;
+    connection
         .execute_unprepared("PRAGMA foreign_keys = ON")
         .await?;
     outcome
 }
 
-async fn fresh_alone(database: &api::Database) -> Result<(), Error> {
-    let transaction = database::begin_alone(database).await?;
+async fn fresh_alone(connection: &DatabaseConnection) -> Result<(), Error> {
+    let transaction = database::begin_alone(connection).await?;
     Migrator::fresh(&transaction).await.map_err(failed)?;
     transaction.commit().await.map_err(failed)
 }

@@ -15,7 +15,8 @@ mod rows;
 use std::fmt;
 
 use sea_orm::{
-    ConnectionTrait, DatabaseBackend, DatabaseTransaction, DbErr, QueryResult, Statement,
+    ConnectionTrait, DatabaseBackend, DatabaseConnection, DatabaseTransaction, DbErr, QueryResult,
+    Statement,
 };
 
 use self::rows::Filler;
@@ -88,11 +89,11 @@ impl fmt::Display for Counts {
 
 /// Fills an empty database, or with `reset` any, and says what was made. Ids begin at 1.
 pub async fn fill(
-    database: &api::Database,
+    connection: &DatabaseConnection,
     company: Company,
     reset: bool,
 ) -> Result<Counts, Error> {
-    let transaction = database::begin_alone(database).await?;
+    let transaction = database::begin_alone(connection).await?;
     match transaction.get_database_backend() {
         DatabaseBackend::Sqlite => {
             if let Company::MadeUp(_) = company {
@@ -129,7 +130,7 @@ pub async fn fill(
     continue_ids(&transaction).await?;
     transaction.commit().await?;
     if made.rows() >= MANY {
-        settle(database).await?;
+        settle(connection).await?;
     }
     Ok(made)
 }
@@ -212,8 +213,8 @@ async fn continue_ids(transaction: &DatabaseTransaction) -> Result<(), DbErr> {
 }
 
 /// Leaves a large database as the planner and the next start like it.
-async fn settle(database: &api::Database) -> Result<(), DbErr> {
-    let statements: &[&str] = match database.writer.get_database_backend() {
+async fn settle(connection: &DatabaseConnection) -> Result<(), DbErr> {
+    let statements: &[&str] = match connection.get_database_backend() {
         // Tables and indexes that grew side by side lie in pieces: VACUUM puts each into one place, so
         // that readers map what they read. The log of so much writing is as long as the database.
         DatabaseBackend::Sqlite => &["VACUUM", "ANALYZE", "PRAGMA wal_checkpoint(TRUNCATE)"],
@@ -228,7 +229,7 @@ async fn settle(database: &api::Database) -> Result<(), DbErr> {
     };
     tracing::info!("putting tables and indexes in order");
     for statement in statements {
-        database.writer.execute_unprepared(statement).await?;
+        connection.execute_unprepared(statement).await?;
     }
     Ok(())
 }

@@ -33,7 +33,7 @@ const MAX_BUDGET: i64 = 1_000_000_000_000;
 /// A transaction that is being written: what is wrong with its input, what it has changed, and what
 /// its payload need not read.
 pub struct Write<'c> {
-    pub(super) transaction: Transaction<'c>,
+    pub(super) transaction: Transaction,
     pub(super) transactions: &'c Transactions,
     /// «Now» is one instant for the whole operation.
     pub now: DateTime,
@@ -193,7 +193,7 @@ impl<'c> Write<'c> {
 /// Loading and locking.
 impl<'c> Write<'c> {
     /// The transaction, to read and write rows in.
-    pub fn transaction(&self) -> &Transaction<'c> {
+    pub fn transaction(&self) -> &Transaction {
         &self.transaction
     }
 

@@ -130,6 +130,9 @@ pub struct LimitSettings {
         default_value_t = 50
     )]
     pub max_socket_operations: usize,
+    /// Events of all subscriptions that are resolved at once; more wait
+    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = api::Limits::DEFAULT.events_at_once)]
+    pub max_events_at_once: usize,
     /// Time to begin with `connection_init`
     #[arg(
         long,
@@ -239,6 +242,7 @@ impl LimitSettings {
             cost: self.max_cost,
             loaded: self.max_loaded,
             answer_values: self.max_answer_values,
+            events_at_once: self.max_events_at_once,
             document_cache: self.document_cache,
         }
     }

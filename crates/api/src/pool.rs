@@ -1,0 +1,548 @@
+//! Connection pools of both databases, on deadpool. Every wait on a database has a limit here.
+//!
+//! * The database has limits of its own for a statement, but a connection that died silently (no FIN,
+//!   no RST) never reports them. So each statement also has a limit on this side.
+//! * A connection goes back to its pool only when its user [releases](PooledConnection::release) it.
+//!   Else it is closed: a cancelled statement may still run on it, and where COMMIT fails SQLite has
+//!   rolled back by itself.
+//! * A connection that is found dead, or whose plans are stale, is rarely the only one: all that were
+//!   opened before the fault are replaced when they are next taken.
+//! * No connection is pinged on release or acquire, unless it was idle for half a minute. SQLx's own
+//!   pool pings on every release, which is as much work as a small statement.
+
+use std::{
+    future::Future,
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use deadpool::{
+    Runtime,
+    managed::{
+        self, Metrics, Object, PoolError, QueueMode, RecycleError, RecycleResult, TimeoutType,
+        Timeouts,
+    },
+};
+use sea_orm::{
+    DbErr, RuntimeErr, SqlxError,
+    sqlx::{
+        self, AssertSqlSafe, ConnectOptions, Connection, Database, Postgres, Sqlite,
+        postgres::{PgConnectOptions, PgConnection},
+        sqlite::{SqliteConnectOptions, SqliteConnection},
+    },
+};
+use tokio::time::{sleep, timeout};
+
+/// A connection that was not used for this long is pinged before it is used again.
+const IDLE: Duration = Duration::from_secs(30);
+
+/// Time for that ping.
+const PING: Duration = Duration::from_secs(1);
+
+/// Time that the database has, beyond its own limits, to report that a statement exceeded them.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// How many connections a pool has, and how long it waits for them.
+#[derive(Clone, Copy, Debug)]
+pub struct PoolSettings {
+    /// How many connections are open at most.
+    pub size: u32,
+    /// Time to wait for a free connection, and to open one.
+    pub acquire: Duration,
+    /// Time that a statement may take. On SQLite, where the database has no such limit, all
+    /// statements between [`Pool::get`] and [`PooledConnection::release`] together.
+    pub statement: Duration,
+    /// Time that a statement may wait for a lock.
+    pub lock: Duration,
+}
+
+impl PoolSettings {
+    /// The limit of a statement on this side, which is reached only where the database is silent.
+    fn limit(&self) -> Duration {
+        self.statement.max(self.lock) + GRACE
+    }
+}
+
+/// What the pool needs to know of a database.
+pub trait Backend:
+    Database<Connection: Connection<Database = Self, Options = Self::Connect>>
+{
+    /// How its connections are opened.
+    type Connect: ConnectOptions<Connection = Self::Connection> + Sync;
+
+    /// Begins a transaction that writes. SQLite takes its one lock at the beginning: a transaction
+    /// that first reads fails when another process writes in between.
+    const BEGIN: &'static str;
+
+    /// Makes a new connection ready for its first statement.
+    fn set_up(
+        connector: &Connector<Self>,
+        connection: &mut Self::Connection,
+    ) -> impl Future<Output = Result<Option<Deadline>, SqlxError>> + Send;
+}
+
+impl Backend for Sqlite {
+    type Connect = SqliteConnectOptions;
+
+    const BEGIN: &'static str = "BEGIN IMMEDIATE";
+
+    async fn set_up(
+        connector: &Connector<Self>,
+        connection: &mut SqliteConnection,
+    ) -> Result<Option<Deadline>, SqlxError> {
+        let deadline = Deadline::new(connector.settings.statement);
+        deadline.watch(connection).await?;
+        Ok(Some(deadline))
+    }
+}
+
+impl Backend for Postgres {
+    type Connect = PgConnectOptions;
+
+    const BEGIN: &'static str = "BEGIN";
+
+    async fn set_up(
+        connector: &Connector<Self>,
+        connection: &mut PgConnection,
+    ) -> Result<Option<Deadline>, SqlxError> {
+        let session = sqlx::raw_sql(AssertSqlSafe(connector.session.clone()));
+        session.execute(connection).await?;
+        Ok(None)
+    }
+}
+
+/// Opens connections and decides which may be used again.
+pub struct Connector<DB: Backend> {
+    options: DB::Connect,
+    /// SQL that sets a session up. Not sent with the startup message, since poolers refuse most
+    /// parameters there.
+    session: Arc<str>,
+    settings: PoolSettings,
+    /// Connections of an earlier generation are replaced. Pools of one database share it.
+    generation: Arc<AtomicU32>,
+}
+
+impl<DB: Backend> Connector<DB> {
+    /// Opens connections with these options, and runs this SQL on each.
+    pub fn new(options: DB::Connect, session: impl Into<Arc<str>>, settings: PoolSettings) -> Self {
+        Self {
+            options,
+            session: session.into(),
+            settings,
+            generation: Arc::default(),
+        }
+    }
+
+    /// The same for another pool of the same database.
+    #[must_use]
+    pub fn with_size(&self, size: u32) -> Self {
+        Self {
+            options: self.options.clone(),
+            session: self.session.clone(),
+            settings: PoolSettings {
+                size,
+                ..self.settings
+            },
+            generation: self.generation.clone(),
+        }
+    }
+
+    async fn open(&self) -> Result<Session<DB>, SqlxError> {
+        // Read first: a connection that was opened before a fault belongs to the time before it.
+        let generation = self.generation.load(Ordering::Relaxed);
+        let mut connection = self.options.connect().await?;
+        let deadline = DB::set_up(self, &mut connection).await?;
+        Ok(Session {
+            connection,
+            generation,
+            deadline,
+        })
+    }
+}
+
+impl<DB: Backend> managed::Manager for Connector<DB> {
+    type Type = Session<DB>;
+    type Error = SqlxError;
+
+    async fn create(&self) -> Result<Session<DB>, SqlxError> {
+        // Boxed, since the future of connecting is large and rarely needed.
+        Box::pin(self.open()).await
+    }
+
+    async fn recycle(
+        &self,
+        session: &mut Session<DB>,
+        metrics: &Metrics,
+    ) -> RecycleResult<SqlxError> {
+        if session.generation != self.generation.load(Ordering::Relaxed) {
+            return Err(RecycleError::message("opened before a fault"));
+        }
+        if metrics.last_used() > IDLE {
+            within(PING, session.connection.ping()).await?;
+        }
+        Ok(())
+    }
+}
+
+/// An open connection, and what the pool knows of it.
+pub struct Session<DB: Backend> {
+    connection: DB::Connection,
+    generation: u32,
+    deadline: Option<Deadline>,
+}
+
+/// A connection pool. All clones are one.
+pub struct Pool<DB: Backend> {
+    pool: managed::Pool<Connector<DB>>,
+    limit: Duration,
+}
+
+impl<DB: Backend> Clone for Pool<DB> {
+    fn clone(&self) -> Self {
+        Self {
+            pool: self.pool.clone(),
+            limit: self.limit,
+        }
+    }
+}
+
+impl<DB: Backend> Pool<DB> {
+    /// A pool that opens connections when they are needed.
+    ///
+    /// # Errors
+    ///
+    /// When deadpool refuses the settings.
+    pub fn new(connector: Connector<DB>) -> Result<Self, managed::BuildError> {
+        let settings = connector.settings;
+        let pool = managed::Pool::builder(connector)
+            .max_size(settings.size as usize)
+            .queue_mode(QueueMode::Lifo)
+            .wait_timeout(Some(settings.acquire))
+            .create_timeout(Some(settings.acquire))
+            .runtime(Runtime::Tokio1)
+            .build()?;
+        Ok(Self {
+            pool,
+            limit: settings.limit(),
+        })
+    }
+
+    /// A connection, waited for no longer than the settings say.
+    pub async fn get(&self) -> Result<PooledConnection<DB>, DbErr> {
+        // Most often one is free, and no timer is needed.
+        let at_once = Timeouts {
+            wait: Some(Duration::ZERO),
+            ..self.pool.timeouts()
+        };
+        let taken = match self.pool.timeout_get(&at_once).await {
+            Err(PoolError::Timeout(TimeoutType::Wait)) => self.pool.get().await,
+            taken => taken,
+        };
+        let session = taken.map_err(|error| {
+            let error = match error {
+                PoolError::Backend(error) => error,
+                PoolError::Closed => SqlxError::PoolClosed,
+                _ => SqlxError::PoolTimedOut,
+            };
+            DbErr::Conn(RuntimeErr::SqlxError(error.into()))
+        })?;
+        if let Some(deadline) = &session.deadline {
+            deadline.restart();
+        }
+        Ok(PooledConnection(Some(session)))
+    }
+
+    /// Waits for a statement on one of the connections, within the limit on this side. When it finds
+    /// a fault of the connection, all that are open now are replaced, each when it is next taken.
+    pub async fn within<T>(
+        &self,
+        statement: impl Future<Output = Result<T, SqlxError>>,
+    ) -> Result<T, SqlxError> {
+        let outcome = within(self.limit, statement).await;
+        if let Err(error) = &outcome
+            && Fault::of(error) != Fault::Statement
+        {
+            tracing::debug!(%error, "the open database connections are replaced");
+            let Connector { generation, .. } = self.pool.manager();
+            generation.fetch_add(1, Ordering::Relaxed);
+        }
+        outcome
+    }
+
+    /// Opens so many connections in the background, so that the first requests find them.
+    pub fn warm_up(&self, connections: u32) {
+        for _ in 0..connections {
+            let pool = self.clone();
+            tokio::spawn(async move {
+                // If none can be had, the first statement reports it.
+                if let Ok(connection) = pool.get().await {
+                    connection.release();
+                }
+            });
+        }
+    }
+
+    /// How many connections are open, and how many of them are free.
+    pub fn size(&self) -> (usize, usize) {
+        let status = self.pool.status();
+        (status.size, status.available)
+    }
+
+    /// Waits for the connections in use, then closes all. Bounded by the caller.
+    pub async fn close(&self) {
+        loop {
+            for session in self.pool.retain(|_, _| false).removed {
+                // Gracefully, so that SQLite folds its log into the file.
+                let _ = session.connection.close().await;
+            }
+            let (open, _) = self.size();
+            if open == 0 {
+                break;
+            }
+            sleep(Duration::from_millis(5)).await;
+        }
+        self.pool.close();
+    }
+}
+
+/// A connection in use. Dropped without [`release`](Self::release), it is closed.
+pub struct PooledConnection<DB: Backend>(Option<Object<Connector<DB>>>);
+
+impl<DB: Backend> PooledConnection<DB> {
+    /// The connection, unless it was released.
+    pub fn get_mut(&mut self) -> Result<&mut DB::Connection, SqlxError> {
+        let session = self.0.as_mut().ok_or(SqlxError::PoolClosed)?;
+        Ok(&mut session.connection)
+    }
+
+    /// Gives the connection back to the pool: it works, and no transaction is open on it.
+    pub fn release(mut self) {
+        drop(self.0.take());
+    }
+}
+
+impl<DB: Backend> Drop for PooledConnection<DB> {
+    fn drop(&mut self) {
+        if let Some(session) = self.0.take() {
+            drop(Object::take(session));
+        }
+    }
+}
+
+/// What the failure of a statement says of its connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Nothing: the database answered.
+    Statement,
+    /// It has been closed. A statement that only reads can be sent again.
+    Closed,
+    /// Its prepared statements are older than the tables (PostgreSQL's 0A000, “cached plan must not
+    /// change result type”, for as long as the connection lives). The statement did not run.
+    StalePlan,
+    /// The database did not answer in time.
+    Silent,
+}
+
+impl Fault {
+    /// Reads it from an error of SQLx.
+    pub fn of(error: &SqlxError) -> Self {
+        match error {
+            SqlxError::Io(error) if error.kind() == io::ErrorKind::TimedOut => Self::Silent,
+            SqlxError::Database(error) => match error.code().as_deref() {
+                Some("0A000") => Self::StalePlan,
+                // Operator intervention: shutdown, crash, terminated backend.
+                Some(code) if code.starts_with("57P") => Self::Closed,
+                _ => Self::Statement,
+            },
+            _ => Self::Closed,
+        }
+    }
+
+    /// Whether a statement that only reads, or a whole transaction, is worth another connection.
+    pub fn is_retryable(self) -> bool {
+        matches!(self, Self::Closed | Self::StalePlan)
+    }
+}
+
+/// Waits for the database no longer than this.
+pub(crate) async fn within<T>(
+    limit: Duration,
+    statement: impl Future<Output = Result<T, SqlxError>>,
+) -> Result<T, SqlxError> {
+    let silent = |_| Err(SqlxError::Io(io::ErrorKind::TimedOut.into()));
+    timeout(limit, statement).await.unwrap_or_else(silent)
+}
+
+/// When the statements of a SQLite connection end at the latest. SQLite has no such limit, and its
+/// thread does not notice that a statement was cancelled; but it asks now and then whether to go on.
+#[derive(Clone, Debug)]
+pub struct Deadline {
+    after: Duration,
+    clock: Instant,
+    /// When the connection was taken, in milliseconds of the clock.
+    began: Arc<AtomicU64>,
+}
+
+impl Deadline {
+    /// How often SQLite asks: a few hundred times a second.
+    const INSTRUCTIONS: i32 = 20_000;
+
+    fn new(after: Duration) -> Self {
+        Self {
+            after,
+            clock: Instant::now(),
+            began: Arc::default(),
+        }
+    }
+
+    /// Begins again, for the next user of the connection.
+    fn restart(&self) {
+        self.began.store(self.now(), Ordering::Relaxed);
+    }
+
+    async fn watch(&self, connection: &mut SqliteConnection) -> Result<(), SqlxError> {
+        self.restart();
+        let deadline = self.clone();
+        let mut handle = connection.lock_handle().await?;
+        handle.set_progress_handler(Self::INSTRUCTIONS, move || !deadline.is_over());
+        Ok(())
+    }
+
+    fn is_over(&self) -> bool {
+        let took = self
+            .now()
+            .saturating_sub(self.began.load(Ordering::Relaxed));
+        u128::from(took) >= self.after.as_millis()
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.clock.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{pending, ready};
+
+    use sea_orm::sqlx::Executor;
+    use tempfile::TempDir;
+
+    use super::*;
+
+    fn pool(size: u32) -> (Pool<Sqlite>, TempDir) {
+        let directory = tempfile::tempdir().expect("a directory");
+        let options = SqliteConnectOptions::new()
+            .filename(directory.path().join("test.db"))
+            .create_if_missing(true);
+        let settings = PoolSettings {
+            size,
+            acquire: Duration::from_millis(100),
+            statement: Duration::from_millis(100),
+            lock: Duration::ZERO,
+        };
+        let pool = Pool::new(Connector::new(options, "", settings)).expect("a pool");
+        (pool, directory)
+    }
+
+    /// Marks the connection, which only a temporary table can; false when it was marked before.
+    async fn mark(connection: &mut PooledConnection<Sqlite>) -> bool {
+        let connection = connection.get_mut().expect("not released");
+        connection
+            .execute("CREATE TEMP TABLE mark (x)")
+            .await
+            .is_ok()
+    }
+
+    async fn get(pool: &Pool<Sqlite>) -> PooledConnection<Sqlite> {
+        pool.get().await.expect("a connection")
+    }
+
+    #[tokio::test]
+    async fn a_connection_is_used_again_only_when_it_was_released() {
+        let (pool, _directory) = pool(1);
+        let mut connection = get(&pool).await;
+        assert!(mark(&mut connection).await);
+        connection.release();
+        let mut connection = get(&pool).await;
+        assert!(!mark(&mut connection).await, "the same connection");
+        drop(connection);
+        assert_eq!(pool.size(), (0, 0));
+        assert!(mark(&mut get(&pool).await).await, "another connection");
+    }
+
+    #[tokio::test]
+    async fn after_a_fault_every_open_connection_is_replaced_once() {
+        let (pool, _directory) = pool(2);
+        let [mut one, mut other] = [get(&pool).await, get(&pool).await];
+        assert!(mark(&mut one).await && mark(&mut other).await);
+        let fault = pool.within(ready(Err::<(), _>(SqlxError::WorkerCrashed)));
+        assert!(fault.await.is_err());
+        one.release();
+        other.release();
+        let [mut one, mut other] = [get(&pool).await, get(&pool).await];
+        assert!(mark(&mut one).await && mark(&mut other).await);
+        one.release();
+        other.release();
+        assert!(!mark(&mut get(&pool).await).await, "no longer replaced");
+    }
+
+    #[tokio::test]
+    async fn a_statement_that_fails_is_no_fault_of_its_connection() {
+        let (pool, _directory) = pool(1);
+        let mut connection = get(&pool).await;
+        assert!(mark(&mut connection).await);
+        let failed = connection.get_mut().expect("not released");
+        assert!(pool.within(failed.execute("SELECT nothing")).await.is_err());
+        connection.release();
+        assert!(!mark(&mut get(&pool).await).await, "the same connection");
+    }
+
+    #[tokio::test]
+    async fn a_silent_database_is_reported_and_its_connections_replaced() {
+        let (pool, _directory) = pool(1);
+        let mut connection = get(&pool).await;
+        assert!(mark(&mut connection).await);
+        connection.release();
+        let silent = pool.within(pending::<Result<(), SqlxError>>()).await;
+        let silent = silent.expect_err("it never answers");
+        assert_eq!(Fault::of(&silent), Fault::Silent);
+        assert!(mark(&mut get(&pool).await).await, "another connection");
+    }
+
+    #[tokio::test]
+    async fn waiting_for_a_connection_has_an_end_and_takes_none() {
+        let (pool, _directory) = pool(1);
+        let held = get(&pool).await;
+        let error = pool.get().await.err().expect("all are in use");
+        assert!(matches!(error, DbErr::Conn(RuntimeErr::SqlxError(error))
+            if matches!(*error, SqlxError::PoolTimedOut)));
+        // One that stops waiting does not take the connection with it.
+        let waiting = tokio::spawn({
+            let pool = pool.clone();
+            async move { pool.get().await.is_ok() }
+        });
+        tokio::task::yield_now().await;
+        waiting.abort();
+        held.release();
+        get(&pool).await.release();
+    }
+
+    #[tokio::test]
+    async fn closing_waits_for_the_connections_in_use() {
+        let (pool, _directory) = pool(2);
+        let held = get(&pool).await;
+        let closing = tokio::spawn({
+            let pool = pool.clone();
+            async move { pool.close().await }
+        });
+        tokio::task::yield_now().await;
+        assert!(!closing.is_finished());
+        held.release();
+        closing.await.expect("it ends");
+        assert!(pool.get().await.is_err());
+    }
+}
