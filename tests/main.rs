@@ -20,6 +20,7 @@ mod listener;
 mod model;
 mod mutations;
 mod oracle;
+mod outages;
 mod paging;
 mod plans;
 mod playground;
