@@ -10,6 +10,7 @@
 //! | `m20240101_000006_create_changes` | `changes`, what has happened |
 //! | `m20240101_000007_cover_names` | indexes of PostgreSQL beside the keys |
 //! | `m20240101_000008_copy_employee_names` | what teams are listed by, and the triggers that keep it |
+//! | `m20240101_000009_copy_replaced_names` | the same after an insert that replaces, on SQLite |
 //! | `parts` | what the tables are made of, spelled for each database |
 //!
 //! Every constraint and index has a name: `fk_<table>_<column>_<referred table>`,
@@ -28,6 +29,7 @@ mod m20240101_000005_create_assignments;
 mod m20240101_000006_create_changes;
 mod m20240101_000007_cover_names;
 mod m20240101_000008_copy_employee_names;
+mod m20240101_000009_copy_replaced_names;
 mod parts;
 
 use sea_orm_migration::prelude::*;
@@ -48,6 +50,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20240101_000006_create_changes::Migration),
             Box::new(m20240101_000007_cover_names::Migration),
             Box::new(m20240101_000008_copy_employee_names::Migration),
+            Box::new(m20240101_000009_copy_replaced_names::Migration),
         ]
     }
 }

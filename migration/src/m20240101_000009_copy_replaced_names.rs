@@ -1,0 +1,61 @@
+//! On SQLite, the copies of employees' names after an insert that replaces the employee.
+//!
+//! Other programs have `foreign_keys` and `recursive_triggers` off, as SQLite has by default. Their
+//! `INSERT OR REPLACE INTO employees` deletes the old row and inserts the new one without triggers
+//! for deletes or updates, and the assignments stay. `UPDATE OR REPLACE` can move an employee to
+//! another id in the same way. PostgreSQL always checks the keys, and its `ON CONFLICT DO UPDATE`
+//! runs the trigger for updates.
+
+use sea_orm_migration::{prelude::*, sea_orm::DbBackend};
+
+#[derive(DeriveMigrationName)]
+pub struct Migration;
+
+const UP: [&str; 4] = [
+    "CREATE TRIGGER tr_employees_insert AFTER INSERT ON employees BEGIN \
+     UPDATE assignments SET employee_name = NEW.name \
+     WHERE employee_id = NEW.id AND employee_name <> NEW.name; END",
+    "DROP TRIGGER tr_employees_update",
+    "CREATE TRIGGER tr_employees_update AFTER UPDATE OF id, name ON employees \
+     WHEN NEW.name <> OLD.name OR NEW.id <> OLD.id BEGIN \
+     UPDATE assignments SET employee_name = NEW.name WHERE employee_id = NEW.id; END",
+    // Employees that were replaced before this step.
+    "UPDATE assignments SET employee_name = employees.name FROM employees \
+     WHERE employees.id = assignments.employee_id AND employees.name <> employee_name",
+];
+
+const DOWN: [&str; 3] = [
+    "DROP TRIGGER tr_employees_insert",
+    "DROP TRIGGER tr_employees_update",
+    "CREATE TRIGGER tr_employees_update AFTER UPDATE OF name ON employees \
+     WHEN NEW.name <> OLD.name BEGIN \
+     UPDATE assignments SET employee_name = NEW.name WHERE employee_id = NEW.id; END",
+];
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    /// All of a step or nothing, on SQLite too.
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        execute(manager, &UP).await
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        execute(manager, &DOWN).await
+    }
+}
+
+async fn execute(manager: &SchemaManager<'_>, statements: &[&str]) -> Result<(), DbErr> {
+    if manager.get_database_backend() == DbBackend::Sqlite {
+        for statement in statements {
+            manager
+                .get_connection()
+                .execute_unprepared(statement)
+                .await?;
+        }
+    }
+    Ok(())
+}
