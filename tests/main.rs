@@ -9,6 +9,7 @@ mod app;
 mod attacks;
 mod cli;
 mod contract;
+mod copies;
 mod examples;
 mod faults;
 mod feed;

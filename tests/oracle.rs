@@ -285,6 +285,7 @@ async fn fill(app: &TestApp, model: &Model) {
         employee_id: Set(row.employee),
         project_id: Set(row.project),
         version: Set(1),
+        ..Default::default()
     });
     app.insert_many(assignments.collect()).await;
     let attendances = model

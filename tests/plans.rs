@@ -128,7 +128,7 @@ async fn common_questions_are_answered_by_indexes() {
             }
             _ => ("USING COVERING INDEX", "INTEGER PRIMARY KEY"),
         };
-        // A page of a team is read from its place, and only then are its rows, if they are needed.
+        // A page of a team is read from its place, and only the rows of the page are looked up.
         let is_listed = |plan: &str| {
             plan.contains(covering)
                 && plan.contains("ix_assignments_project_id_employee_name_employee_id")
@@ -144,22 +144,21 @@ async fn common_questions_are_answered_by_indexes() {
                 r#"{ project(id: "prj_1") { employees(first: 10) { pageInfo { endCursor } } } }"#;
             let answer = app.query(of_page).await;
             let cursor = &answer["project"]["employees"]["pageInfo"]["endCursor"];
-            team(format!("(after: {cursor})"), "name")
+            let around = "name } pageInfo { hasPreviousPage hasNextPage endCursor";
+            team(format!("(after: {cursor})"), around)
         };
-        for page in [&first, &last, &middle] {
-            let read = plans(&app, page).await;
-            let plan = read.last().unwrap();
-            let is_read_in_order = !(plan.contains("TEMP B-TREE") || plan.contains("Sort"));
-            assert!(is_listed(plan) && is_read_in_order, "{page}:\n{plan}");
-            assert!(!plan.contains(of_key), "{page}:\n{plan}");
-        }
         let whole = team("(first: 10)".to_owned(), "name hireDate");
-        let read = plans(&app, &whole).await;
-        assert!(is_listed(read.last().unwrap()), "{read:?}");
-        // Assignments know the names of their employees, and the keys of all that they refer to.
+        for page in [&first, &last, &middle, &whole] {
+            let read = plans(&app, page).await;
+            for plan in read.iter().filter(|plan| plan.contains("assignments")) {
+                let is_read_in_order = !(plan.contains("TEMP B-TREE") || plan.contains("Sort"));
+                assert!(is_listed(plan) && is_read_in_order, "{page}:\n{plan}");
+            }
+        }
+        // Assignments know the keys of all that they refer to, and nothing else of it.
         let with = |fields| format!("{{ assignments(first: 10) {{ nodes {{ {fields} }} }} }}");
-        let at_hand = with("role employee { id name } project { id }");
-        let read = plans(&app, &at_hand).await;
+        let keys = with("role employee { id } project { id }");
+        let read = plans(&app, &keys).await;
         let others = [
             "employees",
             "projects",
@@ -167,10 +166,10 @@ async fn common_questions_are_answered_by_indexes() {
             "SEARCH project ",
         ];
         let looks_up = |plan: &String| others.iter().any(|other| plan.contains(other));
-        assert!(!read.iter().any(looks_up), "{at_hand}:\n{read:?}");
-        let not_at_hand = with("employee { name hireDate } project { title }");
-        let read = plans(&app, &not_at_hand).await;
-        assert!(read.iter().any(looks_up), "{not_at_hand}:\n{read:?}");
+        assert!(!read.iter().any(looks_up), "{keys}:\n{read:?}");
+        let more = with("employee { name } project { title }");
+        let read = plans(&app, &more).await;
+        assert!(read.iter().any(looks_up), "{more}:\n{read:?}");
         // An audience has no such index: all of its names are read.
         let audience = r#"{ meeting(id: "mtg_7") { employees { nodes { name } } } }"#;
         let read = plans(&app, audience).await;

@@ -7,9 +7,8 @@ use std::sync::Arc;
 
 use async_graphql::{Context, Interface, Object, SimpleObject};
 use entity::{assignment, employee, project};
-use sea_orm::{
-    Iterable,
-    sea_query::{Expr, ExprTrait, Func, NullOrdering, Order as Direction, Query, SelectStatement},
+use sea_orm::sea_query::{
+    Expr, ExprTrait, Func, NullOrdering, Order as Direction, Query, SelectStatement,
 };
 use serde::de::SeqAccess;
 
@@ -52,6 +51,8 @@ row!(assignment::Model {
     employee_id,
     project_id,
     version,
+} without {
+    employee_name,
 });
 
 impl Record for assignment::Entity {
@@ -104,8 +105,7 @@ pub struct Ends {
 impl Row for Staffed {
     const COLUMNS: &'static [&'static str] = assignment::Model::COLUMNS;
     const REFERENCES: &'static [Reference] = &[
-        Reference::to::<employee::Entity>("employee", "employee_id")
-            .copied("name", assignment::EMPLOYEE_NAME),
+        Reference::to::<employee::Entity>("employee", "employee_id"),
         Reference::to::<project::Entity>("project", "project_id"),
     ];
 
@@ -475,10 +475,9 @@ impl Question for LinkAssignments {
 
     async fn ask(&self, db: &Reader, pairs: &[(i64, i64)]) -> Result<Vec<Self::Answer>> {
         let mut select = self.link.select(db)?;
-        for column in assignment::Column::iter() {
-            select.column((assignment::Entity, column));
-        }
+        let columns = assignment::Model::COLUMNS.iter();
         select
+            .columns(columns.map(|column| (assignment::Entity, *column)))
             .order_by_with_nulls(
                 (assignment::Entity, assignment::Column::StartDate),
                 Direction::Asc,

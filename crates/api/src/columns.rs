@@ -1,9 +1,8 @@
 //! Which columns of an entity a selection reads, so that no others are brought from the database.
 //!
-//! It is told by the names of the fields, so that no field is said twice: a field reads the column of
-//! its own name, `employee` reads `employee_id`, and brings what it refers to beside the row, a
-//! connection reads the key. Any other field may read everything. `tests/shortcuts.rs` asks for every
-//! field alone and compares.
+//! The names of the fields decide: a field reads the column of its own name, `employee` brings
+//! columns of the row that `employee_id` refers to, and a connection reads the key. Any other field
+//! may read everything. `tests/shortcuts.rs` selects every field alone and compares.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -25,6 +24,13 @@ pub struct ColumnSet(u32);
 
 impl ColumnSet {
     const NONE: Self = Self(0);
+    /// The position of the row in its list, which a cursor is made of: no column of a [`Row`].
+    const POSITION: Self = Self(1 << 31);
+
+    /// Whether the position of each row is asked for.
+    pub fn has_position(self) -> bool {
+        self.0 & Self::POSITION.0 != 0
+    }
 
     /// Every column that the row has itself.
     pub fn own<R: Row>() -> Self {
@@ -44,15 +50,20 @@ impl ColumnSet {
             .map(|(_, name)| *name)
     }
 
-    /// The columns that the row's table has for these: its own, and its copies of others.
+    /// The columns of the row's own table that a SELECT needs for these: its own, and the keys by
+    /// which the references are joined.
     pub fn of_table<R: Row>(self) -> impl Iterator<Item = &'static str> {
+        let keys = self.keys_of_references::<R>();
+        let keys = keys.filter(move |key| self.of(R::COLUMNS).all(|own| own != *key));
+        self.of(R::COLUMNS).chain(keys)
+    }
+
+    /// The columns that hold the keys of the references that are among them.
+    fn keys_of_references<R: Row>(self) -> impl Iterator<Item = &'static str> {
         let referred = self.referred::<R>();
-        let copies = referred.filter_map(|(reference, columns)| {
-            let (column, copy) = reference.copied?;
-            let is_asked = columns.of(reference.columns).any(|asked| asked == column);
-            (is_asked && reference.is_at_hand(columns)).then_some(copy)
-        });
-        self.of(R::COLUMNS).chain(copies)
+        referred
+            .filter(|(_, columns)| !columns.is_empty())
+            .map(|(reference, _)| reference.column)
     }
 
     /// Each of the row's references, and which columns of what it leads to are among them.
@@ -78,11 +89,6 @@ impl ColumnSet {
     fn named<R: Row>(name: &str) -> Option<Self> {
         let number = R::COLUMNS.iter().position(|column| *column == name)?;
         Some(Self(1 << number))
-    }
-
-    /// Whether all of these are among them.
-    pub fn has_all(self, others: Self) -> bool {
-        self.or(others) == self
     }
 
     /// These and those.
@@ -114,10 +120,13 @@ impl Wanted {
 
 /// The columns of entities that the field gives itself, and their key.
 pub fn of_field<E: Record>(ctx: &Context<'_>) -> ColumnSet {
-    let ColumnSet(columns) = of_object::<E>(&ctx.schema_env.registry, &ctx.field());
+    let columns = of_object::<E>(&ctx.schema_env.registry, &ctx.field());
+    // A row by itself comes without the rows that it refers to, which are looked up by their keys.
+    let keys = columns.keys_of_references::<E::Listed>();
+    let keys = keys.filter_map(ColumnSet::named::<E::Model>);
     let ColumnSet(own) = ColumnSet::own::<E::Model>();
-    // One that stands alone has nothing beside it.
-    whole_unless_pruned::<E>(ctx, ColumnSet(columns & own).or(key::<E>()))
+    let own = ColumnSet(columns.0 & own);
+    whole_unless_pruned::<E>(ctx, keys.fold(own.or(key::<E>()), ColumnSet::or))
 }
 
 /// The columns, or, without this shortcut, all columns of the rows that have any.
@@ -127,8 +136,9 @@ fn whole_unless_pruned<E: Record>(ctx: &Context<'_>, columns: ColumnSet) -> Colu
     }
     let mut first = E::Model::COLUMNS.len();
     let referred = columns.referred::<E::Listed>();
+    let position = ColumnSet(columns.0 & ColumnSet::POSITION.0);
     referred.fold(
-        ColumnSet::own::<E::Model>(),
+        ColumnSet::own::<E::Model>().or(position),
         |whole, (reference, columns)| {
             let all = ((1 << reference.columns.len()) - 1) << first;
             first += reference.columns.len();
@@ -144,15 +154,21 @@ fn whole_unless_pruned<E: Record>(ctx: &Context<'_>, columns: ColumnSet) -> Colu
 /// The columns of the rows of the connection that the field gives.
 pub fn of_connection<E: Record>(ctx: &Context<'_>, order: &Order<E>) -> ColumnSet {
     let registry = &ctx.schema_env.registry;
-    let of_cursor = || order.columns().fold(key::<E>(), ColumnSet::or);
+    let of_cursor = || {
+        let of_order = order.columns();
+        of_order.fold(key::<E>().or(ColumnSet::POSITION), ColumnSet::or)
+    };
     let of = |field: SelectionField<'_>| match field.name() {
         "nodes" => of_object::<E>(registry, &field),
         // What an edge has of its own is looked up by the key.
         "edges" => field
             .selection_set()
-            .filter(|field| field.name() == "node")
-            .map(|node| of_object::<E>(registry, &node))
-            .fold(of_cursor(), ColumnSet::or),
+            .map(|field| match field.name() {
+                "node" => of_object::<E>(registry, &field),
+                "cursor" => of_cursor(),
+                _ => ColumnSet::NONE,
+            })
+            .fold(key::<E>(), ColumnSet::or),
         "pageInfo" => of_cursor(),
         "totalCount" | TYPENAME => ColumnSet::NONE,
         _ => ColumnSet::own::<E::Model>(),
@@ -204,7 +220,10 @@ fn read_by<E: Record>(registry: &Registry, field: &SelectionField<'_>) -> Column
         for reference in E::Listed::REFERENCES {
             if reference.field == name {
                 let ColumnSet(columns) = (reference.read_by)(registry, field);
-                return Some(named(reference.column)?.or(ColumnSet(columns << first)));
+                if columns == 0 {
+                    return named(reference.column);
+                }
+                return Some(ColumnSet(columns << first));
             }
             first += reference.columns.len();
         }
@@ -228,8 +247,6 @@ pub struct Reference {
     pub table: fn() -> (&'static str, &'static str),
     /// The columns of that table.
     pub columns: &'static [&'static str],
-    /// One of them, and what its copy in the row's own table is called, which no entity has.
-    copied: Option<(&'static str, &'static str)>,
     read_by: fn(&Registry, &SelectionField<'_>) -> ColumnSet,
 }
 
@@ -241,36 +258,14 @@ impl Reference {
             column,
             table: || (E::default().table_name(), E::ID.as_str()),
             columns: E::Model::COLUMNS,
-            copied: None,
             read_by: of_object::<E>,
         }
     }
 
-    /// The row's own table has a copy of this column, by this name.
-    #[must_use]
-    pub const fn copied(self, column: &'static str, copy: &'static str) -> Self {
-        Self {
-            copied: Some((column, copy)),
-            ..self
-        }
-    }
-
-    /// What the row's own table calls the column of the other, if it has it: as the key that refers,
-    /// or as a copy.
-    pub fn at_hand(&self, column: &str) -> Option<&'static str> {
+    /// Whether these columns are the key alone, which the row that refers has itself.
+    pub fn is_key_only(&self, columns: ColumnSet) -> bool {
         let (_, key) = (self.table)();
-        if column == key {
-            return Some(self.column);
-        }
-        self.copied
-            .filter(|(copied, _)| *copied == column)
-            .map(|(_, copy)| copy)
-    }
-
-    /// Whether the row's own table has all of these columns, so that nothing need be looked up.
-    pub fn is_at_hand(&self, columns: ColumnSet) -> bool {
-        let mut columns = columns.of(self.columns);
-        columns.all(|column| self.at_hand(column).is_some())
+        columns.of(self.columns).all(|column| column == key)
     }
 }
 

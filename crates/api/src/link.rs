@@ -4,7 +4,8 @@
 use sea_orm::{
     DbBackend, EntityTrait, Identity, Related,
     sea_query::{
-        Condition, DynIden, Expr, ExprTrait, Func, IntoIden, Query, SelectStatement, TableRef,
+        Condition, DynIden, Expr, ExprTrait, Func, IntoIden, Order as Direction, Query,
+        SelectStatement, TableRef,
     },
 };
 
@@ -82,26 +83,55 @@ impl Link {
         }
     }
 
-    /// A SELECT of the key of what is linked to the parent, and of this column, of which the link's
-    /// table has a copy: from that table alone, by the names that they have in the entity's.
+    /// A SELECT of no columns from what is linked to the parent, in the order of the link's `copy` of
+    /// `column`, then of the id. `within` is a condition on the two, by the names that they have in
+    /// the entity's table. The row itself is joined behind its position, which is `l`.
+    ///
+    /// A stale copy puts its row in a wrong position and does nothing else. Where the copies of one
+    /// row differ, it stands at the right one, or else at the smallest, so that it comes once.
     pub fn select_listed<E: Record>(
         &self,
         parent: Expr,
         column: E::Column,
-        copy: &'static str,
+        copy: DynIden,
+        within: Condition,
+        direction: Direction,
     ) -> SelectStatement {
+        let entity = E::default();
         let (table, _) = &self.other;
+        let copy = Expr::col((table.clone(), copy));
         let links = Query::select()
             .expr_as(Expr::col(self.other.clone()), E::ID)
-            .expr_as(Expr::col((table.clone(), copy)), column)
+            .expr_as(copy.clone(), column)
             .from(self.table.clone())
-            .and_where(Expr::col(self.parent.clone()).eq(parent))
+            .and_where(Expr::col(self.parent.clone()).eq(parent.clone()))
             .take();
-        Query::select()
+        let positions = Query::select()
             .distinct()
-            .column((E::default(), E::ID))
-            .column((E::default(), column))
-            .from_subquery(links, E::default())
+            .column((entity, E::ID))
+            .column((entity, column))
+            .from_subquery(links, entity)
+            .cond_where(within)
+            .order_by((entity, column), direction.clone())
+            .order_by((entity, E::ID), direction.clone())
+            // All of them: without a limit SQLite sorts them once more behind the join.
+            .limit(i64::MAX.unsigned_abs())
+            .take();
+        let position = Expr::col(("l", column));
+        let original = Expr::col((entity, column));
+        let of_the_same = Expr::col(self.other.clone()).eq(Expr::col(("l", E::ID)));
+        let goes_first = Condition::any()
+            .add(copy.clone().eq(original.clone()))
+            .add(copy.lt(position.clone()));
+        let others = Condition::all().add(of_the_same).add(goes_first);
+        let others = self.keys_linked_to(parent, others);
+        Query::select()
+            .from_subquery(positions, "l")
+            .cross_join(entity)
+            .and_where(Expr::col(("l", E::ID)).equals((entity, E::ID)))
+            .and_where(position.eq(original).or(Expr::exists(others).not()))
+            .order_by(("l", column), direction.clone())
+            .order_by(("l", E::ID), direction)
             .take()
     }
 

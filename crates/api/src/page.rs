@@ -13,10 +13,13 @@ use futures_util::{
     FutureExt,
     future::{BoxFuture, try_join},
 };
-use sea_orm::sea_query::{Condition, Expr, ExprTrait, Query, SelectStatement};
+use sea_orm::sea_query::{Condition, Expr};
 use serde_json::Value as Json;
 
-use self::window::{Position, Window, cursor};
+use self::{
+    scope::Listing,
+    window::{Position, Window, cursor},
+};
 use crate::{
     assignment::AssignmentFilter,
     batch::{Batch, Question},
@@ -26,7 +29,7 @@ use crate::{
     filter::{AnyFilter, Filter},
     order::{Order, SortKey},
     reader::Reader,
-    rows::{Count, Rows, WithExtras, row},
+    rows::{Count, Rows, WithExtras, extra_column, row},
 };
 
 pub use self::{
@@ -43,8 +46,8 @@ struct PageQuestion<F: Filter> {
     order: Order<F::Entity>,
     window: Window,
     wanted: Wanted,
-    /// Whether it may be read from its place.
-    listed: bool,
+    /// How its rows are listed by copies, unless all are read and sorted.
+    listing: Option<Listing<F::Entity>>,
 }
 
 impl<F: Filter> PartialEq for PageQuestion<F> {
@@ -62,49 +65,36 @@ impl<F: Filter> PageQuestion<F> {
             order,
             window,
             wanted,
-            listed,
+            listing,
         } = self;
         let limit = window.limit + 1;
         let columns = wanted.get();
         let write = || {
             let links = scope.links(db.backend())?;
-            let sort = |select: &mut SelectStatement| order.apply(select, &links, window.backward);
-            let cut = |select: &mut SelectStatement| {
-                if let Some(after) = &window.after {
-                    select.cond_where(order.beyond(after, &links, false, false));
-                }
-                if let Some(before) = &window.before {
-                    select.cond_where(order.beyond(before, &links, true, false));
-                }
-                select.limit(limit);
-                sort(select)
-            };
+            let after = window.after.as_ref();
+            let before = window.before.as_ref();
+            let within = Condition::all()
+                .add_option(after.map(|after| order.beyond(after, &links, false, false)))
+                .add_option(before.map(|before| order.beyond(before, &links, true, false)));
             let table = F::Entity::default();
-            let own = || {
-                let own = columns.of_table::<<F::Entity as Record>::Listed>();
-                own.map(|column| (table, column))
-            };
-            let from_links = listed.then(|| scope.select_listed(order)).flatten();
-            let (mut select, brought) = match from_links {
-                Some(from_links) => from_links,
+            let own = columns.of_table::<<F::Entity as Record>::Listed>();
+            let own = own.map(|column| (table, column));
+            let (select, extras) = match listing {
+                Some(listing) => {
+                    let mut select = listing.select(within, window.backward);
+                    select.columns(own).limit(limit);
+                    if columns.has_position() {
+                        select.expr_as(listing.position(), extra_column(0));
+                    }
+                    (select, usize::from(columns.has_position()))
+                }
                 None => {
                     let mut select = scope.select(db.backend())?;
-                    select.columns(own());
-                    (select, columns)
+                    select.columns(own).cond_where(within).limit(limit);
+                    let extras = order.apply(&mut select, &links, window.backward);
+                    (select, extras)
                 }
             };
-            let mut extras = cut(&mut select);
-            if !brought.has_all(columns) {
-                let id = F::Entity::ID;
-                select = Query::select()
-                    .columns(own())
-                    .from_subquery(select, "l")
-                    .cross_join(table)
-                    .and_where(Expr::col(("l", id)).equals((table, id)))
-                    .take();
-                // A join promises no order.
-                extras = sort(&mut select);
-            }
             Ok(if extras == 0 {
                 scope.rows::<<F::Entity as Record>::Listed>(db, &select, columns, 0)
             } else {
@@ -119,7 +109,11 @@ impl<F: Filter> PageQuestion<F> {
         let name = [
             scope.source.field,
             way,
-            if *listed { "listed" } else { "sorted" },
+            if listing.is_some() {
+                "listed"
+            } else {
+                "sorted"
+            },
             &columns.signature(),
             &order.signature(),
         ];
@@ -268,11 +262,12 @@ impl<F: Filter> Question for BeyondQuestion<F> {
     async fn ask(&self, db: &Reader, keys: &[i64]) -> Result<Vec<bool>> {
         let scope = &self.page.scope;
         let backend = db.backend();
-        let mut select = scope.select(backend)?;
+        let within = Condition::all().add_option(self.condition(&scope.links(backend)?));
+        let mut select = match &self.page.listing {
+            Some(listing) => listing.select(within, false),
+            None => scope.select(backend)?.cond_where(within).take(),
+        };
         select.expr_as(Expr::cust("1"), "found").limit(1);
-        if let Some(condition) = self.condition(&scope.links(backend)?) {
-            select.cond_where(condition);
-        }
         let found: Vec<Vec<ExistsRow>> = scope.fetch(db, &select, keys).await?;
         Ok(found.iter().map(|rows| !rows.is_empty()).collect())
     }
@@ -369,12 +364,13 @@ impl<F: Filter> Page<F> {
             filter,
             through,
         };
+        let listing = scope.listing(&order);
         let question = Arc::new(PageQuestion {
             scope,
             wanted: Wanted::new(columns::of_connection(ctx, &order)),
             order,
             window,
-            listed: batch.shortcuts.listed,
+            listing: listing.filter(|_| batch.shortcuts.listed),
         });
         batch.plans().share(ctx.item, question.clone());
         Ok(Self {
@@ -435,9 +431,18 @@ impl<F: Filter> Page<F> {
     }
 
     fn cursor(&self, rows: &PageRows<F::Entity>, index: usize) -> String {
-        let PageQuestion { scope, order, .. } = &*self.question;
+        let PageQuestion {
+            scope,
+            order,
+            listing,
+            ..
+        } = &*self.question;
+        let row = &rows.models[index];
         let extras = rows.extras.get(index).map_or(&[][..], Vec::as_slice);
-        let position = order.position(&rows.models[index], extras);
+        let position = match listing {
+            Some(_) => [extras, &[F::Entity::key(row).into()]].concat(),
+            None => order.position(row, extras),
+        };
         cursor(scope.source, order, position)
     }
 }

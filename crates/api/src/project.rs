@@ -4,7 +4,7 @@ mod mutations;
 
 use async_graphql::{Context, SimpleObject};
 use entity::{assignment, employee, project};
-use sea_orm::sea_query::{Expr, ExprTrait, Func, Query};
+use sea_orm::sea_query::{Expr, ExprTrait, Func, IntoIden, Query};
 
 use crate::{
     assignment::{
@@ -77,7 +77,7 @@ object! {
         order by AssignmentOrder: "Sort keys, most significant first. Default: earliest first (startDate ascending, a null start first).";
 
         /// Employees who work on this project. Each employee appears ONCE however many assignments link them; the assignments are on the edge.
-        employees -> ProjectEmployeeConnection from Source::linked::<project::Entity>("Project.employees").listed_by(employee::Column::Name, assignment::EMPLOYEE_NAME),
+        employees -> ProjectEmployeeConnection from Source::linked::<project::Entity>("Project.employees").listed_by(employee::Column::Name, || assignment::Column::EmployeeName.into_iden()),
         where EmployeeFilter: "Keep only employees that match.",
         through AssignmentFilter: "Keep only employees linked by at least one matching assignment; `edge.assignments` then holds just the matching ones.",
         order by EmployeeOrder: "Sort keys, most significant first. Default: name ascending.";

@@ -201,12 +201,12 @@ impl Rows {
         self.columns
     }
 
-    /// The SELECT as `t`, and what its rows refer to, looked up row by row so that their order stays,
-    /// unless they have it themselves.
+    /// The SELECT as `t`, joined row by row, so that the order stays, to the rows that its rows refer
+    /// to. A row whose key alone is asked for needs no join.
     fn joined<R: Row>(&self, backend: DbBackend) -> String {
         let mut from = format!("({}) AS t", self.inner);
         for (reference, columns) in self.references::<R>() {
-            if reference.is_at_hand(columns) {
+            if reference.is_key_only(columns) {
                 continue;
             }
             let Reference { field, column, .. } = reference;
@@ -234,12 +234,13 @@ impl Rows {
     /// The columns of the references: the name of the reference, that of the column, and where it is.
     fn places<R: Row>(&self) -> impl Iterator<Item = (&'static str, &'static str, String)> {
         self.references::<R>().flat_map(|(reference, columns)| {
-            let is_at_hand = reference.is_at_hand(columns);
+            let is_key_only = reference.is_key_only(columns);
             columns.of(reference.columns).map(move |column| {
                 let field = reference.field;
-                let place = match reference.at_hand(column) {
-                    Some(own) if is_at_hand => format!("t.{own}"),
-                    _ => format!("{field}.{column}"),
+                let place = if is_key_only {
+                    format!("t.{}", reference.column)
+                } else {
+                    format!("{field}.{column}")
                 };
                 (field, column, place)
             })
@@ -328,15 +329,19 @@ pub trait Row: Sized + Send + Sync + 'static {
     }
 }
 
-/// Makes a struct a [`Row`] whose columns go by the names of its fields; all are said.
+/// Implements [`Row`] for a struct whose columns have the names of its fields. Every field is listed;
+/// those behind `without` are never read from the database.
 macro_rules! row {
-    ($Row:ty { $($column:ident),+ $(,)? }) => {
+    ($Row:ty { $($column:ident),+ $(,)? } $(without { $($absent:ident),+ $(,)? })?) => {
         impl $crate::rows::Row for $Row {
             const COLUMNS: &'static [&'static str] = &[$(stringify!($column)),+];
 
             fn read(columns: &mut [$crate::arrays::Column<'_>]) -> Option<Self> {
                 let mut columns = columns.iter_mut();
-                Some(Self { $($column: columns.next()?.read()?),+ })
+                Some(Self {
+                    $($column: columns.next()?.read()?,)+
+                    $($($absent: Default::default(),)+)?
+                })
             }
 
             fn read_json<'de, A: serde::de::SeqAccess<'de>>(
@@ -345,7 +350,10 @@ macro_rules! row {
             ) -> Result<Self, A::Error> {
                 let mut numbers = 0..;
                 let mut is_asked = || numbers.next().is_some_and(|number| columns.has(number));
-                Ok(Self { $($column: $crate::json_rows::element(array, is_asked())?),+ })
+                Ok(Self {
+                    $($column: $crate::json_rows::element(array, is_asked())?,)+
+                    $($($absent: Default::default(),)+)?
+                })
             }
         }
     };

@@ -1,10 +1,6 @@
 //! The association entity: one employee's stint on one project, with data of its own.
 
-use sea_orm::entity::prelude::*;
-
-/// A column that is no part of the model: a copy of the employee's name, which triggers keep, for the
-/// index that lists the people of a project, and for lists of assignments that say whose they are.
-pub const EMPLOYEE_NAME: &str = "employee_name";
+use sea_orm::{ActiveValue::NotSet, entity::prelude::*};
 
 /// One row of `assignments`; unique by employee, project, role and start, nulls counting as equal.
 #[sea_orm::model]
@@ -28,6 +24,11 @@ pub struct Model {
     /// Grows by one with every change of the row.
     #[sea_orm(default_value = 1)]
     pub version: i32,
+    /// Copy of the employee's name that the triggers of the database keep, for the index that lists
+    /// the employees of a project. It decides a position in a list, never an answer: it is stale
+    /// after a write that no trigger saw, and in a row that SQLite has just returned from a write.
+    #[sea_orm(column_type = "Text", default_value = "")]
+    pub employee_name: String,
     /// Many-to-one; deleting the employee deletes the assignment.
     #[sea_orm(belongs_to, from = "employee_id", to = "id", on_delete = "Cascade")]
     pub employee: BelongsTo<super::employee::Entity>,
@@ -36,4 +37,15 @@ pub struct Model {
     pub project: BelongsTo<super::project::Entity>,
 }
 
-impl ActiveModelBehavior for ActiveModel {}
+#[async_trait::async_trait]
+impl ActiveModelBehavior for ActiveModel {
+    /// Leaves the copy to the triggers.
+    async fn before_save<C: ConnectionTrait>(
+        mut self,
+        _db: &C,
+        _is_insert: bool,
+    ) -> Result<Self, DbErr> {
+        self.employee_name = NotSet;
+        Ok(self)
+    }
+}

@@ -2,12 +2,12 @@
 
 use sea_orm::{
     DbBackend, EntityTrait, Related,
-    sea_query::{Condition, Query, SelectStatement},
+    sea_query::{Condition, DynIden, Expr, Order as Direction, Query, SelectStatement},
 };
 
 use crate::{
     assignment::AssignmentFilter,
-    columns::{ColumnSet, key, of_column},
+    columns::ColumnSet,
     context::Record,
     error::Result,
     filter::{Filter, Reading},
@@ -25,7 +25,7 @@ pub struct Source<E: EntityTrait> {
     pub(super) default_order: &'static [SortKey<E>],
     rows: Origin,
     /// The column that the default order sorts by, and its copy in the link's table.
-    copied: Option<(E::Column, &'static str)>,
+    copied: Option<(E::Column, fn() -> DynIden)>,
 }
 
 /// Which rows belong to the parent, whose key is [`key_part`].
@@ -74,10 +74,11 @@ impl<E: Record> Source<E> {
         }
     }
 
-    /// The same, where the link's table has a copy of the one column that the default order sorts by,
-    /// and an index of it behind the parent's key: a page is read from its place.
+    /// The same, where the default order is by this column alone, ascending, and the link's table has
+    /// a copy of it and an index of the parent's key, the copy and the other's key: a page is read
+    /// from its position.
     #[must_use]
-    pub const fn listed_by(mut self, column: E::Column, copy: &'static str) -> Self {
+    pub const fn listed_by(mut self, column: E::Column, copy: fn() -> DynIden) -> Self {
         self.copied = Some((column, copy));
         self
     }
@@ -94,6 +95,34 @@ impl<E: Record> Source<E> {
             rows: Origin::Where(belong),
             copied: None,
         }
+    }
+}
+
+/// A list in the order of an index of its links; see [`Source::listed_by`].
+///
+/// Its cursors carry the copies, which the statements that read them compare with copies again. So
+/// a walk over the pages meets every row once, whether its copy is right or stale.
+pub(super) struct Listing<E: EntityTrait> {
+    link: fn() -> Link,
+    column: E::Column,
+    copy: fn() -> DynIden,
+}
+
+impl<E: Record> Listing<E> {
+    /// A SELECT of no columns from the rows whose positions are within these bounds, in order.
+    pub(super) fn select(&self, within: Condition, backward: bool) -> SelectStatement {
+        let direction = if backward {
+            Direction::Desc
+        } else {
+            Direction::Asc
+        };
+        let copy = (self.copy)();
+        (self.link)().select_listed::<E>(key_part(0), self.column, copy, within, direction)
+    }
+
+    /// What the position of a row consists of besides its id.
+    pub(super) fn position(&self) -> Expr {
+        Expr::col(("l", self.column))
     }
 }
 
@@ -130,22 +159,16 @@ impl<F: Filter> Scope<F> {
         Ok(select)
     }
 
-    /// A SELECT from the links alone, as if they were the entity's table, and the columns that it
-    /// brings: enough to find a page in this order. None where all must be read to sort them.
-    pub(super) fn select_listed(
-        &self,
-        order: &Order<F::Entity>,
-    ) -> Option<(SelectStatement, ColumnSet)> {
+    /// How rows in this order are listed by copies; `None` where all must be read to sort them.
+    pub(super) fn listing(&self, order: &Order<F::Entity>) -> Option<Listing<F::Entity>> {
         let (column, copy) = self.source.copied?;
         let Origin::Link(link) = self.source.rows else {
             return None;
         };
-        (self.is_whole() && order.0 == self.source.default_order).then(|| {
-            let select = link().select_listed::<F::Entity>(key_part(0), column, copy);
-            (
-                select,
-                key::<F::Entity>().or(of_column::<F::Entity>(column)),
-            )
+        (self.is_whole() && order.0 == self.source.default_order).then_some(Listing {
+            link,
+            column,
+            copy,
         })
     }
 

@@ -95,6 +95,7 @@ pub(super) fn assignments() -> impl Iterator<Item = assignment::Model> + Send {
             employee_id,
             project_id,
             version: 1,
+            employee_name: String::new(),
         },
     )
 }

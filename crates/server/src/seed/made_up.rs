@@ -224,6 +224,7 @@ fn stint(random: &mut Random, project: u64, place: &mut Place) -> assignment::Mo
         employee_id: place.employee as i64,
         project_id: project as i64,
         version: 1,
+        employee_name: String::new(),
     }
 }
 

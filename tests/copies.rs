@@ -1,0 +1,211 @@
+//! Stale copies of employees' names: they misplace a row in a list, and no answer shows them.
+
+use std::collections::BTreeMap;
+
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, Database, DbBackend, IsolationLevel, TransactionTrait,
+};
+use serde_json::Value;
+
+use crate::app::{TestApp, apps};
+
+/// Ann, Ben with two assignments, Cat and Dan on one project.
+async fn team() -> Vec<TestApp> {
+    let apps = apps().await;
+    for app in &apps {
+        let project = app.project("P", None).await;
+        for name in ["Ann", "Ben", "Cat", "Dan"] {
+            let employee = app.employee(name).await;
+            app.assignment(employee, project).await;
+        }
+        app.stint(2, project, Some("again"), None, None).await;
+    }
+    apps
+}
+
+/// Writes to `assignments.employee_name` without the triggers that would correct it.
+async fn damage(app: &TestApp, update: &str) {
+    let triggers = match app.db().get_database_backend() {
+        DbBackend::Sqlite => "DROP TRIGGER tr_assignments_update",
+        _ => "ALTER TABLE assignments DISABLE TRIGGER USER",
+    };
+    for statement in [triggers, update] {
+        app.db().execute_unprepared(statement).await.unwrap();
+    }
+}
+
+/// Asks for the team in every way that shows a name, and returns the names by id.
+async fn names(app: &TestApp) -> BTreeMap<String, String> {
+    let data = app
+        .query(
+            r#"{
+                employees { nodes { id name } }
+                node(id: "emp_2") { id ... on Employee { name } }
+                assignments {
+                    nodes { role employee { id name } }
+                    edges { cursor node { employee { id name } } }
+                }
+                byName: assignments(orderBy: [{ field: EMPLOYEE_NAME }]) {
+                    nodes { employee { id name hireDate } }
+                }
+                projects { nodes {
+                    employees { totalCount nodes { id name } }
+                    last: employees(last: 3) { edges { cursor node { id name hireDate } } }
+                    sorted: employees(orderBy: [{ field: NAME, direction: DESC }]) { nodes { id name } }
+                    edges: employees {
+                        edges { node { id name } assignments { employee { id name } } }
+                    }
+                    assignments(first: 10) { nodes { employee { id name } } }
+                } }
+            }"#,
+        )
+        .await;
+    let team = &data["projects"]["nodes"][0]["employees"];
+    let ids: Vec<_> = nodes(team).iter().map(|node| &node["id"]).collect();
+    let distinct: std::collections::HashSet<_> = ids.iter().collect();
+    assert_eq!(ids.len(), distinct.len(), "{}: {ids:?}", app.name());
+    assert_eq!(team["totalCount"], ids.len(), "{}", app.name());
+
+    let mut names = BTreeMap::new();
+    collect(app, &data, &mut names);
+    names
+}
+
+fn nodes(connection: &Value) -> &Vec<Value> {
+    connection["nodes"].as_array().unwrap()
+}
+
+/// Finds the names of employees at any depth. Each employee must have one name only.
+fn collect(app: &TestApp, value: &Value, names: &mut BTreeMap<String, String>) {
+    match value {
+        Value::Object(object) => {
+            if let (Some(Value::String(id)), Some(Value::String(name))) =
+                (object.get("id"), object.get("name"))
+            {
+                let known = names.entry(id.clone()).or_insert_with(|| name.clone());
+                assert_eq!(known, name, "{}: {id} has two names", app.name());
+            }
+            object.values().for_each(|value| collect(app, value, names));
+        }
+        Value::Array(list) => list.iter().for_each(|value| collect(app, value, names)),
+        _ => {}
+    }
+}
+
+/// The names of the team, read one by one, forward or backward.
+async fn walk(app: &TestApp, (size, cursor, end, more): (&str, &str, &str, &str)) -> Vec<String> {
+    let mut names = Vec::new();
+    let mut from = Value::Null;
+    loop {
+        let query = format!(
+            r#"{{ project(id: "prj_1") {{ employees({size}: 1, {cursor}: {from}) {{
+                nodes {{ name }} pageInfo {{ {end} {more} }}
+            }} }} }}"#
+        );
+        let data = app.query(&query).await;
+        let page = &data["project"]["employees"];
+        let [node] = &nodes(page)[..] else {
+            panic!("{}: {page} after {names:?}", app.name());
+        };
+        names.push(node["name"].as_str().unwrap().to_owned());
+        assert!(names.len() < 10, "{}: {names:?}", app.name());
+        if page["pageInfo"][more] == false {
+            return names;
+        }
+        from = page["pageInfo"][end].clone();
+    }
+}
+
+const FORWARD: (&str, &str, &str, &str) = ("first", "after", "endCursor", "hasNextPage");
+const BACKWARD: (&str, &str, &str, &str) = ("last", "before", "startCursor", "hasPreviousPage");
+
+fn named(names: [&str; 4]) -> BTreeMap<String, String> {
+    let ids = (1..).map(|id| format!("emp_{id}"));
+    ids.zip(names.map(str::to_owned)).collect()
+}
+
+#[tokio::test]
+async fn a_stale_copy_moves_its_row_and_changes_no_name() {
+    for (update, expected) in [
+        // Every copy of one employee is stale.
+        (
+            "UPDATE assignments SET employee_name = 'Zoe' WHERE employee_id = 1",
+            ["Ben", "Cat", "Dan", "Ann"],
+        ),
+        // The right copy decides, whether it is the smaller one or the larger one.
+        (
+            "UPDATE assignments SET employee_name = 'Aaa' WHERE id = 2",
+            ["Ann", "Ben", "Cat", "Dan"],
+        ),
+        (
+            "UPDATE assignments SET employee_name = 'Zoe' WHERE id = 5",
+            ["Ann", "Ben", "Cat", "Dan"],
+        ),
+        // Two stale copies: the smaller one decides.
+        (
+            "UPDATE assignments SET employee_name = CASE id WHEN 2 THEN 'Yve' ELSE 'Zoe' END \
+             WHERE employee_id = 2",
+            ["Ann", "Cat", "Dan", "Ben"],
+        ),
+        // Equal copies are in the order of the ids.
+        (
+            "UPDATE assignments SET employee_name = ''",
+            ["Ann", "Ben", "Cat", "Dan"],
+        ),
+    ] {
+        for app in team().await {
+            damage(&app, update).await;
+            let shown = names(&app).await;
+            assert_eq!(shown, named(["Ann", "Ben", "Cat", "Dan"]), "{}", app.name());
+            assert_eq!(walk(&app, FORWARD).await, expected, "{}", app.name());
+            let mut backward = walk(&app, BACKWARD).await;
+            backward.reverse();
+            assert_eq!(backward, expected, "{}", app.name());
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_employee_replaced_by_another_program_has_the_new_name_in_every_list() {
+    for app in team().await {
+        let is_sqlite = app.db().get_database_backend() == DbBackend::Sqlite;
+        // With the settings that SQLite has in other programs.
+        let mut options = ConnectOptions::new(app.database.settings().database_url);
+        options.max_connections(1);
+        let other = Database::connect(options).await.unwrap();
+        let row = "INTO employees (id, name, hire_date) VALUES (2, 'Zoe', '2020-01-01')";
+        let replace = if is_sqlite {
+            let off = "PRAGMA foreign_keys = OFF; PRAGMA recursive_triggers = OFF";
+            other.execute_unprepared(off).await.unwrap();
+            format!("INSERT OR REPLACE {row}")
+        } else {
+            format!("INSERT {row} ON CONFLICT (id) DO UPDATE SET name = excluded.name")
+        };
+        other.execute_unprepared(&replace).await.unwrap();
+        let shown = names(&app).await;
+        assert_eq!(shown, named(["Ann", "Zoe", "Cat", "Dan"]), "{}", app.name());
+        let listed = ["Ann", "Cat", "Dan", "Zoe"];
+        assert_eq!(walk(&app, FORWARD).await, listed, "{}", app.name());
+    }
+}
+
+/// The trigger of the rename cannot see an assignment that was committed after its snapshot.
+#[tokio::test]
+async fn a_rename_under_repeatable_read_contradicts_no_answer() {
+    for app in team().await {
+        if app.db().get_database_backend() == DbBackend::Sqlite {
+            continue;
+        }
+        let repeatable = Some(IsolationLevel::RepeatableRead);
+        let rename = app.db().begin_with_config(repeatable, None).await.unwrap();
+        let snapshot = "SELECT count(*) FROM assignments";
+        rename.execute_unprepared(snapshot).await.unwrap();
+        app.stint(2, 1, Some("late"), None, None).await;
+        let statement = "UPDATE employees SET name = 'Zoe' WHERE id = 2";
+        rename.execute_unprepared(statement).await.unwrap();
+        rename.commit().await.unwrap();
+
+        assert_eq!(names(&app).await, named(["Ann", "Zoe", "Cat", "Dan"]));
+        assert_eq!(walk(&app, FORWARD).await, ["Ann", "Cat", "Dan", "Zoe"]);
+    }
+}
