@@ -394,6 +394,50 @@ async fn migrations_go_up_and_down_and_start_afresh() {
 }
 
 #[tokio::test]
+async fn stale_copies_are_counted_and_repaired() {
+    for home in homes().await {
+        if home.postgres.is_some() {
+            let early = home.roster(&["migrate", "repair"]);
+            assert_eq!(early.code, 1);
+            assert!(
+                early.stderr.contains("roster migrate up"),
+                "{}",
+                early.stderr
+            );
+        }
+        home.roster(&["migrate", "up"]).ok();
+        // More assignments than are looked at in one step.
+        home.roster(&["seed", "--employees", "2400"]).ok();
+        let status = home.roster(&["migrate", "status"]).ok();
+        assert!(!status.stdout.contains("stale"), "{}", status.stdout);
+
+        let connection = home.connect().await;
+        let triggers = match connection.get_database_backend() {
+            DatabaseBackend::Sqlite => "DROP TRIGGER tr_assignments_update",
+            _ => "ALTER TABLE assignments DISABLE TRIGGER USER",
+        };
+        let damage = "UPDATE assignments SET employee_name = '?' WHERE id % 2 = 1";
+        for statement in [triggers, damage] {
+            connection.execute_unprepared(statement).await.unwrap();
+        }
+        let status = home.roster(&["migrate", "status"]).ok();
+        for part in ["6000 assignments", "`roster migrate repair`"] {
+            assert!(status.stdout.contains(part), "{}", status.stdout);
+        }
+        let repair = home.roster(&["migrate", "repair"]).ok();
+        assert!(
+            repair.stdout.contains("Corrected 6000 "),
+            "{}",
+            repair.stdout
+        );
+        let status = home.roster(&["migrate", "status"]).ok();
+        assert!(!status.stdout.contains("stale"), "{}", status.stdout);
+        let repair = home.roster(&["migrate", "repair"]).ok();
+        assert!(repair.stdout.contains("Corrected 0 "), "{}", repair.stdout);
+    }
+}
+
+#[tokio::test]
 async fn postgres_is_migrated_only_when_asked() {
     let Some(home) = Home::postgres().await else {
         return;

@@ -271,8 +271,15 @@ pub enum MigrateStep {
         #[arg(default_value_t = 1)]
         steps: u32,
     },
-    /// List the migrations and whether the database has them
+    /// List the migrations and whether the database has them, and count stale copies of names
+    ///
+    /// Each assignment has a copy of its employee's name, kept by triggers, for the order of lists.
+    /// Answers never show it. A copy is stale when another program wrote without the triggers.
     Status,
+    /// Correct stale copies of names, which put employees in the wrong place in lists
+    ///
+    /// Other writers wait until it is done; a server can go on running.
+    Repair,
     /// Drop ALL tables, whoever made them, and apply every migration
     Fresh,
 }

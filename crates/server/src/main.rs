@@ -154,8 +154,11 @@ async fn serve(database: DatabaseSettings, settings: Settings, migrate: bool) ->
     answer(listener, &settings, app).await
 }
 
-async fn migrate(database: DatabaseSettings, step: MigrateStep) -> Result<(), Error> {
-    let connection = database::maintain(&database).await?;
+async fn migrate(settings: DatabaseSettings, step: MigrateStep) -> Result<(), Error> {
+    let connection = match step {
+        MigrateStep::Repair => migrate::maintain_migrated(&settings, false).await?,
+        _ => database::maintain(&settings).await?,
+    };
     match step {
         MigrateStep::Up => {
             migrate::up(&connection).await?;
@@ -163,12 +166,29 @@ async fn migrate(database: DatabaseSettings, step: MigrateStep) -> Result<(), Er
         MigrateStep::Down { steps } => migrate::down(&connection, steps).await?,
         MigrateStep::Fresh => migrate::fresh(&connection).await?,
         MigrateStep::Status => {}
+        MigrateStep::Repair => {
+            let repaired = migrate::repair(&connection).await?;
+            connection.close().await?;
+            return say(&format!(
+                "Corrected {repaired} stale copies of names. Nothing else is to be done."
+            ));
+        }
     }
-    for (name, applied) in migrate::status(&connection).await? {
+    let steps = migrate::status(&connection).await?;
+    for (name, applied) in &steps {
         say(&format!(
             "{}  {name}",
-            if applied { "applied" } else { "pending" }
+            if *applied { "applied" } else { "pending" }
         ))?;
+    }
+    if matches!(step, MigrateStep::Status) && steps.iter().all(|(_, applied)| *applied) {
+        let stale = migrate::count_stale_copies(&connection).await?;
+        if stale > 0 {
+            say(&format!(
+                "{stale} assignments have a stale copy of their employee's name. No answer shows it, \
+                 but lists are out of order until `roster migrate repair`."
+            ))?;
+        }
     }
     connection.close().await?;
     Ok(())

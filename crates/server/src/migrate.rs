@@ -110,6 +110,58 @@ pub async fn down(connection: &DatabaseConnection, steps: u32) -> Result<(), Err
     transaction.commit().await.map_err(failed)
 }
 
+/// The name that the copy in a row of `assignments` must be equal to.
+const NAME: &str = "coalesce((SELECT name FROM employees \
+                    WHERE employees.id = assignments.employee_id), '')";
+
+/// How many rows one statement of [`repair`] looks at.
+const STEP: u32 = 10_000;
+
+/// Counts the assignments whose copy of the employee's name is stale. Needs the newest tables.
+pub async fn count_stale_copies(connection: &impl ConnectionTrait) -> Result<i64, Error> {
+    let stale = format!("SELECT count(*) FROM assignments WHERE employee_name <> {NAME}");
+    Ok(number(connection, stale).await?.unwrap_or(0))
+}
+
+/// Corrects the stale copies of employees' names and returns how many there were. Needs the newest
+/// tables.
+pub async fn repair(connection: &DatabaseConnection) -> Result<u64, Error> {
+    let transaction = database::begin_alone(connection).await?;
+    if transaction.get_database_backend() != DatabaseBackend::Sqlite {
+        // A rename must not overtake the copy of the old name.
+        let lock = "LOCK TABLE employees, assignments IN SHARE ROW EXCLUSIVE MODE";
+        transaction.execute_unprepared(lock).await?;
+    }
+    let mut repaired = 0;
+    let mut last = -i64::MAX;
+    loop {
+        let next = format!(
+            "SELECT max(id) FROM \
+             (SELECT id FROM assignments WHERE id > {last} ORDER BY id LIMIT {STEP}) AS step"
+        );
+        let Some(next) = number(&transaction, next).await? else {
+            break;
+        };
+        let update = format!(
+            "UPDATE assignments SET employee_name = {NAME} \
+             WHERE id > {last} AND id <= {next} AND employee_name <> {NAME}"
+        );
+        repaired += transaction
+            .execute_unprepared(&update)
+            .await?
+            .rows_affected();
+        last = next;
+    }
+    transaction.commit().await?;
+    Ok(repaired)
+}
+
+async fn number(connection: &impl ConnectionTrait, select: String) -> Result<Option<i64>, DbErr> {
+    let select = Statement::from_string(connection.get_database_backend(), select);
+    let row = connection.query_one_raw(select).await?;
+    row.map_or(Ok(None), |row| row.try_get_by_index(0))
+}
+
 /// Drops all tables, whoever made them, and applies every migration.
 pub async fn fresh(connection: &DatabaseConnection) -> Result<(), Error> {
     if connection.get_database_backend() != DatabaseBackend::Sqlite {
