@@ -1,6 +1,12 @@
 //! The pages as they are sent; what they do in a browser is tested in `browser/`.
 
-use crate::app::{TestApp, lessons};
+use reqwest::Url;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional},
+    net::{TcpListener, TcpStream},
+};
+
+use crate::app::{TestApp, lesson_with, lessons};
 
 #[tokio::test]
 async fn the_page_and_all_it_names_are_sent_with_a_policy_and_their_types() {
@@ -51,14 +57,82 @@ async fn the_app_is_sent_with_a_strict_policy_or_says_how_to_build_it() {
     }
 }
 
+#[tokio::test]
+async fn behind_a_path_prefix_the_pages_ask_for_nothing_outside_of_it() {
+    let app = lesson_with(|_| {}).await;
+    let server = app.url.trim_start_matches("http://").to_owned();
+    let proxy = Url::parse(&format!("http://{}/staff/", prefix_proxy(server).await)).unwrap();
+    for path in ["", "app", "graphql", "graphql/", "app/"] {
+        let page = app.client.get(proxy.join(path).unwrap());
+        let page = page.header("accept", "text/html").send().await.unwrap();
+        assert_eq!(page.status(), 200, "{path}");
+        let base = page.url().clone();
+        let html = page.text().await.unwrap();
+        for absolute in ["=\"/", "='/", "'/", "(\"/", "location.origin"] {
+            assert!(!html.contains(absolute), "{path}: {absolute} in {html}");
+        }
+        let quoted = html.split(['"', '\'']);
+        let named = quoted.filter(|text| text.starts_with("playground/") || *text == "./");
+        for name in named {
+            let url = base.join(name).unwrap();
+            assert!(url.path().starts_with("/staff/"), "{path}: {url}");
+            let file = app.client.get(url).send().await.unwrap();
+            assert_eq!(file.status(), 200, "{path}: {name}");
+            if name.ends_with(".js") {
+                let script = file.text().await.unwrap();
+                assert!(!script.contains("/graphql\"") && !script.contains("/graphql`"));
+            }
+        }
+        // The address that the scripts ask.
+        let endpoint = base.join("graphql?query=%7B__typename%7D").unwrap();
+        let answer = app.client.get(endpoint).send().await.unwrap();
+        assert!(answer.text().await.unwrap().contains("Query"), "{path}");
+    }
+    let outside = app.client.get(proxy.join("/graphql").unwrap()).send();
+    assert!(outside.await.is_err(), "the proxy forwards only its prefix");
+}
+
+/// Does what `location /staff/ { proxy_pass http://…/; }` does, one request a connection. Returns
+/// the address.
+async fn prefix_proxy(server: String) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    tokio::spawn(async move {
+        loop {
+            let (mut client, _) = listener.accept().await.unwrap();
+            let server = server.clone();
+            tokio::spawn(async move {
+                let mut head = Vec::new();
+                while !head.ends_with(b"\r\n\r\n") {
+                    head.push(client.read_u8().await?);
+                }
+                let head = String::from_utf8(head).unwrap();
+                let Some((method, rest)) = head.split_once(" /staff/") else {
+                    return Ok(());
+                };
+                let head = format!("{method} /{rest}").replacen(
+                    "\r\n\r\n",
+                    "\r\nconnection: close\r\n\r\n",
+                    1,
+                );
+                let mut server = TcpStream::connect(server).await?;
+                server.write_all(head.as_bytes()).await?;
+                copy_bidirectional(&mut client, &mut server).await?;
+                Ok::<_, std::io::Error>(())
+            });
+        }
+    });
+    address
+}
+
 /// Asks for every file of the bundle that the page names; are there any?
 async fn named_files_are_sent(app: &TestApp, page: &str) -> bool {
     let named: Vec<_> = page
         .split('"')
-        .filter(|text| text.starts_with("/playground/"))
+        .filter(|text| text.starts_with("playground/"))
         .collect();
     for path in &named {
-        let file = app.get(path).await;
+        let file = app.get(&format!("/{path}")).await;
         assert_eq!(file.status(), 200, "{path}");
         let kind = file.headers()["content-type"].to_str().unwrap();
         let expected = match path.rsplit_once('.').unwrap().1 {

@@ -1,8 +1,12 @@
 import { defineConfig } from 'vite';
 
 export default defineConfig({
-  // The server answers `/` and `/app` with the pages and `/playground/` with everything they load.
-  base: '/playground/',
+  // Relative, so that a proxy can put the pages behind a path prefix. The server answers `/` and
+  // `/app` with the pages and `playground/` beside them with everything they load.
+  base: './',
+  experimental: {
+    renderBuiltUrl: (file, { hostType }) => (hostType === 'html' ? `playground/${file}` : { relative: true }),
+  },
   build: {
     // Files of their own instead of `data:` in scripts and styles.
     assetsInlineLimit: 0,

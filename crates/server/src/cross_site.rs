@@ -29,8 +29,11 @@ impl Sites {
         let has_auth = settings.jwt_secret.is_some() || settings.jwks.is_some();
         let own = [host.to_owned()].into_iter();
         let hosts = own.chain(settings.allow_host.iter().cloned());
+        // An empty variable is an empty text, which no header may match.
+        let hosts = hosts.filter(|host| !host.is_empty());
+        let origins = settings.allow_origin.iter().cloned();
         Self {
-            origins: settings.allow_origin.clone(),
+            origins: origins.filter(|origin| !origin.is_empty()).collect(),
             hosts: (!has_auth).then(|| hosts.map(|host| host.to_ascii_lowercase()).collect()),
         }
     }

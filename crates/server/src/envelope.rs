@@ -20,11 +20,14 @@ pub struct Envelope {
     /// A document that the server may know, by the name it has there: of an automatic persisted
     /// query its SHA-256 in hexadecimal, of a trusted document whatever its manifest says.
     pub id: Option<String>,
+    /// Version of the protocol of persisted queries, as JSON, if it is not 1.
+    pub unknown_version: Option<String>,
 }
 
 impl Envelope {
     /// From the JSON of a request; the error is in words for a developer.
     pub fn read(bytes: &[u8], depth: usize) -> Result<Self, String> {
+        let bytes = without_bom(bytes);
         if bytes.trim_ascii_start().first() != Some(&b'{') {
             read(bytes, depth)?;
             return Err(NO_OBJECT.to_owned());
@@ -37,7 +40,7 @@ impl Envelope {
         let mut parts = Parts::default();
         for (name, text) in form_urlencoded::parse(query.as_bytes()) {
             let value = match &*name {
-                "operationName" | "variables" | "extensions" if text.is_empty() => Value::Null,
+                "variables" | "extensions" if text.is_empty() => Value::Null,
                 "query" | "operationName" | "documentId" => Value::String(text.into_owned()),
                 "variables" | "extensions" => read(text.as_bytes(), depth)
                     .map_err(|error| format!("`{name}` is not JSON: {error}"))?,
@@ -98,7 +101,9 @@ impl Parts {
             Some(_) => Err(format!("`{name}` must be a string.")),
         };
         let query = text("query", self.query)?;
+        // Some clients send an empty name instead of none.
         let operation_name = text("operationName", self.operation_name)?;
+        let operation_name = operation_name.filter(|name| !name.is_empty());
         let document_id = text("documentId", self.document_id)?;
         let object = |name: &str, value| match value {
             None | Some(Value::Null) => Ok(IndexMap::new()),
@@ -107,18 +112,28 @@ impl Parts {
         };
         let variables = object("variables", self.variables)?;
         let mut extensions = object("extensions", self.extensions)?;
+        let mut unknown_version = None;
         let id = match extensions.swap_remove("persistedQuery") {
             None | Some(Value::Null) => None,
-            Some(Value::Object(persisted)) => match persisted.get("sha256Hash") {
-                Some(Value::String(hash)) => Some(hash.clone()),
-                _ => return Err("`persistedQuery` needs `sha256Hash`.".to_owned()),
-            },
+            Some(Value::Object(persisted)) => {
+                let version = persisted.get("version").filter(|v| **v != Value::Null);
+                let is_known = version.is_none_or(|version| {
+                    matches!(version, Value::Number(number) if number.as_f64() == Some(1.0))
+                });
+                unknown_version = version.filter(|_| !is_known).map(Value::to_string);
+                match persisted.get("sha256Hash") {
+                    Some(Value::String(hash)) => Some(hash.clone()),
+                    // Another version may have another name for it.
+                    _ if !is_known => None,
+                    _ => return Err("`persistedQuery` needs `sha256Hash`.".to_owned()),
+                }
+            }
             Some(_) => return Err("`persistedQuery` must be an object.".to_owned()),
         };
         let id = id.or(document_id);
         // Some clients have to send some text.
         let query = query.filter(|query| id.is_none() || !query.is_empty());
-        if query.is_none() && id.is_none() {
+        if query.is_none() && id.is_none() && unknown_version.is_none() {
             return Err("`query` is missing.".to_owned());
         }
         Ok(Envelope {
@@ -126,6 +141,7 @@ impl Parts {
             operation_name,
             variables: Variables::from_value(Value::Object(variables)),
             id,
+            unknown_version,
         })
     }
 }
@@ -135,11 +151,16 @@ pub fn read(bytes: &[u8], depth: usize) -> Result<Value, String> {
     deserialize(bytes, Level(depth))
 }
 
+/// Skips a byte order mark, which RFC 8259 lets a parser ignore.
+fn without_bom(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
+}
+
 fn deserialize<T>(
     bytes: &[u8],
     seed: impl for<'de> DeserializeSeed<'de, Value = T>,
 ) -> Result<T, String> {
-    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let mut json = serde_json::Deserializer::from_slice(without_bom(bytes));
     let value = seed
         .deserialize(&mut json)
         .and_then(|value| json.end().map(|()| value));
@@ -296,6 +317,19 @@ mod tests {
         let hashed =
             read(r#"{"extensions": {"persistedQuery": {"version": 1, "sha256Hash": "AB"}}}"#);
         assert_eq!(hashed.id.as_deref(), Some("AB"));
+        assert_eq!(hashed.unknown_version, None);
+        for version in ["2", "0", "1.5", "\"1\"", "[]"] {
+            let other = format!(
+                r#"{{"extensions": {{"persistedQuery": {{"version": {version}, "sha256Hash": "AB"}}}}}}"#
+            );
+            assert_eq!(read(&other).unknown_version.as_deref(), Some(version));
+        }
+        assert_eq!(
+            read("\u{feff} {\"query\": \"{ a }\"}"),
+            read(r#"{"query": "{ a }"}"#)
+        );
+        let nameless = read(r#"{"query": "{ a }", "operationName": ""}"#);
+        assert_eq!(nameless.operation_name, None);
         let named = read(r#"{"query": "", "documentId": "Who works where"}"#);
         assert_eq!(named.id.as_deref(), Some("Who works where"));
         assert_eq!(named.query, None);

@@ -10,7 +10,7 @@ use axum::{
     Json, Router,
     body::{Body, HttpBody},
     extract::{Request, State},
-    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
 };
@@ -32,13 +32,13 @@ const WORTH_COMPRESSING: u16 = 4_096;
 ///
 /// | route | answer |
 /// | --- | --- |
-/// | `POST /graphql`, `GET /graphql` | GraphQL; no mutations by GET; WebSockets |
+/// | `POST /graphql`, `GET /graphql`, also as `/graphql/` | GraphQL; no mutations by GET; WebSockets |
 /// | `GET /`, `GET /app`, `GET /playground/…` | a page to write queries in, and one that shows the data, see [`playground`] |
 /// | `GET /health/live`, `GET /health/ready` | see [`health`]; asked by any name, from any page |
 ///
 /// Nearly all requests are for GraphQL: they do not go through the router of the others.
 pub async fn answer(app: App, others: Router, request: Request) -> Response {
-    let mut response = if request.uri().path() == "/graphql" {
+    let mut response = if is_endpoint(&request) {
         answer_graphql(app, request).await
     } else {
         let Ok(response) = others.oneshot(request).await;
@@ -48,15 +48,34 @@ pub async fn answer(app: App, others: Router, request: Request) -> Response {
     response
 }
 
+fn is_endpoint(request: &Request) -> bool {
+    matches!(request.uri().path(), "/graphql" | "/graphql/")
+}
+
 /// The routes beside `/graphql`.
 pub fn others(app: &App) -> Router {
     let checked = async |State(app): State<App>, request: Request, next: Next| {
         only_from_our_sites(&app, request, |request| next.run(request)).await
     };
     playground::routes()
+        .fallback(async || elsewhere(StatusCode::NOT_FOUND))
+        .method_not_allowed_fallback(async || elsewhere(StatusCode::METHOD_NOT_ALLOWED))
         .layer(compression())
         .layer(middleware::from_fn_with_state(app.clone(), checked))
         .merge(health::routes(app.database.clone(), app.shutdown.clone()))
+}
+
+/// Names the endpoint to a client that is configured with another path.
+fn elsewhere(status: StatusCode) -> Response {
+    let message = "GraphQL is at /graphql: send POST, GET or a WebSocket there.";
+    (status, error(message, "BAD_REQUEST")).into_response()
+}
+
+/// Formats an error of a request that is no GraphQL operation.
+fn error(message: &str, code: &str) -> Json<serde_json::Value> {
+    Json(serde_json::json!({
+        "errors": [{ "message": message, "extensions": { "code": code } }]
+    }))
 }
 
 async fn answer_graphql(app: App, request: Request) -> Response {
@@ -147,7 +166,7 @@ async fn only_from_our_sites<A: Future<Output = Response>>(
     request: Request,
     answer: impl FnOnce(Request) -> A,
 ) -> Response {
-    let is_page = request.uri().path() != "/graphql";
+    let is_page = !is_endpoint(&request);
     let origin = match app
         .sites
         .check(request.method(), request.headers(), is_page)
@@ -156,41 +175,60 @@ async fn only_from_our_sites<A: Future<Output = Response>>(
         Ok(Site::Allowed(origin)) => Some(origin),
         Err(message) => {
             metrics::rejected("site");
-            let error = serde_json::json!({
-                "errors": [{ "message": message, "extensions": { "code": "FORBIDDEN" } }]
-            });
-            return (StatusCode::FORBIDDEN, Json(error)).into_response();
+            return (StatusCode::FORBIDDEN, error(&message, "FORBIDDEN")).into_response();
         }
     };
     let is_preflight = origin.is_some() && request.method() == Method::OPTIONS;
     let mut response = if is_preflight {
-        StatusCode::NO_CONTENT.into_response()
+        preflight(request.headers())
     } else {
         answer(request).await
     };
     if let Some(origin) = origin {
-        allow(response.headers_mut(), origin, is_preflight);
+        let headers = response.headers_mut();
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        headers.append(header::VARY, HeaderValue::from_static("origin"));
+        if !is_preflight {
+            let exposed = HeaderValue::from_static("retry-after, x-request-id");
+            headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
+        }
     }
     response
 }
 
-fn allow(headers: &mut HeaderMap, origin: HeaderValue, is_preflight: bool) {
-    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-    headers.append(header::VARY, HeaderValue::from_static("origin"));
-    let mut set = |name, value| headers.insert(name, HeaderValue::from_static(value));
-    if is_preflight {
-        set(header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST");
-        set(
-            header::ACCESS_CONTROL_ALLOW_HEADERS,
-            "accept, authorization, content-type, x-cost",
-        );
-        set(header::ACCESS_CONTROL_MAX_AGE, "600");
-    } else {
-        set(
-            header::ACCESS_CONTROL_EXPOSE_HEADERS,
-            "retry-after, x-request-id",
-        );
-    }
+/// Answers the preflight of an allowed origin, which may send any header that it asks for.
+fn preflight(headers: &HeaderMap) -> Response {
+    /// Longer lists of headers are not echoed.
+    const MAX_LENGTH: usize = 2_048;
+    let is_list = |asked: &&HeaderValue| {
+        let mut names = asked.as_bytes().split(|byte| *byte == b',');
+        asked.len() <= MAX_LENGTH
+            && names.all(|name| HeaderName::from_bytes(name.trim_ascii()).is_ok())
+    };
+    let asked = headers.get(header::ACCESS_CONTROL_REQUEST_HEADERS);
+    let allowed = asked
+        .filter(is_list)
+        .cloned()
+        .unwrap_or_else(|| HeaderValue::from_static("accept, authorization, content-type, x-cost"));
+    (
+        StatusCode::NO_CONTENT,
+        [
+            (
+                header::ACCESS_CONTROL_ALLOW_METHODS,
+                HeaderValue::from_static("GET, POST"),
+            ),
+            (header::ACCESS_CONTROL_ALLOW_HEADERS, allowed),
+            (
+                header::ACCESS_CONTROL_MAX_AGE,
+                HeaderValue::from_static("600"),
+            ),
+            (
+                header::VARY,
+                HeaderValue::from_static("access-control-request-headers"),
+            ),
+        ],
+    )
+        .into_response()
 }
 
 /// What browsers shall not do with our answers.
@@ -203,7 +241,7 @@ fn harden(headers: &mut HeaderMap) {
     let is_page = headers
         .get(header::CONTENT_TYPE)
         .is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
-    let mut set = |name: header::HeaderName, value| {
+    let mut set = |name: HeaderName, value| {
         headers.entry(name).or_insert(value);
     };
     set(header::X_CONTENT_TYPE_OPTIONS, NOSNIFF);

@@ -38,7 +38,12 @@ impl Server {
             operation_name,
             variables,
             id,
+            unknown_version,
         } = envelope;
+        if let Some(version) = unknown_version {
+            let message = format!("Persisted queries have `version` 1 here, not {version}.");
+            return Err(Box::new(refused(coded("BAD_REQUEST", message, None))));
+        }
         let text = self
             .text(query, id)
             .map_err(|error| Box::new(refused(error)))?;

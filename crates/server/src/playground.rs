@@ -5,8 +5,8 @@ use async_graphql::http::GraphiQLSource;
 use axum::{
     Router,
     extract::Path,
-    http::{StatusCode, header},
-    response::{Html, IntoResponse, Response},
+    http::{StatusCode, Uri, header},
+    response::{Html, IntoResponse, Redirect, Response},
     routing::get,
 };
 
@@ -33,9 +33,10 @@ const NO_APP: &str = "<!doctype html><html lang=en><meta charset=utf-8>\
     <h1>This page was not built into the program</h1>\
     <p>Run these where Roster's source is, then build and start it again:\
     <pre>npm ci --prefix crates/server/playground\nnpm run build --prefix crates/server/playground</pre>\
-    <p><a href='/'>The playground</a> works without them.";
+    <p><a href='./'>The playground</a> works without them.";
 
-/// `/`, `/app` and what they load.
+/// Returns the routes of `/`, `/app` and the files they load. Every address in a page is relative,
+/// so that the server can stand behind a path prefix that a proxy strips.
 pub fn routes() -> Router {
     if file("index.html").is_none() {
         tracing::warn!(
@@ -47,20 +48,34 @@ pub fn routes() -> Router {
     Router::new()
         .route("/", get(page))
         .route("/app", get(app))
+        .route("/app/", get(async || Redirect::permanent("../app")))
         .route("/playground/{*path}", get(asset))
 }
 
-/// The page itself, also for a browser that comes to the endpoint.
-pub async fn page() -> Response {
+/// Returns the page for a browser that opens the endpoint. At `/graphql/` relative addresses would
+/// miss, so the browser is sent one level up.
+pub async fn page_at(uri: &Uri) -> Response {
+    if !uri.path().ends_with('/') {
+        return page().await;
+    }
+    let query = uri
+        .query()
+        .map_or(String::new(), |query| format!("?{query}"));
+    Redirect::permanent(&format!("../graphql{query}")).into_response()
+}
+
+async fn page() -> Response {
     let (policy, html) = match file("index.html") {
         Some(html) => (OWN, Html(html).into_response()),
         None => {
             let html = GraphiQLSource::build()
-                .endpoint("/graphql")
-                .subscription_endpoint("/graphql")
+                .endpoint("graphql")
+                .subscription_endpoint("graphql")
                 .header("x-cost", "true")
                 .title("Roster")
-                .finish();
+                .finish()
+                // Relative to the page instead of the host.
+                .replace("window.location.origin", "document.baseURI");
             (CDN, Html(html).into_response())
         }
     };

@@ -3,6 +3,7 @@
 import { getOperationAST, parse, type ExecutionResult } from 'graphql';
 import { createClient } from 'graphql-ws';
 import type { GraphiQLProps } from 'graphiql';
+import { endpoint, socketEndpoint } from './endpoint';
 import { token } from './token';
 
 type Fetcher = GraphiQLProps['fetcher'];
@@ -32,7 +33,7 @@ function operationOf(query: string, name: string | null | undefined) {
 }
 
 async function post(request: Request_, headers: Headers_) {
-  const response = await fetch('/graphql', {
+  const response = await fetch(endpoint, {
     method: 'POST',
     headers: {
       accept: 'application/graphql-response+json, application/json;q=0.9',
@@ -53,7 +54,7 @@ async function post(request: Request_, headers: Headers_) {
 
 function subscribe(request: Request_, connectionParams: Headers_) {
   const client = createClient({
-    url: `${location.origin.replace(/^http/, 'ws')}/graphql`,
+    url: socketEndpoint,
     connectionParams,
     // Events may be missed in between, so rather say that it ended.
     retryAttempts: 0,

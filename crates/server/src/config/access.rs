@@ -1,7 +1,8 @@
 //! Who may ask, and from which pages, as flags and environment variables.
 
-use std::path::PathBuf;
+use std::{net::IpAddr, path::PathBuf};
 
+use axum::http::Uri;
 use clap::{Args, ValueEnum, builder::FalseyValueParser};
 
 /// Who may ask, and from which pages. Without a secret and without keys, everybody may everything.
@@ -33,11 +34,57 @@ pub struct AccessSettings {
     #[arg(long, env, value_parser = FalseyValueParser::new())]
     pub public_without_auth: bool,
     /// Origins whose pages may ask, like `https://app.example.com`; several with commas
-    #[arg(long, env, value_name = "ORIGIN", value_delimiter = ',')]
+    #[arg(long, env, value_name = "ORIGIN", value_delimiter = ',', value_parser = origin)]
     pub allow_origin: Vec<String>,
     /// Further names that this server is asked by while there is no auth; several with commas
-    #[arg(long, env, value_name = "NAME", value_delimiter = ',')]
+    #[arg(long, env, value_name = "NAME", value_delimiter = ',', value_parser = host)]
     pub allow_host: Vec<String>,
+}
+
+/// Refuses what no browser ever sends as `Origin`, and would therefore never match.
+fn origin(text: &str) -> Result<String, String> {
+    // An empty variable counts as absent.
+    if text.is_empty() {
+        return Ok(String::new());
+    }
+    let expected = |example: &str| {
+        Err(format!(
+            "an origin is a scheme, a host and a port unless it is the default one, like {example}"
+        ))
+    };
+    const EXAMPLE: &str = "https://app.example.com or http://localhost:3000";
+    let Ok(url) = text.parse::<Uri>() else {
+        return expected(EXAMPLE);
+    };
+    let (Some(scheme), Some(authority)) = (url.scheme_str(), url.authority()) else {
+        return match text {
+            "*" | "null" => expected(&format!("{EXAMPLE}; there is none for all pages")),
+            _ => expected(EXAMPLE),
+        };
+    };
+    let port = match (scheme, authority.port_u16()) {
+        ("http", Some(80)) | ("https", Some(443)) | (_, None) => String::new(),
+        (_, Some(port)) => format!(":{port}"),
+    };
+    let host = authority.host().to_ascii_lowercase();
+    if host.is_empty() || host.contains('*') {
+        return expected(EXAMPLE);
+    }
+    let origin = format!("{scheme}://{host}{port}");
+    if text == origin {
+        Ok(origin)
+    } else {
+        expected(&origin)
+    }
+}
+
+/// Refuses what is never the name in a `Host` header.
+fn host(text: &str) -> Result<String, String> {
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+    if text.bytes().all(is_name) || text.parse::<IpAddr>().is_ok() {
+        return Ok(text.to_owned());
+    }
+    Err("a name without scheme, port and path, like roster.example.com".to_owned())
 }
 
 /// How a key of a JWKS file signs. Never the token's choice.
@@ -65,6 +112,61 @@ impl Role {
         match self {
             Self::Viewer => "viewer",
             Self::Editor => "editor",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{host, origin};
+
+    #[test]
+    fn an_origin_that_can_never_match_is_refused_with_an_example() {
+        for good in [
+            "https://app.example.com",
+            "http://localhost:3000",
+            "http://[::1]:3000",
+            "https://xn--bcher-kva.example:8443",
+            "chrome-extension://abcdefghijklmnop",
+            "capacitor://localhost",
+        ] {
+            assert_eq!(origin(good).as_deref(), Ok(good));
+        }
+        for (bad, example) in [
+            ("https://x/", "https://x"),
+            ("https://x/path?query", "https://x"),
+            ("https://App.Example.com", "https://app.example.com"),
+            ("HTTPS://app.example.com", "https://app.example.com"),
+            ("https://x:443", "https://x"),
+            ("http://x:80/", "http://x"),
+            ("http://x:", "http://x"),
+            ("http://x:0080", "http://x"),
+            ("https://user@x", "https://x"),
+            ("*", "https://app.example.com"),
+            ("null", "https://app.example.com"),
+            ("https://*.example.com", "https://app.example.com"),
+            ("app.example.com", "https://app.example.com"),
+            ("localhost:3000", "http://localhost:3000"),
+            ("//app.example.com", "https://app.example.com"),
+            ("https://bücher.example", "https://app.example.com"),
+            ("https://a b", "https://app.example.com"),
+            (" https://x", "https://app.example.com"),
+            ("https://", "https://app.example.com"),
+            ("/", "https://app.example.com"),
+        ] {
+            let refused = origin(bad).unwrap_err();
+            assert!(refused.contains(example), "{bad}: {refused}");
+        }
+    }
+
+    #[test]
+    fn a_host_that_can_never_match_is_refused_with_an_example() {
+        for good in ["roster.example.com", "Roster", "192.0.2.1", "::1", ""] {
+            assert_eq!(host(good).as_deref(), Ok(good));
+        }
+        for bad in ["https://x", "x:8000", "x/", "*", "*.example.com", "a b"] {
+            let refused = host(bad).unwrap_err();
+            assert!(refused.contains("roster.example.com"), "{bad}: {refused}");
         }
     }
 }

@@ -46,7 +46,7 @@ pub async fn graphql(app: &App, parts: &mut Parts, body: Body) -> Response {
         };
     }
     if parts.method == Method::GET && negotiate::wants_page(&parts.headers) {
-        return playground::page().await;
+        return playground::page_at(&parts.uri).await;
     }
     let id = RequestId::next();
     let accepted = Media::accepted(&parts.headers);
@@ -177,6 +177,14 @@ impl Exchange<'_> {
     }
 
     async fn read(&self, headers: &HeaderMap, body: Body) -> Result<Envelope, Failure> {
+        if negotiate::is_encoded(headers) {
+            let failure = Failure::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "BAD_REQUEST",
+                "Bodies are not compressed here: send it as it is, without `Content-Encoding`.",
+            );
+            return Err(failure.with(header::ACCEPT_ENCODING, "identity"));
+        }
         if !negotiate::is_json(headers) {
             return Err(Failure::new(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,

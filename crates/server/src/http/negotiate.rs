@@ -61,8 +61,8 @@ pub fn wants_page(headers: &HeaderMap) -> bool {
     html > 0 && html >= best(data.map(|range| range.quality).max())
 }
 
-/// Whether the body is JSON in UTF-8. Nothing else is, so no form and no plain request of another
-/// site's page runs anything.
+/// Returns whether the body is JSON in UTF-8. All else is refused, so that a form or a simple
+/// request of another site's page runs nothing.
 pub fn is_json(headers: &HeaderMap) -> bool {
     let mut types = headers.get_all(header::CONTENT_TYPE).iter();
     let (Some(Ok(value)), None) = (types.next().map(|value| value.to_str()), types.next()) else {
@@ -73,10 +73,23 @@ pub fn is_json(headers: &HeaderMap) -> bool {
     essence.eq_ignore_ascii_case("application/json")
         && parts.filter(|part| !part.is_empty()).all(|part| {
             part.split_once('=').is_some_and(|(name, value)| {
+                let value = value.trim().trim_matches('"');
                 !name.trim().eq_ignore_ascii_case("charset")
-                    || value.trim().trim_matches('"').eq_ignore_ascii_case("utf-8")
+                    // The second is no registered name, but some clients write it.
+                    || value.eq_ignore_ascii_case("utf-8")
+                    || value.eq_ignore_ascii_case("utf8")
             })
         })
+}
+
+/// Returns whether the body has a content coding, such as gzip.
+pub fn is_encoded(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(header::CONTENT_ENCODING).iter();
+    let mut codings = values.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    codings.any(|coding| {
+        let coding = coding.trim_ascii();
+        !coding.is_empty() && !coding.eq_ignore_ascii_case(b"identity")
+    })
 }
 
 struct Range<'a> {
@@ -193,6 +206,8 @@ mod tests {
             "application/json",
             "Application/JSON; charset=UTF-8",
             "application/json;charset=\"utf-8\"",
+            "application/json; charset=utf8",
+            "application/json; charset=\"UTF8\"",
         ] {
             assert!(is_json(good), "{good}");
         }

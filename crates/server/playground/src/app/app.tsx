@@ -73,7 +73,7 @@ function Header() {
         {STATES[connection]}
       </p>
       <nav aria-label="Elsewhere">
-        <a href="/">Playground</a>
+        <a href="./">Playground</a>
         <button type="button" className="quiet" onClick={() => dialog.current?.showModal()}>
           Token
         </button>

@@ -3,6 +3,7 @@
 import { createClient } from 'graphql-ws';
 import { useSyncExternalStore } from 'react';
 import { cacheExchange, Client, fetchExchange, subscriptionExchange } from 'urql';
+import { endpoint, socketEndpoint } from '../endpoint';
 import { token } from '../token';
 import type { ChangesSubscription } from './gql/graphql';
 
@@ -28,7 +29,7 @@ export const useConnection = () =>
   );
 
 const socket = createClient({
-  url: `${location.origin.replace(/^http/, 'ws')}/graphql`,
+  url: socketEndpoint,
   connectionParams: headers,
   keepAlive: 20_000,
   retryAttempts: Infinity,
@@ -37,7 +38,7 @@ const socket = createClient({
 });
 
 export const client = new Client({
-  url: '/graphql',
+  url: endpoint,
   preferGetMethod: false,
   fetchOptions: () => ({ headers: headers() }),
   exchanges: [
