@@ -272,7 +272,7 @@ impl TestApp {
         let url = http::url(&listener).unwrap();
         let shutdown = Shutdown::new();
         let server = Server::new(&database.database, settings, &shutdown).unwrap();
-        tokio::spawn(accept::serve(listener, server));
+        tokio::spawn(accept::serve(vec![listener], server));
         Self {
             url,
             database,

@@ -225,6 +225,154 @@ async fn get_is_for_queries_and_pages() {
 }
 
 #[tokio::test]
+async fn an_upgrade_that_is_not_offered_is_ignored() {
+    let app = lesson_with(|_| {}).await;
+    let h2c = "host: localhost\r\nconnection: upgrade, http2-settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABkAARAAAAAAAIAAAAA\r\n";
+    let query = "/graphql?query=%7B__typename%7D";
+    let post = format!(
+        "content-type: application/json\r\ncontent-length: {}\r\n\r\n{GOOD}",
+        GOOD.len()
+    );
+    for (request, rest, expected) in [
+        (format!("GET {query}"), "\r\n", r#"{"__typename":"Query"}"#),
+        (
+            "POST /graphql".to_owned(),
+            &post,
+            r#"{"__typename":"Query"}"#,
+        ),
+        ("GET /health/live".to_owned(), "\r\n", "alive"),
+        ("GET /".to_owned(), "\r\n", "<html"),
+    ] {
+        // A second request shows that the connection still speaks HTTP/1.1.
+        let bytes = format!(
+            "{request} HTTP/1.1\r\n{h2c}{rest}{request} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{rest}"
+        );
+        let answer = app.raw(&bytes).await;
+        assert_eq!(answer.matches("HTTP/1.1 200").count(), 2, "{answer}");
+        assert!(answer.contains(expected), "{answer}");
+    }
+    let half = format!(
+        "GET {query} HTTP/1.1\r\nhost: localhost\r\nupgrade: websocket\r\nconnection: close\r\n\r\n"
+    );
+    let answer = app.raw(&half).await;
+    assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
+    assert!(answer.contains("Connection: Upgrade"), "{answer}");
+}
+
+#[tokio::test]
+async fn the_endpoint_has_a_second_name_and_other_paths_name_it() {
+    let origin = "https://app.example";
+    let app = lesson_with(|settings| settings.access.allow_origin = vec![origin.to_owned()]).await;
+    let send = async |method: Method, path: &str, body: &'static str| {
+        let request = app.client.request(method, format!("{}{path}", app.url));
+        let request = request
+            .header("content-type", "application/json")
+            .header("origin", origin)
+            .header("access-control-request-method", "POST");
+        let response = request.body(body).send().await.unwrap();
+        assert_eq!(response.headers()["access-control-allow-origin"], origin);
+        response
+    };
+    let (_, answer) = told(send(Method::POST, "/graphql/", GOOD).await).await;
+    assert_eq!(answer["data"]["__typename"], "Query");
+    let get = "/graphql/?query=%7B__typename%7D";
+    let (_, answer) = told(send(Method::GET, get, "").await).await;
+    assert_eq!(answer["data"]["__typename"], "Query");
+    let preflight = send(Method::OPTIONS, "/graphql/", "").await;
+    assert_eq!(preflight.status(), StatusCode::NO_CONTENT);
+
+    let post_to_a_page = (Method::POST, "/", StatusCode::METHOD_NOT_ALLOWED);
+    for (method, path, status) in [
+        (Method::POST, "/graphiql", StatusCode::NOT_FOUND),
+        (Method::POST, "/graphql/v1", StatusCode::NOT_FOUND),
+        (Method::GET, "/api", StatusCode::NOT_FOUND),
+        post_to_a_page,
+    ] {
+        let (got, answer) = told(send(method, path, GOOD).await).await;
+        assert_eq!(got, status, "{path}");
+        let message = answer["errors"][0]["message"].as_str().unwrap();
+        assert!(message.contains("/graphql"), "{message}");
+    }
+
+    // Its addresses are relative to `/graphql`.
+    let page = app.client.get(format!("{}/graphql/?a=b", app.url));
+    let page = page.header("accept", "text/html").send().await.unwrap();
+    assert_eq!(page.url().path(), "/graphql");
+    assert_eq!(page.url().query(), Some("a=b"));
+    assert!(page.text().await.unwrap().contains("<html"));
+}
+
+#[tokio::test]
+async fn what_clients_add_to_json_is_read() {
+    let app = lesson_with(|_| {}).await;
+    let nameless = r#"{"query": "query A { __typename }", "operationName": ""}"#;
+    let (status, answer) = app.post_json(nameless).await;
+    assert_eq!(status, StatusCode::OK, "{answer}");
+    let (status, answer) = app.post_json(format!("\u{feff}{GOOD}")).await;
+    assert_eq!(status, StatusCode::OK, "{answer}");
+    for kind in [
+        "application/json; charset=utf8",
+        "application/json;charset=\"UTF8\"",
+    ] {
+        let answer = app.post(&[("content-type", kind)], GOOD).await;
+        assert_eq!(answer.status(), StatusCode::OK, "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn a_compressed_body_is_refused_with_the_reason() {
+    let app = lesson_with(|_| {}).await;
+    let send = async |encoding| {
+        let json = ("content-type", "application/json");
+        app.post(&[json, ("content-encoding", encoding)], GOOD)
+            .await
+    };
+    for encoding in ["gzip", "br", "x-gzip", "identity, deflate"] {
+        let refused = send(encoding).await;
+        assert_eq!(refused.headers()["accept-encoding"], "identity");
+        let (status, answer) = told(refused).await;
+        assert_eq!(status, StatusCode::UNSUPPORTED_MEDIA_TYPE, "{encoding}");
+        let message = answer["errors"][0]["message"].as_str().unwrap();
+        assert!(message.contains("not compressed"), "{message}");
+    }
+    assert_eq!(send("identity").await.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn another_version_of_persisted_queries_is_refused() {
+    let app = lesson_with(|_| {}).await;
+    let hash = format!("{:x}", Sha256::digest("{ __typename }"));
+    for version in [json!(2), json!(0), json!("1")] {
+        let extensions = json!({ "persistedQuery": { "version": version, "sha256Hash": hash } });
+        let by_get = app
+            .get_graphql(&[("extensions", &extensions.to_string())], RESPONSE)
+            .await;
+        let with_query = json!({ "query": "{ __typename }", "extensions": extensions });
+        let by_hash = json!({ "extensions": extensions });
+        for (status, answer) in [
+            told(by_get).await,
+            app.post_json(by_hash.to_string()).await,
+            app.post_json(with_query.to_string()).await,
+        ] {
+            assert_eq!(status, StatusCode::BAD_REQUEST, "{answer}");
+            let message = answer["errors"][0]["message"].as_str().unwrap();
+            assert!(message.contains("`version` 1"), "{message}");
+        }
+    }
+    let (_, answer) = app
+        .post_json(
+            json!({ "extensions": { "persistedQuery": { "version": 1, "sha256Hash": hash } } })
+                .to_string(),
+        )
+        .await;
+    assert_eq!(
+        code(&answer),
+        "PERSISTED_QUERY_NOT_FOUND",
+        "nothing is kept"
+    );
+}
+
+#[tokio::test]
 async fn keys_come_in_the_order_of_the_query() {
     let app = lesson_with(|_| {}).await;
     let body =
@@ -361,7 +509,7 @@ async fn every_answer_forbids_browsers_what_they_need_not_do() {
         (answer, StatusCode::OK),
         (other("/health/live").await.unwrap(), StatusCode::OK),
         (other("/nothing").await.unwrap(), StatusCode::NOT_FOUND),
-        (other("/graphql/").await.unwrap(), StatusCode::NOT_FOUND),
+        (other("/graphql/").await.unwrap(), StatusCode::BAD_REQUEST),
     ] {
         assert_eq!(response.status(), status);
         for (name, value) in [

@@ -7,11 +7,13 @@ use sea_orm::{ConnectionTrait, Database};
 use serde_json::{Value, json};
 use server::config::DatabaseSettings;
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::TcpStream,
+    task::JoinSet,
 };
 
 use crate::{
+    cli::migrated_homes,
     program::{Program, command},
     sockets::Socket,
 };
@@ -50,12 +52,11 @@ async fn a_drain_cuts_nobody_off() {
         .unwrap();
     tokio::time::sleep(Duration::from_millis(300)).await;
     program.signal("TERM");
-    tokio::time::sleep(Duration::from_millis(300)).await;
-    let refused = TcpStream::connect(program.url.trim_start_matches("http://")).await;
-    assert!(refused.is_err(), "new connections are let in");
     for socket in &mut sockets {
         assert_eq!(socket.as_mut().unwrap().close_code().await, 1001);
     }
+    let refused = TcpStream::connect(program.url.trim_start_matches("http://")).await;
+    assert!(refused.is_err(), "new connections are let in");
     for stream in &mut requests {
         stream.write_all(b"}").await.unwrap();
         let mut answer = String::new();
@@ -70,6 +71,173 @@ async fn a_drain_cuts_nobody_off() {
         program.ended(Duration::from_secs(10)).unwrap().code(),
         Some(0)
     );
+}
+
+/// A connection that is kept open, read by hand so that a cut request is seen as such.
+struct KeptOpen(BufReader<TcpStream>);
+
+impl KeptOpen {
+    async fn open(url: &str) -> Option<Self> {
+        let stream = TcpStream::connect(url.trim_start_matches("http://")).await;
+        stream.ok().map(|stream| Self(BufReader::new(stream)))
+    }
+
+    async fn send(&mut self, path: &str) -> std::io::Result<()> {
+        let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n");
+        self.0.write_all(request.as_bytes()).await
+    }
+
+    /// Returns the status and whether the server closes the connection; fails if the answer does
+    /// not come as a whole.
+    async fn answer(&mut self) -> std::io::Result<(u16, bool)> {
+        let (mut status, mut length, mut closes) = (None, 0, false);
+        loop {
+            let mut line = String::new();
+            self.0.read_line(&mut line).await?;
+            let line = line.trim_end().to_ascii_lowercase();
+            if let Some(rest) = line.strip_prefix("http/1.1 ") {
+                status = rest[..3].parse().ok();
+            } else if let Some(rest) = line.strip_prefix("content-length: ") {
+                length = rest.parse().unwrap();
+            } else if line == "connection: close" {
+                closes = true;
+            } else if line.is_empty() {
+                break;
+            }
+        }
+        let mut body = vec![0; length];
+        self.0.read_exact(&mut body).await?;
+        let status = status.ok_or(std::io::ErrorKind::UnexpectedEof)?;
+        Ok((status, closes))
+    }
+
+    async fn ask(&mut self, path: &str) -> std::io::Result<(u16, bool)> {
+        self.send(path).await?;
+        self.answer().await
+    }
+}
+
+const QUERY: &str = "/graphql?query=%7Bemployees%7BtotalCount%7D%7D";
+
+#[tokio::test]
+async fn during_the_grace_requests_are_answered_and_every_answer_closes_its_connection() {
+    let mut program = Program::demo(&["--shutdown-grace", "3"]);
+    let mut idle = KeptOpen::open(&program.url).await.unwrap();
+    let mut probing = KeptOpen::open(&program.url).await.unwrap();
+    let mut half = KeptOpen::open(&program.url).await.unwrap();
+    for connection in [&mut idle, &mut probing, &mut half] {
+        assert_eq!(connection.ask(QUERY).await.unwrap(), (200, false));
+    }
+    let never_used = KeptOpen::open(&program.url).await.unwrap();
+    let mut waiting = KeptOpen::open(&program.url).await.unwrap();
+    assert_eq!(waiting.ask("/health/ready").await.unwrap(), (200, false));
+    half.0
+        .write_all(b"GET /health/live HTTP/1.1\r\nhost: loc")
+        .await
+        .unwrap();
+    program.signal("INT");
+    while waiting.ask("/health/live").await.unwrap() != (200, true) {}
+
+    assert_eq!(probing.ask("/health/ready").await.unwrap(), (503, true));
+    assert_eq!(idle.ask(QUERY).await.unwrap(), (200, true));
+    let mut new = KeptOpen::open(&program.url).await.unwrap();
+    assert_eq!(new.ask(QUERY).await.unwrap(), (200, true));
+    while KeptOpen::open(&program.url).await.is_some() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    // Begun before the end of the grace, sent as a whole after it.
+    half.0.write_all(b"alhost\r\n\r\n").await.unwrap();
+    assert_eq!(half.answer().await.unwrap(), (200, true));
+    let ended = program.ended(Duration::from_secs(10)).unwrap();
+    assert_eq!(ended.code(), Some(0));
+    drop(never_used);
+}
+
+#[tokio::test]
+async fn a_second_signal_ends_the_grace() {
+    let mut program = Program::demo(&["--shutdown-grace", "60"]);
+    program.signal("TERM");
+    let mut open = KeptOpen::open(&program.url).await.unwrap();
+    while open.ask("/health/ready").await.unwrap().0 != 503 {
+        open = KeptOpen::open(&program.url).await.unwrap();
+    }
+    program.signal("TERM");
+    let ended = program.ended(Duration::from_secs(5)).unwrap();
+    assert_eq!(ended.code(), Some(1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_request_is_cut_by_the_end_of_a_server_under_load() {
+    // More of them for a thorough run: `DRAIN_ROUNDS=50`.
+    let rounds = std::env::var("DRAIN_ROUNDS").map_or(10, |rounds| rounds.parse().unwrap());
+    for home in migrated_homes().await {
+        let url = home.database_url();
+        for round in 0..rounds {
+            let arguments = ["serve", "--port", "0", "--database-url", &url];
+            let mut program = Program::start(&arguments, &[]);
+            let mut load = JoinSet::new();
+            for _ in 0..16 {
+                load.spawn(ask_until_the_end(program.url.clone()));
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            program.signal(["TERM", "INT"][round % 2]);
+            let counts = load.join_all().await;
+            assert!(counts.iter().all(|count| *count > 0), "{counts:?}");
+            let ended = program.ended(Duration::from_secs(10)).unwrap();
+            assert_eq!(ended.code(), Some(0), "{}", program.log());
+        }
+    }
+}
+
+/// Asks over connections that are kept open until the server takes no more; panics if a request
+/// that was sent is not answered. Returns the number of requests.
+async fn ask_until_the_end(url: String) -> usize {
+    let mut count = 0;
+    while let Some(mut connection) = KeptOpen::open(&url).await {
+        loop {
+            let answer = connection.ask(QUERY).await;
+            let (status, closes) =
+                answer.unwrap_or_else(|error| panic!("request {count} is cut: {error}"));
+            assert_eq!(status, 200);
+            count += 1;
+            if closes {
+                break;
+            }
+        }
+    }
+    count
+}
+
+#[tokio::test]
+async fn without_a_host_both_loopbacks_are_listened_on() {
+    let program = Program::demo(&[]);
+    let port = program.url.rsplit_once(':').unwrap().1;
+    assert_eq!(program.url, format!("http://127.0.0.1:{port}"));
+    if std::net::TcpListener::bind("[::1]:0").is_err() {
+        return;
+    }
+    for host in ["[::1]", "localhost", "127.0.0.1"] {
+        let answer = reqwest::get(format!("http://{host}:{port}{QUERY}")).await;
+        assert_eq!(answer.unwrap().status(), 200, "{host}");
+    }
+    let taken = command(&["demo", "--port", port], &[]).output().unwrap();
+    assert_eq!(taken.status.code(), Some(1));
+    let only_v4 = Program::demo(&["--host", "127.0.0.1"]);
+    let port = only_v4.url.rsplit_once(':').unwrap().1;
+    assert!(TcpStream::connect(format!("[::1]:{port}")).await.is_err());
+}
+
+#[test]
+fn an_origin_that_can_never_match_is_refused_at_the_start() {
+    for origin in ["https://x/", "*", "app.example.com", "https://a.example,x"] {
+        let refused = command(&["demo", "--port", "0", "--allow-origin", origin], &[]);
+        let refused = { refused }.output().unwrap();
+        assert_eq!(refused.status.code(), Some(2), "{origin}");
+        let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(said.contains("like https://"), "{said}");
+    }
+    Program::demo(&["--allow-origin", "https://a.example,http://localhost:3000"]);
+    Program::start(&["demo", "--port", "0"], &[("ALLOW_ORIGIN", "")]);
 }
 
 #[tokio::test]

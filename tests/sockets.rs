@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
+use sea_orm::{ConnectionTrait, Database, TransactionTrait};
 use serde_json::{Value, json};
 use tokio::{net::TcpStream, time::timeout};
 use tokio_tungstenite::{
@@ -28,6 +29,27 @@ impl Socket {
         Self::open_with(app, Some("graphql-transport-ws"), &[])
             .await
             .unwrap()
+    }
+
+    /// The socket of an upgrade request with this `Authorization`, after a `connection_init` with
+    /// this payload.
+    async fn init(app: &TestApp, authorization: &str, payload: Value) -> Self {
+        let headers = [("authorization", authorization)];
+        let protocol = Some("graphql-transport-ws");
+        let mut socket = Self::open_with(app, protocol, &headers).await.unwrap();
+        let init = json!({ "type": "connection_init", "payload": payload });
+        socket.send(&init.to_string()).await;
+        socket
+    }
+
+    /// Closes the socket and returns the code of the server's answer.
+    async fn close(&mut self, code: u16) -> u16 {
+        let frame = CloseFrame {
+            code: code.into(),
+            reason: "".into(),
+        };
+        self.0.send(Message::Close(Some(frame))).await.unwrap();
+        self.close_code().await
     }
 
     async fn open_with(
@@ -295,6 +317,109 @@ async fn a_message_has_a_largest_size() {
 }
 
 #[tokio::test]
+async fn a_close_of_the_client_is_answered_with_its_code_in_every_state() {
+    let app = lesson_with(|_| {}).await;
+    let mut new = Socket::open(&app).await;
+    assert_eq!(new.close(1000).await, 1000);
+
+    let mut acknowledged = Socket::ready(&app).await;
+    assert_eq!(acknowledged.close(1000).await, 1000);
+
+    let mut subscribed = Socket::ready(&app).await;
+    subscribed.subscribe("1", &query(EVENTS)).await;
+    assert_eq!(subscribed.close(4499).await, 4499);
+    // The server ends the TCP connection after the handshake.
+    assert!(subscribed.frame().await.is_none());
+
+    // An answer that is on its way comes before the answer to the Close.
+    let mut asking = Socket::ready(&app).await;
+    asking.subscribe("1", &query("{ __typename }")).await;
+    assert_eq!(asking.close(1001).await, 1001);
+
+    // Every place of a closed socket is free again: 40 sockets one after the other with two places.
+    let app = lesson_with(|settings| settings.limits.max_sockets = 2).await;
+    for _ in 0..40 {
+        let mut socket = Socket::ready(&app).await;
+        assert_eq!(socket.close(1000).await, 1000);
+        assert!(socket.frame().await.is_none());
+    }
+}
+
+#[tokio::test]
+async fn a_close_of_the_server_reaches_a_client_that_is_still_sending() {
+    let app = lesson_with(|settings| settings.limits.max_socket_message = 1_000).await;
+    let wrong_type = format!(r#"{{"type": "{}"}}"#, "x".repeat(900));
+    for (first, code) in [("x".repeat(4_000_000), 1009), (wrong_type, 4400)] {
+        let mut socket = Socket::ready(&app).await;
+        socket.send(&first).await;
+        // None of these is read as a message, and unread bytes would reset the connection.
+        for _ in 0..2_000 {
+            if socket.0.send(Message::text("y".repeat(900))).await.is_err() {
+                break;
+            }
+        }
+        assert_eq!(socket.close_code().await, code);
+    }
+}
+
+#[tokio::test]
+async fn a_violation_of_the_websocket_protocol_closes_with_1002() {
+    let app = lesson_with(|_| {}).await;
+    let mut socket = Socket::ready(&app).await;
+    // A text frame without a mask.
+    let stream = socket.0.get_mut();
+    tokio::io::AsyncWriteExt::write_all(stream, &[0x81, 1, b'x'])
+        .await
+        .unwrap();
+    assert_eq!(socket.close_code().await, 1002);
+}
+
+#[tokio::test]
+async fn the_handshake_has_the_header_names_of_the_rfc() {
+    let app = lesson_with(|_| {}).await;
+    for path in ["/graphql", "/graphql/"] {
+        let mut stream = app.connect().await;
+        let request = format!(
+            "GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: keep-alive, Upgrade\r\nupgrade: WebSocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-protocol: graphql-ws, graphql-transport-ws\r\n\r\n"
+        );
+        tokio::io::AsyncWriteExt::write_all(&mut stream, request.as_bytes())
+            .await
+            .unwrap();
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"\r\n\r\n") {
+            answer.push(tokio::io::AsyncReadExt::read_u8(&mut stream).await.unwrap());
+        }
+        let answer = String::from_utf8(answer).unwrap();
+        for line in [
+            "HTTP/1.1 101 Switching Protocols",
+            "Connection: upgrade",
+            "Upgrade: websocket",
+            "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=",
+            "Sec-WebSocket-Protocol: graphql-transport-ws",
+        ] {
+            assert!(answer.lines().any(|sent| sent == line), "{line}: {answer}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn another_version_of_persisted_queries_is_refused_for_its_operation_only() {
+    let app = lesson_with(|_| {}).await;
+    let mut socket = Socket::ready(&app).await;
+    let persisted = json!({ "persistedQuery": { "version": 2, "sha256Hash": "00" } });
+    let payload = json!({ "query": "{ __typename }", "extensions": persisted });
+    socket.subscribe("1", &payload).await;
+    let error = socket.read().await;
+    assert_eq!(error["type"], "error", "{error}");
+    let message = error["payload"][0]["message"].as_str().unwrap();
+    assert!(message.contains("`version` 1"), "{message}");
+    let nameless = json!({ "query": "{ __typename }", "operationName": "" });
+    socket.subscribe("1", &nameless).await;
+    let next = socket.read().await;
+    assert_eq!(next["payload"]["data"]["__typename"], "Query", "{next}");
+}
+
+#[tokio::test]
 async fn there_are_so_many_sockets_and_no_more() {
     let app = lesson_with(|settings| settings.limits.max_sockets = 2).await;
     let first = Socket::ready(&app).await;
@@ -336,6 +461,71 @@ async fn a_token_is_needed_and_its_end_is_the_end_of_the_socket() {
     socket.subscribe("1", &query("{ __typename }")).await;
     assert_eq!(socket.read().await["type"], "next");
     assert_eq!(socket.close_code().await, 4403);
+}
+
+#[tokio::test]
+async fn a_token_of_the_upgrade_request_counts_unless_the_init_has_its_own() {
+    let app = with_auth().await;
+    let bearer = |expires| format!("Bearer {}", token("viewer", expires));
+    for (header, payload) in [
+        (bearer(60), json!({})),
+        (bearer(60), json!({ "authorization": null })),
+        (bearer(-60), json!({ "Authorization": bearer(60) })),
+        (
+            "Basic eDp5".to_owned(),
+            json!({ "authorization": bearer(60) }),
+        ),
+    ] {
+        let mut socket = Socket::init(&app, &header, payload.clone()).await;
+        assert_eq!(socket.read().await["type"], "connection_ack", "{payload}");
+    }
+    for (header, payload) in [
+        (bearer(-60), json!({})),
+        ("Bearer x".to_owned(), json!({})),
+        ("Basic eDp5".to_owned(), json!({})),
+        (bearer(60), json!({ "authorization": "Bearer x" })),
+        (bearer(60), json!({ "authorization": 1 })),
+    ] {
+        let mut socket = Socket::init(&app, &header, payload.clone()).await;
+        assert_eq!(socket.close_code().await, 4403, "{header} {payload}");
+    }
+    let good = bearer(60);
+    let evil = [
+        ("origin", "https://evil.example"),
+        ("authorization", good.as_str()),
+    ];
+    let socket = Socket::open_with(&app, Some("graphql-transport-ws"), &evil).await;
+    assert!(socket.is_none(), "another site is let in");
+}
+
+#[tokio::test]
+async fn a_mutation_that_runs_is_answered_before_the_server_goes_away() {
+    let app = lesson_with(|settings| settings.shutdown_grace = 0).await;
+    let url = app.database.settings().database_url;
+    let other = Database::connect(url).await.unwrap();
+    let lock = other.begin().await.unwrap();
+    let write = "UPDATE employees SET version = version + 1";
+    lock.execute_unprepared(write).await.unwrap();
+
+    let mut socket = Socket::ready(&app).await;
+    let create = r#"mutation { createEmployee(input: {name: "E", hireDate: "2024-01-01"}) { employee { name } } }"#;
+    socket.subscribe("m", &query(create)).await;
+    // Its answer shows that the mutation has been read.
+    socket.subscribe("q", &query("{ __typename }")).await;
+    assert_eq!(socket.read().await["id"], "q");
+    assert_eq!(socket.read().await["id"], "q");
+    app.shutdown.begin();
+    let address = app.url.trim_start_matches("http://");
+    while TcpStream::connect(address).await.is_ok() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    lock.rollback().await.unwrap();
+
+    let next = socket.read().await;
+    let name = &next["payload"]["data"]["createEmployee"]["employee"]["name"];
+    assert_eq!(name, "E", "{next}");
+    assert_eq!(socket.read().await["type"], "complete");
+    assert_eq!(socket.close_code().await, 1001);
 }
 
 #[tokio::test]

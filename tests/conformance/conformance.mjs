@@ -54,6 +54,16 @@ await check('a query gives one result and completes', async (client) => {
   ]);
 });
 
+await check('a lazy client closes its socket after each operation and opens another', async (client) => {
+  const codes = [];
+  client.on('closed', (event) => codes.push(event.code));
+  for (let n = 0; n < 3; n++) {
+    assert.deepEqual(await results(client, { query: '{ __typename }' }), [{ data: { __typename: 'Query' } }]);
+  }
+  while (codes.length < 2) await new Promise((resolve) => setTimeout(resolve, 10));
+  assert.ok(codes.every((code) => code === 1000), `closed with ${codes}`);
+});
+
 await check('errors of fields come with the result', async (client) => {
   const [result] = await results(client, { query: '{ employees(first: 9999) { totalCount } }' });
   assert.equal(result.errors[0].extensions.code, 'BAD_USER_INPUT');

@@ -1,24 +1,28 @@
-//! The loop that accepts connections; the clocks and the turns of each.
+//! Accept loop, drain, and the lifetime of each connection.
 
 mod timed;
 mod turn;
 
 use std::{
     convert::Infallible,
+    future::poll_fn,
+    io,
     pin::{Pin, pin},
     sync::Arc,
+    task::Poll,
     time::Duration,
 };
 
 use axum::{
     Router,
     body::Body,
-    http::{Request, Response, StatusCode},
+    http::{HeaderValue, Request, Response, StatusCode, header},
 };
 use hyper::{body::Incoming, server::conn::http1, service::Service};
 use hyper_util::rt::TokioTimer;
 use tokio::{
     net::{TcpListener, TcpStream},
+    sync::OwnedSemaphorePermit,
     task::yield_now,
     time::{sleep, timeout},
 };
@@ -29,20 +33,31 @@ use self::{
 };
 use crate::{app::App, beside, config::seconds, error::Error, http};
 
-/// How long a drain waits for requests, so that the process ends within ten seconds.
-const DRAIN: Duration = Duration::from_secs(9);
+/// Time for running requests after the grace: with the default grace the process ends within 10 s.
+const DRAIN: Duration = Duration::from_secs(8);
 
 /// After a failure to accept, as when the process has too many files open.
 const BREATH: Duration = Duration::from_millis(50);
 
-/// Answers until the shutdown begins, then finishes what runs, for some seconds at most.
-pub async fn serve(listener: TcpListener, app: App) -> Result<(), Error> {
+/// Answers requests until the shutdown, then drains.
+///
+/// During the grace the listeners stay open and every answer closes its connection, so that a
+/// client that keeps its connections open learns of the end from an answer. Hyper closes an idle
+/// connection at once, even if a request is on the wire.
+pub async fn serve(listeners: Vec<TcpListener>, app: App) -> Result<(), Error> {
     beside::begin(&app);
+    let others = http::others(&app);
+    let grace = async {
+        app.shutdown.begun().await;
+        sleep(app.shutdown_grace).await;
+    };
     tokio::select! {
-        () = accept(listener, &app) => {}
-        () = app.shutdown.begun() => {}
+        () = accept(&listeners, &others, &app) => {}
+        () = grace => {}
+        () = app.shutdown.forced() => return Err(Error::Forced),
     }
-    // The listener is closed by now: nobody is let in to wait.
+    app.shutdown.drain();
+    accept_backlog(listeners, &others, &app);
     tokio::select! {
         drained = timeout(DRAIN, ended(&app)) => {
             if drained.is_err() {
@@ -54,20 +69,17 @@ pub async fn serve(listener: TcpListener, app: App) -> Result<(), Error> {
     }
 }
 
-async fn accept(listener: TcpListener, app: &App) {
-    let others = http::others(app);
+async fn accept(listeners: &[TcpListener], others: &Router, app: &App) {
     loop {
         let Ok(permit) = app.connections.clone().acquire_owned().await else {
             return;
         };
-        match listener.accept().await {
-            Ok((stream, _)) => {
-                let connection = connection(stream, others.clone(), app.clone());
-                tokio::spawn(async move {
-                    connection.await;
-                    drop(permit);
-                });
-            }
+        let accepted = poll_fn(|context| {
+            let mut accepted = listeners.iter().map(|l| l.poll_accept(context));
+            accepted.find(Poll::is_ready).unwrap_or(Poll::Pending)
+        });
+        match accepted.await {
+            Ok((stream, _)) => begin(stream, permit, others, app),
             Err(error) => {
                 // Somebody else's connection broke, or there are too many.
                 tracing::debug!(%error, "cannot accept a connection");
@@ -75,6 +87,34 @@ async fn accept(listener: TcpListener, app: &App) {
             }
         }
     }
+}
+
+/// Accepts the connections that wait in the kernel, then closes the listeners, which would reset
+/// them.
+fn accept_backlog(listeners: Vec<TcpListener>, others: &Router, app: &App) {
+    let accept = |listener: TcpListener| -> io::Result<()> {
+        let listener = listener.into_std()?;
+        while let Ok(permit) = app.connections.clone().try_acquire_owned() {
+            let (stream, _) = listener.accept()?;
+            stream.set_nonblocking(true)?;
+            begin(TcpStream::from_std(stream)?, permit, others, app);
+        }
+        Ok(())
+    };
+    for listener in listeners {
+        // The usual end: no connection is left to accept.
+        if let Err(error) = accept(listener) {
+            tracing::debug!(%error, "a listener is closed");
+        }
+    }
+}
+
+fn begin(stream: TcpStream, permit: OwnedSemaphorePermit, others: &Router, app: &App) {
+    let connection = connection(stream, others.clone(), app.clone());
+    tokio::spawn(async move {
+        connection.await;
+        drop(permit);
+    });
 }
 
 /// Waits until every connection and every socket has ended.
@@ -102,11 +142,20 @@ async fn connection(stream: TcpStream, others: Router, app: App) {
         // From the last answer to the next request; a request that has begun has its own clock.
         .header_read_timeout(seconds(limits.idle_timeout))
         .max_buf_size(limits.max_header_size.max(8_192));
-    let stream = Timed::new(stream, phase, &limits);
+    let stream = Timed::new(stream, phase.clone(), &limits);
     let mut connection = pin!(builder.serve_connection(stream, service).with_upgrades());
+    let may_close = async {
+        app.shutdown.draining().await;
+        // A request is expected or half sent: a new connection, or one that was idle.
+        if phase.expects_head() {
+            sleep(app.shutdown_grace).await;
+        }
+    };
     let ended = tokio::select! {
+        // First, so that a request that has arrived is read before the connection counts as idle.
+        biased;
         ended = turns.take(connection.as_mut()) => ended,
-        () = app.shutdown.begun() => {
+        () = may_close => {
             connection.as_mut().graceful_shutdown();
             turns.take(connection).await
         }
@@ -141,9 +190,16 @@ impl Service<Request<Incoming>> for Phased {
                 yield_now().await;
             }
             let request = request.map(|body| Body::new(Quiet::new(body, turns)));
-            let answer = http::answer(app, others, request).await;
-            if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
-                phase.end();
+            let shutdown = app.shutdown.clone();
+            let mut answer = http::answer(app, others, request).await;
+            if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
+                phase.switch();
+                return Ok(answer);
+            }
+            phase.end();
+            if shutdown.has_begun() {
+                let headers = answer.headers_mut();
+                headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
             }
             Ok(answer)
         });

@@ -1,15 +1,18 @@
 //! What every request finds: the API, the limits, who may ask, and how far the end has come.
 
-use std::sync::{
-    Arc, LazyLock, Mutex,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc, LazyLock, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
 use api::{Roster, kept::Kept};
 use tokio::sync::Semaphore;
 
 use crate::{
-    config::{LimitSettings, Settings},
+    config::{LimitSettings, Settings, seconds},
     cross_site::Sites,
     error::Error,
     identity::Verifier,
@@ -28,6 +31,8 @@ pub struct Server {
     pub database: api::Database,
     /// How far the end has come.
     pub shutdown: Shutdown,
+    /// Time between the start of the shutdown and the end of idle connections.
+    pub shutdown_grace: Duration,
     /// Every limit.
     pub limits: LimitSettings,
     /// How tokens are checked, when they are asked for.
@@ -67,6 +72,7 @@ impl Server {
             roster: Roster::with_limits(database.clone(), limits.of_operations()),
             database: database.clone(),
             shutdown: shutdown.clone(),
+            shutdown_grace: seconds(settings.shutdown_grace),
             limits,
             verifier: Verifier::new(&settings.access)?,
             sites: Sites::new(&settings.access, &settings.host),

@@ -21,7 +21,8 @@ pub fn begin(app: &App) {
         tokio::select! {
             // First, so that nobody complains of what the shutdown has closed.
             biased;
-            () = app.shutdown.begun() => {}
+            // Subscriptions run on until the end of the grace.
+            () = app.shutdown.draining() => {}
             () = follow(&app) => {}
             () = prune(&app) => {}
         }

@@ -137,12 +137,21 @@ assignments and 4 attendances for each employee. Next: `roster serve`.")]
 /// Everything that a server can be told, whatever its database.
 #[derive(Args)]
 pub struct Settings {
-    /// Where to listen: an address or a name of this machine
-    #[arg(long, env, default_value = "127.0.0.1")]
+    /// Where to listen: an address or a name of this machine; `localhost` is 127.0.0.1 and ::1
+    #[arg(long, env, default_value = "localhost")]
     pub host: String,
     /// The port to listen on; 0 takes any that is free
     #[arg(long, env, default_value_t = 8000)]
     pub port: u16,
+    /// How long open connections are still answered after SIGTERM, before idle ones are closed
+    #[arg(
+        long,
+        env,
+        value_name = "SECONDS",
+        default_value_t = 1,
+        value_parser = clap::value_parser!(u64).range(..=3_600)
+    )]
+    pub shutdown_grace: u64,
     /// How long clients can take up the change feed where they left it
     #[arg(
         long,

@@ -117,33 +117,56 @@ async fn compress(answered: Request<Response>) -> Response {
     response.map(Body::new)
 }
 
-/// Takes the address of the settings, before anything slow is begun for it.
-pub async fn listen(settings: &Settings) -> Result<TcpListener, Error> {
+/// Binds the address of the settings, before anything slow begins.
+///
+/// `localhost` is both loopbacks, because clients resolve it to either. A machine without IPv6
+/// has only the first.
+pub async fn listen(settings: &Settings) -> Result<Vec<TcpListener>, Error> {
     let Settings { host, port, .. } = settings;
-    let listener =
-        TcpListener::bind((host.as_str(), *port))
-            .await
-            .map_err(|reason| match reason.kind() {
-                io::ErrorKind::AddrInUse => Error::PortTaken {
-                    host: host.clone(),
-                    port: *port,
-                },
-                _ => Error::Listen {
-                    host: host.clone(),
-                    port: *port,
-                    reason,
-                },
-            })?;
+    let listeners = if host == "localhost" {
+        listen_on_loopbacks(*port).await?
+    } else {
+        vec![bind(host, *port).await?]
+    };
     let access = &settings.access;
     let is_open =
         access.jwt_secret.is_none() && access.jwks.is_none() && !access.public_without_auth;
-    let is_public = listener
-        .local_addr()
-        .is_ok_and(|address| !address.ip().is_loopback());
+    let is_public = listeners.iter().any(|listener| {
+        listener
+            .local_addr()
+            .is_ok_and(|address| !address.ip().is_loopback())
+    });
     if is_public && is_open {
         return Err(Error::PublicWithoutAuth { host: host.clone() });
     }
-    Ok(listener)
+    Ok(listeners)
+}
+
+async fn listen_on_loopbacks(port: u16) -> Result<Vec<TcpListener>, Error> {
+    /// Attempts to find a port that is free on both.
+    const ATTEMPTS: usize = 20;
+    let mut attempt = 1;
+    loop {
+        let v4 = bind("127.0.0.1", port).await?;
+        let same_port = v4.local_addr().map_or(port, |address| address.port());
+        match bind("::1", same_port).await {
+            Ok(v6) => return Ok(vec![v4, v6]),
+            Err(Error::PortTaken { .. }) if port == 0 && attempt < ATTEMPTS => attempt += 1,
+            // Another program on `[::1]` would get the requests of half of the clients.
+            Err(error @ Error::PortTaken { .. }) => return Err(error),
+            Err(_) => return Ok(vec![v4]),
+        }
+    }
+}
+
+async fn bind(host: &str, port: u16) -> Result<TcpListener, Error> {
+    let host = host.to_owned();
+    TcpListener::bind((host.as_str(), port))
+        .await
+        .map_err(|reason| match reason.kind() {
+            io::ErrorKind::AddrInUse => Error::PortTaken { host, port },
+            _ => Error::Listen { host, port, reason },
+        })
 }
 
 /// Where a browser on this machine finds the server.

@@ -87,7 +87,7 @@ fn run(cli: Cli) -> Result<(), Error> {
 
 async fn demo(deadlines: DeadlineSettings, settings: Settings) -> Result<(), Error> {
     let shutdown = Shutdown::on_signals()?;
-    let listener = http::listen(&settings).await?;
+    let listeners = http::listen(&settings).await?;
     let directory = tempfile::Builder::new()
         .prefix("roster-demo-")
         .tempdir()
@@ -105,7 +105,7 @@ async fn demo(deadlines: DeadlineSettings, settings: Settings) -> Result<(), Err
     let database = database::open(&temporary)?;
 
     let app = Server::new(&database, &settings, &shutdown)?;
-    let url = http::url(&listener)?;
+    let url = http::url(&listeners[0])?;
     say(&format!(
         "\
 Roster is running, with the lesson's company in a temporary database.
@@ -121,22 +121,22 @@ Ask who works with Tristan Tal, on which projects:
 Ctrl-C ends it and deletes the database."
     ))?;
 
-    answer(listener, &settings, app).await
+    answer(listeners, &settings, app).await
 }
 
-async fn answer(listener: TcpListener, settings: &Settings, app: App) -> Result<(), Error> {
+async fn answer(listeners: Vec<TcpListener>, settings: &Settings, app: App) -> Result<(), Error> {
     if let Some(address) = settings.log.metrics_address {
         metrics::serve(address, app.clone()).await?;
     }
     let database = app.database.clone();
-    let served = accept::serve(listener, app).await;
+    let served = accept::serve(listeners, app).await;
     database::close(&database).await;
     served
 }
 
 async fn serve(database: DatabaseSettings, settings: Settings, migrate: bool) -> Result<(), Error> {
     let shutdown = Shutdown::on_signals()?;
-    let listener = http::listen(&settings).await?;
+    let listeners = http::listen(&settings).await?;
     let database = tokio::select! {
         database = migrate::open_migrated(&database, migrate) => database?,
         // Whoever ends a server that waits for its database does not want to wait for it too.
@@ -149,9 +149,9 @@ async fn serve(database: DatabaseSettings, settings: Settings, migrate: bool) ->
             DatabaseBackend::Sqlite => "SQLite",
             _ => "PostgreSQL",
         },
-        url = http::url(&listener)?,
+        url = http::url(&listeners[0])?,
     );
-    answer(listener, &settings, app).await
+    answer(listeners, &settings, app).await
 }
 
 async fn migrate(settings: DatabaseSettings, step: MigrateStep) -> Result<(), Error> {

@@ -1,4 +1,4 @@
-//! From the first signal to the last answer: who has asked the server to end, and how urgently.
+//! Stages of the shutdown, from the first signal to the last answer.
 
 use std::future;
 
@@ -6,17 +6,19 @@ use tokio::sync::watch;
 
 use crate::error::Error;
 
-/// How far the end has come; it never goes back.
+/// Stage of the shutdown. It only advances.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Stage {
     Running,
-    /// Finish what runs, begin nothing.
+    /// Requests are still answered, and each answer closes its connection.
+    Grace,
+    /// Running requests finish; no request begins.
     Draining,
-    /// Not even that.
+    /// The process ends at once.
     Forced,
 }
 
-/// Tells everybody who holds a clone that the server is asked to end.
+/// Broadcasts the stage of the shutdown to all clones.
 #[derive(Clone)]
 pub struct Shutdown(watch::Sender<Stage>);
 
@@ -27,12 +29,12 @@ impl Default for Shutdown {
 }
 
 impl Shutdown {
-    /// One that only [`Shutdown::begin`] sets off, for servers inside of tests.
+    /// Returns a shutdown that only [`Shutdown::begin`] starts, for servers inside of tests.
     pub fn new() -> Self {
         Self(watch::Sender::new(Stage::Running))
     }
 
-    /// One that SIGTERM or Ctrl-C sets off, and a second of them forces.
+    /// Returns a shutdown that SIGTERM or SIGINT starts and a second signal forces.
     pub fn on_signals() -> Result<Self, Error> {
         let shutdown = Self::new();
         let mut signals = Signals::new().map_err(|reason| Error::System {
@@ -46,36 +48,48 @@ impl Shutdown {
                 tracing::info!("finishing what runs; a second signal ends it at once");
                 shutdown.begin();
                 signals.next().await;
-                shutdown.0.send_replace(Stage::Forced);
+                shutdown.advance(Stage::Forced);
             }
         });
         Ok(shutdown)
     }
 
-    /// Asks the server to end.
+    /// Starts the shutdown.
     pub fn begin(&self) {
-        self.0.send_if_modified(|stage| {
-            let begins = *stage == Stage::Running;
-            if begins {
-                *stage = Stage::Draining;
-            }
-            begins
-        });
+        self.advance(Stage::Grace);
     }
 
-    /// Whether the server has been asked to end.
+    /// Ends the grace: idle connections may be closed.
+    pub fn drain(&self) {
+        self.advance(Stage::Draining);
+    }
+
+    /// Returns whether the shutdown has started.
     pub fn has_begun(&self) -> bool {
         *self.0.borrow() > Stage::Running
     }
 
-    /// Waits until the server is asked to end.
+    /// Waits for the start of the shutdown.
     pub async fn begun(&self) {
+        self.reached(Stage::Grace).await;
+    }
+
+    /// Waits for the end of the grace.
+    pub async fn draining(&self) {
         self.reached(Stage::Draining).await;
     }
 
-    /// Waits until it is asked a second time.
+    /// Waits for a second signal.
     pub async fn forced(&self) {
         self.reached(Stage::Forced).await;
+    }
+
+    fn advance(&self, to: Stage) {
+        self.0.send_if_modified(|stage| {
+            let is_later = *stage < to;
+            *stage = to.max(*stage);
+            is_later
+        });
     }
 
     async fn reached(&self, wanted: Stage) {

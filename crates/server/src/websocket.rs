@@ -15,23 +15,31 @@ use api::{
     auth::{Role, Viewer},
     guard::coded,
 };
-use async_graphql::{Value, indexmap::IndexMap};
+use async_graphql::{Value, indexmap::IndexMap, parser::types::OperationType};
 use axum::{
-    extract::{
-        WebSocketUpgrade,
-        ws::{CloseFrame, Message, Utf8Bytes, WebSocket},
-    },
-    http::StatusCode,
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
 use futures_util::{
-    FutureExt, StreamExt,
+    FutureExt, SinkExt, StreamExt,
     stream::{AbortHandle, BoxStream, SelectAll, abortable, once},
 };
+use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper_util::rt::TokioIo;
 use serde::Serialize;
 use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
     sync::OwnedSemaphorePermit,
     time::{Instant, Sleep, sleep_until, timeout},
+};
+use tokio_tungstenite::{
+    WebSocketStream,
+    tungstenite::{
+        Error, Message, Utf8Bytes,
+        error::ProtocolError,
+        handshake::derive_accept_key,
+        protocol::{CloseFrame, Role as Side, WebSocketConfig},
+    },
 };
 
 use crate::{
@@ -54,20 +62,87 @@ const LONGEST_ID: usize = 128;
 /// Later than any process lives.
 const NEVER: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
 
-/// Answers an upgrade, if there is room for one more socket.
-pub fn accept(app: App, upgrade: WebSocketUpgrade) -> Response {
+/// Time for the close handshake.
+const CLOSING: Duration = Duration::from_secs(1);
+
+/// Limit in bytes of what is read after a close by the server.
+const CLOSING_BYTES: usize = 8 << 20;
+
+type Socket = WebSocketStream<TokioIo<Upgraded>>;
+
+/// Returns whether the request asks for a WebSocket. Any other upgrade is ignored (RFC 9110,
+/// section 7.8).
+pub fn is_upgrade(parts: &Parts) -> bool {
+    parts.method == Method::GET && has_token(&parts.headers, &header::UPGRADE, "websocket")
+}
+
+fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
+    let values = headers.get_all(name).iter();
+    values
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|value| value.trim().eq_ignore_ascii_case(token))
+}
+
+/// Answers an upgrade request (RFC 6455, section 4.2) if a socket is free.
+pub fn accept(app: &App, parts: &mut Parts) -> Response {
+    let headers = &parts.headers;
+    let bad = |status, message| (status, [("sec-websocket-version", "13")], message);
+    if !has_token(headers, &header::CONNECTION, "upgrade") {
+        let message = "A WebSocket needs the header `Connection: Upgrade`. Does a proxy drop it?";
+        return bad(StatusCode::BAD_REQUEST, message).into_response();
+    }
+    if !has_token(headers, &header::SEC_WEBSOCKET_VERSION, "13") {
+        let message = "A WebSocket needs the header `Sec-WebSocket-Version: 13`.";
+        return bad(StatusCode::UPGRADE_REQUIRED, message).into_response();
+    }
+    let Some(key) = headers.get(header::SEC_WEBSOCKET_KEY) else {
+        let message = "A WebSocket needs the header `Sec-WebSocket-Key`.";
+        return bad(StatusCode::BAD_REQUEST, message).into_response();
+    };
+    let Some(upgrade) = parts.extensions.remove::<OnUpgrade>() else {
+        return bad(StatusCode::BAD_REQUEST, "A WebSocket needs HTTP/1.1.").into_response();
+    };
     let Ok(permit) = app.sockets.clone().try_acquire_owned() else {
         metrics::rejected("sockets");
         return (StatusCode::SERVICE_UNAVAILABLE, [("retry-after", "1")]).into_response();
     };
-    let most = app.limits.max_socket_message;
-    upgrade
-        .protocols([PROTOCOL])
-        .read_buffer_size(READ_BUFFER)
-        .write_buffer_size(0)
-        .max_message_size(most)
-        .max_frame_size(most)
-        .on_upgrade(move |socket| Session::new(app, socket, permit).run())
+    let mut answer = (
+        StatusCode::SWITCHING_PROTOCOLS,
+        [
+            (header::CONNECTION, "upgrade".to_owned()),
+            (header::UPGRADE, "websocket".to_owned()),
+            (
+                header::SEC_WEBSOCKET_ACCEPT,
+                derive_accept_key(key.as_bytes()),
+            ),
+        ],
+    )
+        .into_response();
+    let has_protocol = has_token(headers, &header::SEC_WEBSOCKET_PROTOCOL, PROTOCOL);
+    if has_protocol {
+        let protocol = HeaderValue::from_static(PROTOCOL);
+        let headers = answer.headers_mut();
+        headers.insert(header::SEC_WEBSOCKET_PROTOCOL, protocol);
+    }
+    let authorization = headers.get(header::AUTHORIZATION).cloned();
+    let app = app.clone();
+    tokio::spawn(async move {
+        let Ok(stream) = upgrade.await else {
+            return;
+        };
+        let most = app.limits.max_socket_message;
+        let config = WebSocketConfig::default()
+            .read_buffer_size(READ_BUFFER)
+            .write_buffer_size(0)
+            .max_message_size(Some(most))
+            .max_frame_size(Some(most));
+        let stream = TokioIo::new(stream);
+        let socket = WebSocketStream::from_raw_socket(stream, Side::Server, Some(config)).await;
+        let session = Session::new(app, socket, authorization, permit);
+        session.run(has_protocol).await;
+    });
+    answer
 }
 
 /// Why a socket is closed, by the numbers of the protocol.
@@ -81,8 +156,11 @@ const NO_INIT: Close = Close(4408, "Connection initialisation timeout");
 const DUPLICATE: Close = Close(4409, "Subscriber already exists");
 const SECOND_INIT: Close = Close(4429, "Too many initialisation requests");
 const GOING_AWAY: Close = Close(1001, "Going away");
+const PROTOCOL_ERROR: Close = Close(1002, "Protocol error");
 const TOO_LARGE: Close = Close(1009, "Message too large");
-/// Nobody is there to be told.
+/// The client closes the socket; the library has its answer ready.
+const CLOSED: Close = Close(1000, "");
+/// The client does not answer any more, so no close handshake is tried.
 const GONE: Close = Close(1006, "");
 
 /// What an operation has to say.
@@ -94,7 +172,9 @@ enum Event {
 
 struct Session {
     app: App,
-    socket: WebSocket,
+    socket: Socket,
+    /// The header of the upgrade request.
+    authorization: Option<HeaderValue>,
     /// Since `connection_init`; `None` inside when there is no auth.
     identity: Option<Option<Identity>>,
     operations: SelectAll<BoxStream<'static, (u64, Event)>>,
@@ -106,15 +186,22 @@ struct Session {
 
 struct Live {
     id: String,
+    is_subscription: bool,
     request: RequestId,
     abort: AbortHandle,
 }
 
 impl Session {
-    fn new(app: App, socket: WebSocket, permit: OwnedSemaphorePermit) -> Self {
+    fn new(
+        app: App,
+        socket: Socket,
+        authorization: Option<HeaderValue>,
+        permit: OwnedSemaphorePermit,
+    ) -> Self {
         Self {
             app,
             socket,
+            authorization,
             identity: None,
             operations: SelectAll::new(),
             live: HashMap::new(),
@@ -123,31 +210,56 @@ impl Session {
         }
     }
 
-    async fn run(mut self) {
-        // To a name, so that the future of an idle socket is small.
-        let close = Box::pin(self.talk()).await;
+    async fn run(mut self, has_protocol: bool) {
+        // Boxed, so that the future of an idle socket is small.
+        let close = Box::pin(self.talk(has_protocol)).await;
         metrics::live(-(self.live.len() as f64));
-        if close.0 != GONE.0 {
+        // At once: a transaction must not wait for the close handshake.
+        self.operations.clear();
+        if close.0 == GONE.0 {
+            return;
+        }
+        let _ = timeout(CLOSING, self.close(close)).await;
+        // Ends the writing side and reads on for a moment: see `Timed`.
+        let _ = self.socket.into_inner().shutdown().await;
+    }
+
+    /// Carries out the close handshake (RFC 6455, section 7.1.2).
+    async fn close(&mut self, Close(code, reason): Close) {
+        if code != CLOSED.0 {
             let frame = CloseFrame {
-                code: close.0,
-                reason: close.1.into(),
+                code: code.into(),
+                reason: reason.into(),
             };
-            let goodbye = async {
-                if self.socket.send(Message::Close(Some(frame))).await.is_ok() {
-                    // Its answer, or the connection would be reset under the client's eyes.
-                    while let Some(Ok(_)) = self.socket.recv().await {}
-                }
+            if self.send(Message::Close(Some(frame))).await.is_err() {
+                return;
+            }
+        }
+        let mut left = CLOSING_BYTES;
+        loop {
+            // Also writes the answer to a Close of the client.
+            let read = match self.socket.next().await {
+                None => return,
+                Some(Ok(message)) => message.len(),
+                // The library reads no further, but the client may still be sending.
+                Some(Err(_)) => break,
             };
-            let _ = timeout(Duration::from_secs(1), goodbye).await;
+            match left.checked_sub(read) {
+                Some(rest) => left = rest,
+                None => return,
+            }
+        }
+        let mut bytes = [0; 4 << 10];
+        while left > 0 {
+            match self.socket.get_mut().read(&mut bytes).await {
+                Ok(read @ 1..) => left = left.saturating_sub(read),
+                _ => return,
+            }
         }
     }
 
-    async fn talk(&mut self) -> Close {
-        if self
-            .socket
-            .protocol()
-            .is_none_or(|protocol| protocol != PROTOCOL)
-        {
+    async fn talk(&mut self, has_protocol: bool) -> Close {
+        if !has_protocol {
             return NO_PROTOCOL;
         }
         let app = self.app.clone();
@@ -158,15 +270,23 @@ impl Session {
         let mut init = Box::pin(after(seconds(app.limits.socket_init_timeout)));
         let mut expiry = Box::pin(after(NEVER));
         let mut heart = Box::pin(after(ping));
-        let mut shutdown = app.shutdown.begun().boxed();
+        let mut shutdown = app.shutdown.draining().boxed();
+        let mut is_draining = false;
         let mut awaits_pong = false;
         loop {
+            // Queries and mutations that run are finished; no message is read any more.
+            if is_draining && self.live.values().all(|live| live.is_subscription) {
+                return GOING_AWAY;
+            }
             let outcome = tokio::select! {
                 biased;
-                () = &mut shutdown => Err(GOING_AWAY),
+                () = &mut shutdown, if !is_draining => {
+                    is_draining = true;
+                    Ok(())
+                }
                 () = &mut expiry => Err(FORBIDDEN),
                 () = &mut init, if self.identity.is_none() => Err(NO_INIT),
-                () = &mut heart => {
+                () = &mut heart, if !is_draining => {
                     if awaits_pong {
                         Err(GONE)
                     } else {
@@ -175,17 +295,18 @@ impl Session {
                         self.send(Message::Ping(Default::default())).await
                     }
                 }
-                message = self.socket.recv() => match message {
+                message = self.socket.next(), if !is_draining => match message {
                     Some(Ok(Message::Text(text))) => self.read(&text).await,
                     Some(Ok(Message::Pong(_))) => {
                         awaits_pong = false;
                         heart.as_mut().reset(Instant::now() + ping);
                         Ok(())
                     }
-                    // Answered by the library.
-                    Some(Ok(Message::Ping(_))) => Ok(()),
+                    // Answered by the library, which never returns a raw frame.
+                    Some(Ok(Message::Ping(_) | Message::Frame(_))) => Ok(()),
                     Some(Ok(Message::Binary(_))) => Err(BAD_MESSAGE),
-                    Some(Ok(Message::Close(_))) | None => Err(GONE),
+                    Some(Ok(Message::Close(_))) => Err(CLOSED),
+                    None => Err(GONE),
                     Some(Err(error)) => Err(broken(&error)),
                 },
                 Some((number, event)) = self.operations.next() => self.tell(number, event).await,
@@ -243,10 +364,17 @@ impl Session {
                 let given = payload
                     .iter()
                     .find(|(name, _)| name.eq_ignore_ascii_case("authorization"));
-                let Some((_, Value::String(given))) = given else {
-                    return Err(FORBIDDEN);
+                // Browsers cannot set the header, and other clients set both for a reason.
+                let given = match given {
+                    Some((_, Value::String(given))) => Some(given.as_str()),
+                    Some((_, Value::Null)) | None => {
+                        let header = self.authorization.as_ref();
+                        header.and_then(|header| header.to_str().ok())
+                    }
+                    Some(_) => None,
                 };
-                Some(verifier.identify_bearer(given).ok_or(FORBIDDEN)?)
+                let identity = given.and_then(|given| verifier.identify_bearer(given));
+                Some(identity.ok_or(FORBIDDEN)?)
             }
         });
         self.say(None, "connection_ack", None).await
@@ -284,13 +412,20 @@ impl Session {
         };
         let number = self.next;
         self.next += 1;
+        let is_subscription = checked.kind == OperationType::Subscription;
         let answers = operation::run_stream(&self.app, request.clone(), checked);
         let (answers, abort) = abortable(answers);
         let events = answers.map(move |answer| (number, Event::Answer(Box::new(answer))));
         let end = once(async move { (number, Event::End) });
         self.operations.push(events.chain(end).boxed());
         metrics::live(1.0);
-        self.live.insert(number, Live { id, request, abort });
+        let live = Live {
+            id,
+            is_subscription,
+            request,
+            abort,
+        };
+        self.live.insert(number, live);
         Ok(())
     }
 
@@ -403,15 +538,15 @@ fn id(message: &mut IndexMap<async_graphql::Name, Value>) -> Result<String, Clos
     }
 }
 
-fn broken(error: &axum::Error) -> Close {
-    // The library's own type is not ours to name.
-    let text = error.to_string();
-    if text.contains("too long") || text.contains("too big") {
-        metrics::rejected("socket_message");
-        TOO_LARGE
-    } else if text.to_ascii_lowercase().contains("utf") {
-        BAD_MESSAGE
-    } else {
-        GONE
+fn broken(error: &Error) -> Close {
+    match error {
+        Error::Capacity(_) => {
+            metrics::rejected("socket_message");
+            TOO_LARGE
+        }
+        Error::Utf8(_) => BAD_MESSAGE,
+        Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => GONE,
+        Error::Protocol(_) => PROTOCOL_ERROR,
+        _ => GONE,
     }
 }

@@ -1,4 +1,4 @@
-//! A stream whose peer must send what it has begun to send, and take what it has asked for.
+//! TCP stream with timeouts for slow peers and a lingering close.
 
 use std::{
     io,
@@ -14,11 +14,17 @@ use std::{
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
 use tokio::{
+    io::{AsyncRead, ReadBuf},
     net::TcpStream,
     time::{Instant, Sleep, sleep_until},
 };
 
 use crate::config::{LimitSettings, seconds};
+
+/// Limit in seconds of the lingering close.
+const LINGER: u64 = 1;
+/// Limit in bytes of the lingering close.
+const LINGER_BYTES: usize = 8 << 20;
 
 /// Where a connection is between two requests.
 #[derive(Default)]
@@ -30,6 +36,8 @@ const HEAD: u8 = 0;
 const SERVING: u8 = 1;
 /// Nothing has come since the last answer.
 const IDLE: u8 = 2;
+/// The answer that begins a WebSocket is about to be written.
+const SWITCHING: u8 = 3;
 
 impl Phase {
     /// A request has come.
@@ -41,6 +49,20 @@ impl Phase {
     pub fn end(&self) {
         self.0.store(IDLE, Ordering::Relaxed);
     }
+
+    /// Marks the next write as the head of a 101 answer.
+    pub fn switch(&self) {
+        self.0.store(SWITCHING, Ordering::Relaxed);
+    }
+
+    /// Returns whether a request is expected or half sent.
+    pub fn expects_head(&self) -> bool {
+        self.0.load(Ordering::Relaxed) == HEAD
+    }
+
+    fn is_switching(&self) -> bool {
+        self.0.load(Ordering::Relaxed) == SWITCHING
+    }
 }
 
 /// A stream with its clocks.
@@ -51,6 +73,10 @@ pub struct Timed {
     head: Clock,
     /// For an answer that waits to be taken.
     unread: Clock,
+    /// For the lingering close.
+    linger: Clock,
+    /// Bytes that the lingering close may still read; `None` before the close.
+    linger_bytes: Option<usize>,
 }
 
 impl Timed {
@@ -61,7 +87,27 @@ impl Timed {
             phase,
             head: Clock::new(limits.header_timeout),
             unread: Clock::new(limits.write_timeout),
+            linger: Clock::new(LINGER),
+            linger_bytes: None,
         }
+    }
+
+    /// Discards what the peer still sends. Closing a socket with unread bytes resets the
+    /// connection, and a reset discards the last answer before the peer has read it.
+    fn poll_linger(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let mut bytes = [0; 8 << 10];
+        while let Some(left) = self.linger_bytes.filter(|left| *left > 0) {
+            let mut buffer = ReadBuf::new(&mut bytes);
+            let read = Pin::new(self.stream.inner_mut()).poll_read(context, &mut buffer);
+            match read {
+                Poll::Pending => return self.linger.poll(context),
+                Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {
+                    self.linger_bytes = Some(left.saturating_sub(buffer.filled().len()));
+                }
+                Poll::Ready(_) => break,
+            }
+        }
+        Poll::Ready(())
     }
 
     fn within<T>(
@@ -87,7 +133,7 @@ impl Read for Timed {
         let this = &mut *self;
         let read = Pin::new(&mut this.stream).poll_read(context, buffer);
         match (this.phase.0.load(Ordering::Relaxed), read.is_ready()) {
-            (SERVING, _) => this.head.stop(),
+            (SERVING | SWITCHING, _) => this.head.stop(),
             (IDLE, true) => {
                 this.phase.0.store(HEAD, Ordering::Relaxed);
                 this.head.stop();
@@ -109,7 +155,16 @@ impl Write for Timed {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        let written = if self.phase.is_switching() {
+            let head = with_handshake_names(bytes);
+            let written = Pin::new(&mut self.stream).poll_write(context, &head);
+            if written.is_ready() {
+                self.phase.begin();
+            }
+            written
+        } else {
+            Pin::new(&mut self.stream).poll_write(context, bytes)
+        };
         self.within(context, written)
     }
 
@@ -119,8 +174,12 @@ impl Write for Timed {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let shut = Pin::new(&mut self.stream).poll_shutdown(context);
-        self.within(context, shut)
+        if self.linger_bytes.is_none() {
+            let shut = Pin::new(&mut self.stream).poll_shutdown(context);
+            ready!(self.within(context, shut))?;
+            self.linger_bytes = Some(LINGER_BYTES);
+        }
+        self.poll_linger(context).map(Ok)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -132,9 +191,32 @@ impl Write for Timed {
         context: &mut Context<'_>,
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        if self.phase.is_switching() {
+            let head = bytes.iter().find(|part| !part.is_empty());
+            return self.poll_write(context, head.map_or(&[], |part| part));
+        }
         let written = Pin::new(&mut self.stream).poll_write_vectored(context, bytes);
         self.within(context, written)
     }
+}
+
+/// Returns the head with its header names in the case of RFC 6455. Names are case-insensitive,
+/// but Python's gql looks for exactly `Sec-WebSocket-Protocol`; hyper writes lower case.
+fn with_handshake_names(head: &[u8]) -> Vec<u8> {
+    let mut head = head.to_vec();
+    for line in head.split_mut(|byte| *byte == b'\n') {
+        let name = line.iter().position(|byte| *byte == b':').unwrap_or(0);
+        let name = &mut line[..name];
+        for part in name.split_mut(|byte| *byte == b'-') {
+            if let Some(first) = part.first_mut() {
+                first.make_ascii_uppercase();
+            }
+        }
+        if name.starts_with(b"Sec-Websocket-") {
+            name[7] = b'S';
+        }
+    }
+    head
 }
 
 /// A time that begins when it is first asked about.

@@ -10,9 +10,8 @@ use api::{
 use async_graphql::{ServerError, parser::types::OperationType};
 use axum::{
     body::Body,
-    extract::{FromRequestParts, WebSocketUpgrade},
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, request::Parts},
-    response::{IntoResponse, Response},
+    response::Response,
 };
 
 use futures_util::FutureExt;
@@ -38,12 +37,8 @@ static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Answers GET and POST; a GET may also become a WebSocket.
 pub async fn graphql(app: &App, parts: &mut Parts, body: Body) -> Response {
-    if parts.method == Method::GET && parts.headers.contains_key(header::UPGRADE) {
-        // Whoever it is may say so in `connection_init`.
-        return match WebSocketUpgrade::from_request_parts(parts, app).await {
-            Ok(upgrade) => websocket::accept(app.clone(), upgrade),
-            Err(rejection) => rejection.into_response(),
-        };
+    if websocket::is_upgrade(parts) {
+        return websocket::accept(app, parts);
     }
     if parts.method == Method::GET && negotiate::wants_page(&parts.headers) {
         return playground::page_at(&parts.uri).await;
