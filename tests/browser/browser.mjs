@@ -2,6 +2,7 @@
 
 import { spawn } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
+import { createServer, request as ask } from 'node:http';
 import { createInterface } from 'node:readline';
 import { chromium } from 'playwright-core';
 
@@ -12,17 +13,44 @@ export const TIMEOUT = 30_000;
 
 export const DEVICES = {
   desktop: { viewport: { width: 1280, height: 800 }, colorScheme: 'light' },
+  /** Behind a path prefix: see `demo`. */
   phone: { viewport: { width: 390, height: 844 }, colorScheme: 'dark', hasTouch: true },
 };
 
-/** A server with the lesson's company, and where it listens. */
-export async function demo() {
+/** A server with the lesson's company, and its URL: on a phone, that of a proxy with a path prefix. */
+export async function demo(device) {
   const server = spawn(ROSTER, ['demo', '--port', '0'], { stdio: ['ignore', 'pipe', 'inherit'] });
   for await (const line of createInterface(server.stdout)) {
     const url = line.match(/http:\/\/\S+\/$/)?.[0];
-    if (url) return { server, url };
+    if (url) return { server, url: device === 'phone' ? await behindPrefix(url) : url };
   }
   throw new Error(`${ROSTER} did not say where it listens`);
+}
+
+/** What nginx does for `location /staff/ { proxy_pass URL; }`, WebSockets too. */
+async function behindPrefix(url) {
+  const { hostname: host, port } = new URL(url);
+  const forward = ({ method, headers, url: path }) =>
+    ask({ host, port, method, headers, path: path.replace('/staff/', '/') });
+  const proxy = createServer((request, response) => {
+    if (!request.url.startsWith('/staff/')) return response.writeHead(502).end();
+    const failed = () => response.destroy();
+    const answered = (answer) => answer.pipe(response.writeHead(answer.statusCode, answer.headers));
+    request.pipe(forward(request)).on('response', answered).on('error', failed);
+  });
+  proxy.on('upgrade', (request, client) => {
+    const upgraded = ({ rawHeaders }, socket) => {
+      const lines = rawHeaders.flatMap((name, at) => (at % 2 ? [] : [`${name}: ${rawHeaders[at + 1]}\r\n`]));
+      client.write(`HTTP/1.1 101 Switching Protocols\r\n${lines.join('')}\r\n`);
+      socket.pipe(client).pipe(socket);
+      for (const end of [client, socket]) end.on('error', () => [client, socket].forEach((each) => each.destroy()));
+    };
+    forward(request).on('upgrade', upgraded).on('error', () => client.destroy()).end();
+  });
+  // The server ends with its suite, and the proxy with the process.
+  await new Promise((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+  proxy.unref();
+  return `http://127.0.0.1:${proxy.address().port}/staff/`;
 }
 
 export function launch() {

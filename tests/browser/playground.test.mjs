@@ -36,7 +36,7 @@ for (const [device, settings] of Object.entries(DEVICES)) {
     };
 
     before(async () => {
-      ({ server, url } = await demo());
+      ({ server, url } = await demo(device));
       context = await watched(browser, settings, url, faults);
       page = await context.newPage();
       page.setDefaultTimeout(TIMEOUT);
