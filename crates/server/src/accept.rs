@@ -75,7 +75,9 @@ async fn accept(listeners: &[TcpListener], others: &Router, app: &App) {
             return;
         };
         let accepted = poll_fn(|context| {
-            let mut accepted = listeners.iter().map(|l| l.poll_accept(context));
+            let mut accepted = listeners
+                .iter()
+                .map(|listener| listener.poll_accept(context));
             accepted.find(Poll::is_ready).unwrap_or(Poll::Pending)
         });
         match accepted.await {
@@ -89,8 +91,8 @@ async fn accept(listeners: &[TcpListener], others: &Router, app: &App) {
     }
 }
 
-/// Accepts the connections that wait in the kernel, then closes the listeners, which would reset
-/// them.
+/// Accepts the connections that wait in the kernel, then closes the listeners. Closing them first
+/// would reset these connections.
 fn accept_backlog(listeners: Vec<TcpListener>, others: &Router, app: &App) {
     let accept = |listener: TcpListener| -> io::Result<()> {
         let listener = listener.into_std()?;

@@ -19,9 +19,9 @@ pub fn begin(app: &App) {
     let app = app.clone();
     tokio::spawn(async move {
         tokio::select! {
-            // First, so that nobody complains of what the shutdown has closed.
+            // First: the shutdown closes the database, which is no error.
             biased;
-            // Subscriptions run on until the end of the grace.
+            // Subscriptions run on during the grace.
             () = app.shutdown.draining() => {}
             () = follow(&app) => {}
             () = prune(&app) => {}

@@ -22,7 +22,7 @@ use axum::{
 };
 use futures_util::{
     FutureExt, SinkExt, StreamExt,
-    stream::{AbortHandle, BoxStream, SelectAll, abortable, once},
+    stream::{AbortHandle, BoxStream, FusedStream, SelectAll, abortable, once},
 };
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
@@ -87,21 +87,21 @@ fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
 /// Answers an upgrade request (RFC 6455, section 4.2) if a socket is free.
 pub fn accept(app: &App, parts: &mut Parts) -> Response {
     let headers = &parts.headers;
-    let bad = |status, message| (status, [("sec-websocket-version", "13")], message);
+    let bad = |message: &'static str| {
+        let version = [("sec-websocket-version", "13")];
+        (StatusCode::BAD_REQUEST, version, message).into_response()
+    };
     if !has_token(headers, &header::CONNECTION, "upgrade") {
-        let message = "A WebSocket needs the header `Connection: Upgrade`. Does a proxy drop it?";
-        return bad(StatusCode::BAD_REQUEST, message).into_response();
+        return bad("A WebSocket needs the header `Connection: Upgrade`. Does a proxy drop it?");
     }
     if !has_token(headers, &header::SEC_WEBSOCKET_VERSION, "13") {
-        let message = "A WebSocket needs the header `Sec-WebSocket-Version: 13`.";
-        return bad(StatusCode::UPGRADE_REQUIRED, message).into_response();
+        return bad("A WebSocket needs the header `Sec-WebSocket-Version: 13`.");
     }
     let Some(key) = headers.get(header::SEC_WEBSOCKET_KEY) else {
-        let message = "A WebSocket needs the header `Sec-WebSocket-Key`.";
-        return bad(StatusCode::BAD_REQUEST, message).into_response();
+        return bad("A WebSocket needs the header `Sec-WebSocket-Key`.");
     };
     let Some(upgrade) = parts.extensions.remove::<OnUpgrade>() else {
-        return bad(StatusCode::BAD_REQUEST, "A WebSocket needs HTTP/1.1.").into_response();
+        return bad("A WebSocket needs HTTP/1.1.");
     };
     let Ok(permit) = app.sockets.clone().try_acquire_owned() else {
         metrics::rejected("sockets");
@@ -211,7 +211,7 @@ impl Session {
     }
 
     async fn run(mut self, has_protocol: bool) {
-        // Boxed, so that the future of an idle socket is small.
+        // Both are boxed, so that the future of an idle socket is small.
         let close = Box::pin(self.talk(has_protocol)).await;
         metrics::live(-(self.live.len() as f64));
         // At once: a transaction must not wait for the close handshake.
@@ -219,7 +219,7 @@ impl Session {
         if close.0 == GONE.0 {
             return;
         }
-        let _ = timeout(CLOSING, self.close(close)).await;
+        let _ = timeout(CLOSING, Box::pin(self.close(close))).await;
         // Ends the writing side and reads on for a moment: see `Timed`.
         let _ = self.socket.into_inner().shutdown().await;
     }
@@ -236,19 +236,15 @@ impl Session {
             }
         }
         let mut left = CLOSING_BYTES;
-        loop {
+        while left > 0 && !self.socket.is_terminated() {
             // Also writes the answer to a Close of the client.
-            let read = match self.socket.next().await {
-                None => return,
-                Some(Ok(message)) => message.len(),
-                // The library reads no further, but the client may still be sending.
-                Some(Err(_)) => break,
-            };
-            match left.checked_sub(read) {
-                Some(rest) => left = rest,
+            match self.socket.next().await {
+                Some(Ok(message)) => left = left.saturating_sub(message.len()),
+                Some(Err(_)) => {}
                 None => return,
             }
         }
+        // After an error the library reads no further, but the client may still be sending.
         let mut bytes = [0; 4 << 10];
         while left > 0 {
             match self.socket.get_mut().read(&mut bytes).await {
@@ -364,7 +360,7 @@ impl Session {
                 let given = payload
                     .iter()
                     .find(|(name, _)| name.eq_ignore_ascii_case("authorization"));
-                // Browsers cannot set the header, and other clients set both for a reason.
+                // The payload wins: the header may be a default of the client or a proxy's.
                 let given = match given {
                     Some((_, Value::String(given))) => Some(given.as_str()),
                     Some((_, Value::Null)) | None => {
