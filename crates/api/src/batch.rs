@@ -9,6 +9,12 @@
 //! Two rules make it exact. Resolvers of queries wait for nothing but lookups. And the next level
 //! starts only when every statement of this one has ended.
 
+mod driver;
+#[cfg(test)]
+mod model;
+#[cfg(test)]
+mod tests;
+
 use std::{
     any::Any,
     collections::HashMap,
@@ -18,12 +24,14 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering},
     },
-    task::{Poll, Wake, Waker},
+    task::{Poll, Waker},
 };
 
 use async_graphql::{Context, Pos};
 use chrono::SubsecRound;
 use futures_util::{FutureExt, Stream, StreamExt, future::BoxFuture, stream, task::AtomicWaker};
+
+use driver::Driver;
 
 use crate::{
     allowance::{Allowance, within},
@@ -295,9 +303,15 @@ impl Batch {
     /// Dropping the future drops the operation and its statements with it, unless others share one.
     pub async fn drive<F: Future>(&self, db: &Reader, operation: F) -> F::Output {
         let mut operation = pin!(operation);
-        let mut driver = Driver::new(db);
-        poll_fn(|context| driver.poll(self, context, |context| operation.as_mut().poll(context)))
-            .await
+        let mut driver = Driver::new();
+        poll_fn(|context| {
+            driver.poll(
+                context,
+                |context| operation.as_mut().poll(context),
+                || self.next_level(db),
+            )
+        })
+        .await
     }
 
     /// The same for an operation that answers more than once.
@@ -306,69 +320,26 @@ impl Batch {
         db: &Reader,
         mut operation: S,
     ) -> impl Stream<Item = S::Item> + use<S> {
-        let mut driver = Driver::new(db);
+        let mut driver = Driver::new();
+        let db = db.clone();
         stream::poll_fn(move |context| {
-            driver.poll(&self, context, |context| operation.poll_next_unpin(context))
+            driver.poll(
+                context,
+                |context| operation.poll_next_unpin(context),
+                || self.next_level(&db),
+            )
         })
     }
-}
 
-/// Polls an operation, and sends the statements of a level when it can go no further.
-struct Driver {
-    db: Reader,
-    statements: Option<BoxFuture<'static, ()>>,
-    signal: Arc<Signal>,
-    waker: Waker,
-}
-
-impl Driver {
-    fn new(db: &Reader) -> Self {
-        let signal = Arc::new(Signal::default());
-        Self {
-            db: db.clone(),
-            statements: None,
-            waker: Waker::from(signal.clone()),
-            signal,
+    /// Takes all pending loads. Their statements run while the returned future is polled.
+    fn next_level(&self, db: &Reader) -> Option<BoxFuture<'static, ()>> {
+        let level = std::mem::take(&mut *lock(&self.level));
+        if level.is_empty() {
+            return None;
         }
-    }
-
-    fn poll<T>(
-        &mut self,
-        batch: &Batch,
-        context: &mut std::task::Context<'_>,
-        mut operation: impl FnMut(&mut std::task::Context<'_>) -> Poll<T>,
-    ) -> Poll<T> {
-        self.signal.task.register(context.waker());
-        loop {
-            self.signal.state.store(POLLING, Ordering::SeqCst);
-            if let Some(running) = &mut self.statements {
-                if running.poll_unpin(context).is_pending() {
-                    self.signal.state.store(IDLE, Ordering::SeqCst);
-                    return Poll::Pending;
-                }
-                self.statements = None;
-            }
-            self.signal.state.store(POLLING, Ordering::SeqCst);
-            // An operation that has used up tokio's cooperative budget would look idle.
-            let polled = pin!(tokio::task::unconstrained(poll_fn(&mut operation)))
-                .poll(&mut std::task::Context::from_waker(&self.waker));
-            if polled.is_ready() {
-                return polled;
-            }
-            if self.signal.state.load(Ordering::SeqCst) == WOKEN {
-                continue;
-            }
-            let level = std::mem::take(&mut *lock(&batch.level));
-            if !level.is_empty() {
-                let statements = level.iter().filter(|lot| lot.is_statement()).count();
-                batch.statements.fetch_add(statements, Ordering::Relaxed);
-                self.statements =
-                    Some(run_level(level, self.db.clone(), batch.allowance.clone()).boxed());
-            } else if self.signal.to_idle() {
-                // It waits for something else, as a mutation does for its transaction.
-                return Poll::Pending;
-            }
-        }
+        let statements = level.iter().filter(|lot| lot.is_statement()).count();
+        self.statements.fetch_add(statements, Ordering::Relaxed);
+        Some(run_level(level, db.clone(), self.allowance.clone()).boxed())
     }
 }
 
@@ -463,34 +434,6 @@ impl<Q: Question> AnyLot for Lot<Q> {
             waiting.into_iter().for_each(Waker::wake);
         }
         .boxed()
-    }
-}
-
-const IDLE: u8 = 0;
-const POLLING: u8 = 1;
-const WOKEN: u8 = 2;
-
-/// Tells whether the operation was woken while, or since, it was polled.
-#[derive(Default)]
-struct Signal {
-    state: AtomicU8,
-    task: AtomicWaker,
-}
-
-impl Signal {
-    /// Stops polling, unless the operation was woken meanwhile.
-    fn to_idle(&self) -> bool {
-        self.state
-            .compare_exchange(POLLING, IDLE, Ordering::SeqCst, Ordering::SeqCst)
-            .is_ok()
-    }
-}
-
-impl Wake for Signal {
-    fn wake(self: Arc<Self>) {
-        if self.state.swap(WOKEN, Ordering::SeqCst) == IDLE {
-            self.task.wake();
-        }
     }
 }
 
