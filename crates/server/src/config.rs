@@ -2,14 +2,25 @@
 //! (`RUST_LOG`, which the log reads itself, apart).
 
 mod access;
+pub(crate) mod database_url;
 mod limits;
+mod number;
 
-use std::path::{Path, PathBuf};
+use std::{
+    env,
+    ops::RangeInclusive,
+    path::{Path, PathBuf},
+};
 
-use clap::{Args, Parser, Subcommand, ValueEnum, builder::FalseyValueParser};
+use clap::{
+    Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum,
+    builder::{FalseyValueParser, Resettable},
+    error::{ContextKind, ContextValue},
+};
 
 pub use access::{AccessSettings, KeyAlgorithm, Role};
 pub use limits::{DeadlineSettings, LimitSettings, seconds};
+use number::{TIME, within};
 
 /// A GraphQL server for who works on which project and who attends which meeting
 #[derive(Parser)]
@@ -28,6 +39,14 @@ pub struct Cli {
 }
 
 impl Cli {
+    /// Parses the arguments and the environment. Ends the process on `--help` and on a mistake.
+    pub fn read() -> Self {
+        let mut command = without_empty_variables(Self::command());
+        let parsed = command.try_get_matches_from_mut(env::args_os());
+        let parsed = parsed.and_then(|matches| Self::from_arg_matches(&matches));
+        parsed.unwrap_or_else(|error| name_variable(error, command).exit())
+    }
+
     /// How the log is written; what is no server speaks to people.
     pub fn log_format(&self) -> LogFormat {
         match &self.command {
@@ -37,6 +56,49 @@ impl Cli {
             _ => LogFormat::Text,
         }
     }
+}
+
+/// Makes an empty environment variable count as absent, as Docker Compose and CI systems set them.
+fn without_empty_variables(command: clap::Command) -> clap::Command {
+    command
+        .mut_args(|arg| {
+            let value = arg.get_env().and_then(env::var_os);
+            match value.is_some_and(|value| value.is_empty()) {
+                true => arg.env(Resettable::Reset),
+                false => arg,
+            }
+        })
+        .mut_subcommands(without_empty_variables)
+}
+
+/// Adds the environment variable that a wrong value comes from, which clap does not name.
+fn name_variable(mut error: clap::Error, mut command: clap::Command) -> clap::Error {
+    // An argument has its text only then.
+    command.build();
+    let text = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.as_str()),
+        _ => None,
+    };
+    let (arg, value) = (
+        text(ContextKind::InvalidArg),
+        text(ContextKind::InvalidValue),
+    );
+    let variable = arguments(&command)
+        .filter(|candidate| arg == Some(&candidate.to_string()))
+        .filter_map(|candidate| candidate.get_env()?.to_str())
+        .find(|name| env::var(name).ok().as_deref() == value);
+    if let Some(name) = variable {
+        let tip = format!("the value comes from the environment variable {name}");
+        let tip = ContextValue::StyledStrs(vec![tip.into()]);
+        error.insert(ContextKind::Suggested, tip);
+    }
+    error
+}
+
+/// Arguments of the command and of all its subcommands.
+fn arguments(command: &clap::Command) -> Box<dyn Iterator<Item = &clap::Arg> + '_> {
+    let others = command.get_subcommands().flat_map(arguments);
+    Box::new(command.get_arguments().chain(others))
 }
 
 /// What the program can do.
@@ -105,7 +167,7 @@ assignments and 4 attendances for each employee. Next: `roster serve`.")]
         #[arg(long)]
         role: Role,
         /// For how long, like 30m, 8h or 7d
-        #[arg(long, value_name = "TIME", default_value = "8h", value_parser = time)]
+        #[arg(long, value_name = "TIME", default_value = "8h", value_parser = number::time)]
         expires: std::time::Duration,
         /// Signed how, and for whom.
         #[command(flatten)]
@@ -141,7 +203,7 @@ pub struct Settings {
     #[arg(long, env, default_value = "localhost")]
     pub host: String,
     /// The port to listen on; 0 takes any that is free
-    #[arg(long, env, default_value_t = 8000)]
+    #[arg(long, env, default_value_t = 8000, value_parser = within::<u16>(0..=65_535))]
     pub port: u16,
     /// How long open connections are still answered after SIGTERM, before idle ones are closed
     #[arg(
@@ -158,7 +220,7 @@ pub struct Settings {
         env,
         value_name = "DAYS",
         default_value_t = 7,
-        value_parser = clap::value_parser!(u64).range(1..=36_500)
+        value_parser = within::<u64>(1..=36_500)
     )]
     pub keep_changes: u64,
     /// Run nothing but the documents of this manifest, as graphql-codegen writes it
@@ -199,7 +261,13 @@ pub struct LogSettings {
     #[arg(long, env, value_name = "FORMAT", default_value = "text")]
     pub log_format: LogFormat,
     /// Log operations that take at least this long as warnings
-    #[arg(long, env, value_name = "MILLISECONDS", default_value_t = 1_000)]
+    #[arg(
+        long,
+        env,
+        value_name = "MILLISECONDS",
+        default_value_t = 1_000,
+        value_parser = within::<u64>(0..=86_400_000)
+    )]
     pub slow_operation: u64,
     /// Tell figures for Prometheus at http://ADDRESS/metrics, like 127.0.0.1:9090
     #[arg(long, env, value_name = "ADDRESS")]
@@ -213,22 +281,6 @@ pub enum LogFormat {
     Text,
     /// For programs, one object a line.
     Json,
-}
-
-fn time(text: &str) -> Result<std::time::Duration, String> {
-    let wrong = || "a number and s, m, h or d, like 8h".to_owned();
-    let unit = text.chars().last().ok_or_else(wrong)?;
-    let seconds = match unit {
-        's' => 1,
-        'm' => 60,
-        'h' => 3_600,
-        'd' => 86_400,
-        _ => return Err(wrong()),
-    };
-    let number: u64 = text[..text.len() - 1].parse().map_err(|_| wrong())?;
-    Ok(std::time::Duration::from_secs(
-        number.saturating_mul(seconds),
-    ))
 }
 
 /// Which database, for the commands that need one.
@@ -245,7 +297,14 @@ pub struct DatabaseSettings {
     )]
     pub database_url: String,
     /// How long to wait for a PostgreSQL that is not up yet
-    #[arg(long, env, value_name = "SECONDS", default_value_t = 30, global = true)]
+    #[arg(
+        long,
+        env,
+        value_name = "SECONDS",
+        default_value_t = 30,
+        value_parser = within::<u64>(0..=*TIME.end()),
+        global = true
+    )]
     pub database_wait: u64,
     /// How long it may take.
     #[command(flatten)]
@@ -274,10 +333,10 @@ impl DatabaseSettings {
 pub enum MigrateStep {
     /// Apply every migration that the database lacks
     Up,
-    /// Take back the newest migrations, and the data of their tables
+    /// Take back the newest migrations; drops the tables that they made, with all rows
     Down {
         /// How many
-        #[arg(default_value_t = 1)]
+        #[arg(default_value_t = 1, value_parser = within::<u32>(1..=1_000))]
         steps: u32,
     },
     /// List the migrations and whether the database has them, and count stale copies of names
@@ -289,27 +348,34 @@ pub enum MigrateStep {
     ///
     /// Other writers wait until it is done; a server can go on running.
     Repair,
-    /// Drop ALL tables, whoever made them, and apply every migration
-    Fresh,
+    /// Drop ALL tables, also those of other programs, and apply every migration
+    Fresh {
+        /// Drop tables that hold rows or belong to another program
+        #[arg(long)]
+        force: bool,
+    },
 }
+
+/// Rows of a table that `roster seed` makes.
+const ROWS: RangeInclusive<u64> = 0..=100_000_000;
 
 /// How large a made-up company shall be; the lesson's when no number is given.
 #[derive(Args, Clone, Copy, Default)]
 #[command(next_help_heading = "Size")]
 pub struct SeedCounts {
     /// How many people
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = within::<u32>(ROWS))]
     pub employees: Option<u32>,
     /// How many projects; some have 200 people
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = within::<u32>(ROWS))]
     pub projects: Option<u32>,
     /// How many assignments of people to projects; some people have three times as many
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = within::<u32>(ROWS))]
     pub assignments: Option<u32>,
     /// How many meetings
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = within::<u32>(ROWS))]
     pub meetings: Option<u32>,
     /// How many attendances of people at meetings
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = within::<u32>(ROWS))]
     pub attendances: Option<u32>,
 }

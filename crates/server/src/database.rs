@@ -26,7 +26,7 @@ use sea_orm::{
 use tokio::time::{sleep, timeout};
 
 use crate::{
-    config::{DatabaseSettings, DeadlineSettings, seconds},
+    config::{DatabaseSettings, DeadlineSettings, database_url, seconds},
     error::{Error, Reason},
 };
 
@@ -45,22 +45,17 @@ enum Named {
 
 fn named(settings: &DatabaseSettings) -> Result<Named, Error> {
     let url = settings.database_url.trim();
-    let not_understood = |error: SqlxError| Error::DatabaseUrl(Reason::from(&error));
     if url.starts_with("sqlite:") {
-        if url.contains(":memory:") || url.contains("mode=memory") {
-            return Err(Error::InMemory);
-        }
-        let options: SqliteConnectOptions = url.parse().map_err(not_understood)?;
+        let options = database_url::sqlite(url)?;
         let path = options.get_filename().to_owned();
         let options = options
-            .create_if_missing(true)
             .foreign_keys(true)
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(seconds(settings.deadlines.busy_timeout));
         let options = sqlx::ConnectOptions::disable_statement_logging(options);
         Ok(Named::Sqlite(path, Box::new(options)))
     } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
-        let options: PgConnectOptions = url.parse().map_err(not_understood)?;
+        let options = database_url::postgres(url)?;
         // Poolers refuse it in the startup message; numbers travel in binary form anyway.
         let options = options.extra_float_digits(None);
         let options = sqlx::ConnectOptions::disable_statement_logging(options);

@@ -68,6 +68,23 @@ pub enum Error {
          up`, or start with `roster serve --migrate`", .0.len(), .0.join(", ")
     )]
     PendingMigrations(Vec<String>),
+    /// The role of PostgreSQL may not do what the command needs.
+    #[error("the role {role} lacks rights in the database; let its owner run: {grant}")]
+    MissingPrivilege {
+        /// As SQL writes it.
+        role: String,
+        /// Statement that grants what is missing.
+        grant: String,
+    },
+    /// No schema of the search path exists.
+    #[error(
+        "no schema of the search path exists in the database; create it with CREATE SCHEMA, or \
+         correct `search_path` in DATABASE_URL"
+    )]
+    NoSchema,
+    /// `migrate fresh` would drop rows, or tables of another program.
+    #[error("the database is in use: {}; `roster migrate fresh --force` drops everything", .0.join(", "))]
+    NotDisposable(Vec<String>),
     /// The tables are newer than the program.
     #[error("the database belongs to a newer version of the program: {0}; use that version")]
     NewerDatabase(Reason),
@@ -106,7 +123,10 @@ pub enum Error {
         port: u16,
     },
     /// The address cannot be listened on.
-    #[error("cannot listen on {host}, port {port}: {reason}; choose with --host and --port")]
+    #[error(
+        "cannot listen on {host}, port {port}: {reason}; choose another address with --host or the \
+         environment variable HOST, and another port with --port or PORT"
+    )]
     Listen {
         /// As it was asked for.
         host: String,

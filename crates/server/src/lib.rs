@@ -17,6 +17,7 @@
 //! | [`log`] | what is logged, in which form, of which request |
 //! | [`metrics`] | what is counted, and `/metrics` |
 //! | [`health`] | what a supervisor asks: is it alive, may it get requests |
+//! | `privileges` | which rights of PostgreSQL a command needs |
 //! | [`shutdown`] | from the first signal to the last answer |
 //! | [`error`] | everything that ends the program, in words for its user |
 //!
@@ -39,6 +40,7 @@ pub mod metrics;
 pub mod migrate;
 pub mod operation;
 pub mod playground;
+mod privileges;
 pub mod seed;
 pub mod shutdown;
 pub mod trusted;

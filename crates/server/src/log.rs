@@ -9,7 +9,7 @@ use std::{
 use tokio::task::futures::TaskLocalFuture;
 use tracing::{Event, Subscriber};
 use tracing_subscriber::{
-    filter::{LevelFilter, Targets},
+    filter::Targets,
     fmt::{FmtContext, FormatEvent, FormatFields, format::Writer},
     layer::SubscriberExt,
     registry::LookupSpan,
@@ -20,10 +20,6 @@ use crate::{app::RequestId, config::LogFormat};
 
 /// What is logged unless `RUST_LOG` says otherwise.
 const LOG: &str = "info,sea_orm_migration=warn,sqlx=warn";
-
-/// What is never logged: SQLx names unknown parameters of a `DATABASE_URL` with their values, one of
-/// which may be the password under a misspelled name.
-const NEVER_LOG: &str = "sqlx_postgres::options::parse";
 
 tokio::task_local! {
     /// The request that is being answered. No span, which would be made and written down for each
@@ -39,7 +35,6 @@ pub fn begin(format: LogFormat) {
         .and_then(|wanted| wanted.parse().ok())
         .or_else(|| LOG.parse().ok())
         .unwrap_or_default();
-    let filter = filter.with_target(NEVER_LOG, LevelFilter::OFF);
     let is_terminal = io::stderr().is_terminal();
     let log = tracing_subscriber::fmt::layer()
         .with_writer(io::stderr)

@@ -8,7 +8,6 @@ use std::{
     time::Instant,
 };
 
-use clap::Parser;
 use sea_orm::DatabaseBackend;
 use server::{
     Error, accept,
@@ -32,7 +31,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const STACK: usize = 8 << 20;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::read();
     log::begin(cli.log_format());
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
@@ -164,7 +163,7 @@ async fn migrate(settings: DatabaseSettings, step: MigrateStep) -> Result<(), Er
             migrate::up(&connection).await?;
         }
         MigrateStep::Down { steps } => migrate::down(&connection, steps).await?,
-        MigrateStep::Fresh => migrate::fresh(&connection).await?,
+        MigrateStep::Fresh { force } => migrate::fresh(&connection, force).await?,
         MigrateStep::Status => {}
         MigrateStep::Repair => {
             let repaired = migrate::repair(&connection).await?;

@@ -9,7 +9,15 @@ use std::collections::HashSet;
 use migration::{MigrationStatus, Migrator, MigratorTrait};
 use sea_orm::{ConnectionTrait, DatabaseBackend, DatabaseConnection, DbErr, Statement};
 
-use crate::{config::DatabaseSettings, database, error::Error};
+use crate::{
+    config::DatabaseSettings,
+    database,
+    error::Error,
+    privileges::{self, Access, TABLES},
+};
+
+/// Tables that a message names before it says how many others there are.
+const NAMED: usize = 5;
 
 /// Opens a database for a server, see [`maintain_migrated`].
 pub async fn open_migrated(
@@ -32,6 +40,7 @@ pub async fn maintain_migrated(
 ) -> Result<DatabaseConnection, Error> {
     let connection = database::maintain(settings).await?;
     if is_current(&connection).await {
+        privileges::ensure(&connection, Access::Serve).await?;
         return Ok(connection);
     }
     let pending = pending(&connection).await?;
@@ -73,6 +82,7 @@ pub async fn pending(connection: &impl ConnectionTrait) -> Result<Vec<String>, E
 
 /// Every migration of the program, and whether the database has it.
 pub async fn status(connection: &impl ConnectionTrait) -> Result<Vec<(String, bool)>, Error> {
+    privileges::ensure(connection, Access::Inspect).await?;
     let steps = Migrator::get_migration_with_status_read_only(connection)
         .await
         .map_err(|error| match error {
@@ -93,6 +103,9 @@ pub async fn up(connection: &DatabaseConnection) -> Result<Vec<String>, Error> {
     let transaction = database::begin_alone(connection).await?;
     // Whoever held the lock before may have done it all.
     let names = pending(&transaction).await?;
+    if !names.is_empty() {
+        privileges::ensure(&transaction, Access::Migrate).await?;
+    }
     Migrator::up(&transaction, None).await.map_err(failed)?;
     transaction.commit().await.map_err(failed)?;
     if !names.is_empty() {
@@ -162,27 +175,81 @@ async fn number(connection: &impl ConnectionTrait, select: String) -> Result<Opt
     row.map_or(Ok(None), |row| row.try_get_by_index(0))
 }
 
-/// Drops all tables, whoever made them, and applies every migration.
-pub async fn fresh(connection: &DatabaseConnection) -> Result<(), Error> {
+/// Drops all tables and applies every migration. Without `force` it refuses if one of them holds rows
+/// or belongs to another program.
+pub async fn fresh(connection: &DatabaseConnection, force: bool) -> Result<(), Error> {
     if connection.get_database_backend() != DatabaseBackend::Sqlite {
-        return fresh_alone(connection).await;
+        return fresh_alone(connection, force).await;
     }
     // SQLite drops tables in any order only while it looks after no keys, and hears of that only
     // outside of a transaction. There is one connection, so this is the one that drops.
     connection
         .execute_unprepared("PRAGMA foreign_keys = OFF")
         .await?;
-    let outcome = fresh_alone(connection).await;
+    let outcome = fresh_alone(connection, force).await;
     connection
         .execute_unprepared("PRAGMA foreign_keys = ON")
         .await?;
     outcome
 }
 
-async fn fresh_alone(connection: &DatabaseConnection) -> Result<(), Error> {
+async fn fresh_alone(connection: &DatabaseConnection, force: bool) -> Result<(), Error> {
     let transaction = database::begin_alone(connection).await?;
+    privileges::ensure(&transaction, Access::Migrate).await?;
+    if !force {
+        refuse_used(&transaction).await?;
+    }
     Migrator::fresh(&transaction).await.map_err(failed)?;
     transaction.commit().await.map_err(failed)
+}
+
+/// Refuses a database with rows, or with tables or views of another program.
+async fn refuse_used(connection: &impl ConnectionTrait) -> Result<(), Error> {
+    let backend = connection.get_database_backend();
+    let select = match backend {
+        DatabaseBackend::Sqlite => {
+            "SELECT name FROM sqlite_schema \
+             WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name"
+        }
+        _ => {
+            "SELECT relname::text FROM pg_class WHERE relkind IN ('r', 'p', 'f', 'v', 'm') \
+             AND relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema()) \
+             ORDER BY relname"
+        }
+    };
+    let rows = connection
+        .query_all_raw(Statement::from_string(backend, select))
+        .await?;
+    let mut found = Vec::new();
+    for row in rows {
+        let name: String = row.try_get_by_index(0)?;
+        // The feed begins with a row of its own.
+        let ours = match &*name {
+            "seaql_migrations" => continue,
+            "changes" => Some("SELECT 1 FROM changes WHERE subject <> 'FEED' LIMIT 1".to_owned()),
+            name => TABLES
+                .contains(&name)
+                .then(|| format!("SELECT 1 FROM {name} LIMIT 1")),
+        };
+        match ours {
+            None => found.push(format!("{name} belongs to another program")),
+            Some(select) => {
+                let select = Statement::from_string(backend, select);
+                if connection.query_one_raw(select).await?.is_some() {
+                    found.push(format!("{name} has rows"));
+                }
+            }
+        }
+    }
+    if found.is_empty() {
+        return Ok(());
+    }
+    let others = found.len().saturating_sub(NAMED);
+    found.truncate(NAMED);
+    if others > 0 {
+        found.push(format!("and {others} more"));
+    }
+    Err(Error::NotDisposable(found))
 }
 
 fn failed(error: DbErr) -> Error {

@@ -5,6 +5,17 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::number::{TIME, within};
+
+/// Bytes of a size: more than this is no limit.
+const BYTES: u64 = 1 << 30;
+
+/// Things of one kind in a request.
+const COUNT: u64 = 10_000_000;
+
+/// Levels inside each other. Parsers recurse into them, and a thread has 8 MiB of stack.
+const DEPTH: u64 = 256;
+
 /// How much anybody may ask at once, how long it may take, and how large it may be.
 #[derive(Args, Clone, Copy, Debug)]
 #[command(next_help_heading = "Limits")]
@@ -15,8 +26,7 @@ pub struct LimitSettings {
         env,
         hide_short_help = true,
         value_name = "N",
-        default_value_t = 2_048
-    )]
+        default_value_t = 2_048, value_parser = within::<u32>(1..=1_000_000))]
     pub max_connections: u32,
     /// Time to send the headers of a request
     #[arg(
@@ -24,11 +34,10 @@ pub struct LimitSettings {
         env,
         hide_short_help = true,
         value_name = "SECONDS",
-        default_value_t = 10
-    )]
+        default_value_t = 10, value_parser = within::<u64>(TIME))]
     pub header_timeout: u64,
     /// Size of the headers of a request, 8192 at least
-    #[arg(long, env, hide_short_help = true, value_name = "BYTES", default_value_t = 64 << 10)]
+    #[arg(long, env, hide_short_help = true, value_name = "BYTES", default_value_t = 64 << 10, value_parser = within::<usize>(8_192..=16 << 20))]
     pub max_header_size: usize,
     /// Time to send the body of a request
     #[arg(
@@ -36,11 +45,10 @@ pub struct LimitSettings {
         env,
         hide_short_help = true,
         value_name = "SECONDS",
-        default_value_t = 15
-    )]
+        default_value_t = 15, value_parser = within::<u64>(TIME))]
     pub body_timeout: u64,
     /// Size of the body of a request
-    #[arg(long, env, hide_short_help = true, value_name = "BYTES", default_value_t = 1 << 20)]
+    #[arg(long, env, hide_short_help = true, value_name = "BYTES", default_value_t = 1 << 20, value_parser = within::<usize>(1..=BYTES))]
     pub max_body_size: usize,
     /// Lists and objects inside each other in JSON
     #[arg(
@@ -48,8 +56,7 @@ pub struct LimitSettings {
         env,
         hide_short_help = true,
         value_name = "N",
-        default_value_t = 120
-    )]
+        default_value_t = 120, value_parser = within::<usize>(1..=127))]
     pub max_json_depth: usize,
     /// Time that a connection may be idle between requests
     #[arg(
@@ -57,8 +64,7 @@ pub struct LimitSettings {
         env,
         hide_short_help = true,
         value_name = "SECONDS",
-        default_value_t = 75
-    )]
+        default_value_t = 75, value_parser = within::<u64>(TIME))]
     pub idle_timeout: u64,
     /// Time that a client may leave an answer unread
     #[arg(
@@ -66,8 +72,7 @@ pub struct LimitSettings {
         env,
         hide_short_help = true,
         value_name = "SECONDS",
-        default_value_t = 30
-    )]
+        default_value_t = 30, value_parser = within::<u64>(TIME))]
     pub write_timeout: u64,
     /// Operations at once; more are refused with 503
     #[arg(
@@ -75,8 +80,7 @@ pub struct LimitSettings {
         env,
         hide_short_help = true,
         value_name = "N",
-        default_value_t = 256
-    )]
+        default_value_t = 256, value_parser = within::<u32>(1..=1_000_000))]
     pub max_operations_at_once: u32,
     /// Time that an operation may take
     #[arg(
@@ -84,8 +88,7 @@ pub struct LimitSettings {
         env,
         hide_short_help = true,
         value_name = "SECONDS",
-        default_value_t = 10
-    )]
+        default_value_t = 10, value_parser = within::<u64>(TIME))]
     pub execution_timeout: u64,
     /// Errors in one answer
     #[arg(
@@ -93,8 +96,7 @@ pub struct LimitSettings {
         env,
         hide_short_help = true,
         value_name = "N",
-        default_value_t = 20
-    )]
+        default_value_t = 20, value_parser = within::<usize>(1..=10_000))]
     pub max_errors: usize,
     /// Characters in the message of an error
     #[arg(
@@ -102,11 +104,10 @@ pub struct LimitSettings {
         env,
         hide_short_help = true,
         value_name = "N",
-        default_value_t = 300
-    )]
+        default_value_t = 300, value_parser = within::<usize>(1..=100_000))]
     pub max_error_length: usize,
     /// Text that is remembered for automatic persisted queries
-    #[arg(long, env, hide_short_help = true, value_name = "BYTES", default_value_t = 4 << 20)]
+    #[arg(long, env, hide_short_help = true, value_name = "BYTES", default_value_t = 4 << 20, value_parser = within::<usize>(0..=BYTES))]
     pub persisted_queries: usize,
 
     /// WebSockets at once
@@ -115,11 +116,10 @@ pub struct LimitSettings {
         env,
         hide_short_help = true,
         value_name = "N",
-        default_value_t = 1_000
-    )]
+        default_value_t = 1_000, value_parser = within::<u32>(0..=1_000_000))]
     pub max_sockets: u32,
     /// Size of a message on a WebSocket
-    #[arg(long, env, hide_short_help = true, value_name = "BYTES", default_value_t = 256 << 10)]
+    #[arg(long, env, hide_short_help = true, value_name = "BYTES", default_value_t = 256 << 10, value_parser = within::<usize>(1..=BYTES))]
     pub max_socket_message: usize,
     /// Operations at once on a WebSocket
     #[arg(
@@ -127,8 +127,7 @@ pub struct LimitSettings {
         env,
         hide_short_help = true,
         value_name = "N",
-        default_value_t = 50
-    )]
+        default_value_t = 50, value_parser = within::<usize>(1..=1_000_000))]
     pub max_socket_operations: usize,
     /// Events of all subscriptions that are resolved at once; more wait
     #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = api::Limits::DEFAULT.events_at_once)]
@@ -139,8 +138,7 @@ pub struct LimitSettings {
         env,
         hide_short_help = true,
         value_name = "SECONDS",
-        default_value_t = 10
-    )]
+        default_value_t = 10, value_parser = within::<u64>(TIME))]
     pub socket_init_timeout: u64,
     /// How often a WebSocket is pinged
     #[arg(
@@ -148,8 +146,7 @@ pub struct LimitSettings {
         env,
         hide_short_help = true,
         value_name = "SECONDS",
-        default_value_t = 25
-    )]
+        default_value_t = 25, value_parser = within::<u64>(TIME))]
     pub socket_ping: u64,
     /// Time to answer a ping, and to take a message
     #[arg(
@@ -157,66 +154,65 @@ pub struct LimitSettings {
         env,
         hide_short_help = true,
         value_name = "SECONDS",
-        default_value_t = 10
-    )]
+        default_value_t = 10, value_parser = within::<u64>(TIME))]
     pub socket_pong_timeout: u64,
 
     /// Names, numbers, strings and signs in the text of a request
-    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = api::Limits::DEFAULT.tokens)]
+    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = api::Limits::DEFAULT.tokens, value_parser = within::<usize>(1..=COUNT))]
     pub max_tokens: usize,
     /// Brackets inside each other in the text
-    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = api::Limits::DEFAULT.brackets)]
+    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = api::Limits::DEFAULT.brackets, value_parser = within::<usize>(1..=DEPTH))]
     pub max_brackets: usize,
     /// Directives in the text
-    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = api::Limits::DEFAULT.directives)]
+    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = api::Limits::DEFAULT.directives, value_parser = within::<usize>(0..=COUNT))]
     pub max_directives: usize,
     /// Characters in a name or number
-    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = api::Limits::DEFAULT.name_length)]
+    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = api::Limits::DEFAULT.name_length, value_parser = within::<usize>(1..=COUNT))]
     pub max_name_length: usize,
     /// Fragments in the text
-    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = api::Limits::DEFAULT.fragments)]
+    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = api::Limits::DEFAULT.fragments, value_parser = within::<usize>(0..=COUNT))]
     pub max_fragments: usize,
     /// Operations in the text
-    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = api::Limits::DEFAULT.operations)]
+    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = api::Limits::DEFAULT.operations, value_parser = within::<usize>(1..=COUNT))]
     pub max_operations: usize,
     /// Fields inside each other
-    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = api::Limits::DEFAULT.depth)]
+    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = api::Limits::DEFAULT.depth, value_parser = within::<usize>(1..=DEPTH))]
     pub max_depth: usize,
     /// Aliases in an operation
-    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = api::Limits::DEFAULT.aliases)]
+    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = api::Limits::DEFAULT.aliases, value_parser = within::<usize>(0..=COUNT))]
     pub max_aliases: usize,
     /// Fields at the root of an operation
-    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = api::Limits::DEFAULT.root_fields)]
+    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = api::Limits::DEFAULT.root_fields, value_parser = within::<usize>(1..=COUNT))]
     pub max_root_fields: usize,
     /// Fields in an operation, those of a fragment once for each spread
-    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = api::Limits::DEFAULT.fields)]
+    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = api::Limits::DEFAULT.fields, value_parser = within::<usize>(1..=COUNT))]
     pub max_fields: usize,
     /// Variables that an operation declares
-    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = api::Limits::DEFAULT.variables)]
+    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = api::Limits::DEFAULT.variables, value_parser = within::<usize>(0..=COUNT))]
     pub max_variables: usize,
     /// Lists and objects inside each other in a variable
-    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = api::Limits::DEFAULT.variable_depth)]
+    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = api::Limits::DEFAULT.variable_depth, value_parser = within::<usize>(0..=DEPTH))]
     pub max_variable_depth: usize,
     /// Values in all variables together
-    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = api::Limits::DEFAULT.variable_values)]
+    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = api::Limits::DEFAULT.variable_values, value_parser = within::<usize>(0..=COUNT))]
     pub max_variable_values: usize,
     /// Relations that a filter may go through
-    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = api::Limits::DEFAULT.filter_hops)]
+    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = api::Limits::DEFAULT.filter_hops, value_parser = within::<usize>(0..=16))]
     pub max_filter_hops: usize,
     /// Conditions in all filters of an operation together
-    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = api::Limits::DEFAULT.filter_conditions)]
+    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = api::Limits::DEFAULT.filter_conditions, value_parser = within::<usize>(0..=COUNT))]
     pub max_filter_conditions: usize,
     /// Objects that an operation can return, page sizes multiplied down the tree
-    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = api::Limits::DEFAULT.cost)]
+    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = api::Limits::DEFAULT.cost, value_parser = within::<u64>(1..=1_000_000_000_000))]
     pub max_cost: u64,
     /// Rows that an operation may load
-    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = api::Limits::DEFAULT.loaded)]
+    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = api::Limits::DEFAULT.loaded, value_parser = within::<usize>(1..=1_000_000_000))]
     pub max_loaded: usize,
     /// Values in an answer
-    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = api::Limits::DEFAULT.answer_values)]
+    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = api::Limits::DEFAULT.answer_values, value_parser = within::<usize>(1..=1_000_000_000))]
     pub max_answer_values: usize,
     /// Text whose parsed documents are remembered
-    #[arg(long, env, hide_short_help = true, value_name = "BYTES", default_value_t = api::Limits::DEFAULT.document_cache)]
+    #[arg(long, env, hide_short_help = true, value_name = "BYTES", default_value_t = api::Limits::DEFAULT.document_cache, value_parser = within::<usize>(0..=BYTES))]
     pub document_cache: usize,
 }
 
@@ -258,38 +254,38 @@ pub struct DeadlineSettings {
     /// Time that a statement may take; on SQLite, those of an operation that follow each other
     #[arg(long, env, help_heading = DEADLINES,
         hide_short_help = true, global = true, value_name = "SECONDS",
-          default_value_t = Self::DEFAULT.statement_timeout, value_parser = one_or_more())]
+          default_value_t = Self::DEFAULT.statement_timeout, value_parser = within::<u64>(TIME))]
     pub statement_timeout: u64,
     /// Time that PostgreSQL may wait for a row that another transaction holds
     #[arg(long, env, help_heading = DEADLINES,
         hide_short_help = true, global = true, value_name = "SECONDS",
-          default_value_t = Self::DEFAULT.lock_timeout, value_parser = one_or_more())]
+          default_value_t = Self::DEFAULT.lock_timeout, value_parser = within::<u64>(TIME))]
     pub lock_timeout: u64,
     /// Time that a transaction of PostgreSQL may be open with nothing to do
     #[arg(long, env, help_heading = DEADLINES,
         hide_short_help = true, global = true, value_name = "SECONDS",
-          default_value_t = Self::DEFAULT.transaction_timeout, value_parser = one_or_more())]
+          default_value_t = Self::DEFAULT.transaction_timeout, value_parser = within::<u64>(TIME))]
     pub transaction_timeout: u64,
     /// Time to wait for a connection that is free
     #[arg(long, env, help_heading = DEADLINES,
         hide_short_help = true, global = true, value_name = "SECONDS",
-          default_value_t = Self::DEFAULT.acquire_timeout, value_parser = one_or_more())]
+          default_value_t = Self::DEFAULT.acquire_timeout, value_parser = within::<u64>(TIME))]
     pub acquire_timeout: u64,
     /// Time for one attempt to reach PostgreSQL
     #[arg(long, env, help_heading = DEADLINES,
         hide_short_help = true, global = true, value_name = "SECONDS",
-          default_value_t = Self::DEFAULT.connect_timeout, value_parser = one_or_more())]
+          default_value_t = Self::DEFAULT.connect_timeout, value_parser = within::<u64>(TIME))]
     pub connect_timeout: u64,
     /// Time to wait for another process that writes to the same SQLite file
     #[arg(long, env, help_heading = DEADLINES,
         hide_short_help = true, global = true, value_name = "SECONDS",
-          default_value_t = Self::DEFAULT.busy_timeout, value_parser = one_or_more())]
+          default_value_t = Self::DEFAULT.busy_timeout, value_parser = within::<u64>(TIME))]
     pub busy_timeout: u64,
     /// Connections of a server to PostgreSQL; one of them listens for changes, a third of the others write
     #[arg(long, env, help_heading = DEADLINES,
         hide_short_help = true, global = true, value_name = "N",
           default_value_t = Self::DEFAULT.database_connections,
-          value_parser = clap::value_parser!(u32).range(3..))]
+          value_parser = within::<u32>(3..=10_000))]
     pub database_connections: u32,
 }
 
@@ -310,11 +306,6 @@ impl Default for DeadlineSettings {
     fn default() -> Self {
         Self::DEFAULT
     }
-}
-
-/// PostgreSQL takes 0 for «for ever» and no more milliseconds than an `int` holds.
-fn one_or_more() -> clap::builder::RangedU64ValueParser {
-    clap::value_parser!(u64).range(1..=2_000_000)
 }
 
 /// Seconds of a setting.
