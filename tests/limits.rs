@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::CommandFactory;
-use entity::employee;
+use entity::{assignment, employee};
 use reqwest::StatusCode;
 use sea_orm::{
     ActiveValue::Set, DatabaseTransaction, SqliteTransactionMode, TransactionOptions,
@@ -11,6 +11,10 @@ use sea_orm::{
 };
 use serde_json::{Value, json};
 use server::config::{Cli, LimitSettings};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpSocket, TcpStream},
+};
 
 use crate::{
     app::{TestApp, day, lesson_with},
@@ -353,8 +357,8 @@ async fn as_many_operations_run_at_once_as_may_and_the_next_is_turned_away() {
     let ((status, answer), ()) = tokio::join!(waiting, others);
     assert_eq!(status, StatusCode::OK);
     assert!(answer.get("errors").is_none(), "{answer}");
-    let (status, _) = app.post_json(query("{ __typename }").to_string()).await;
-    assert_eq!(status, StatusCode::OK);
+    // The permit is free a moment after the client has read the answer.
+    answered_with(&app, "{ __typename }", StatusCode::OK).await;
 }
 
 #[test]
@@ -369,7 +373,7 @@ fn every_limit_is_a_flag_and_a_variable_with_a_default() {
                 matches!(heading, Some("Limits" | "Deadlines of the database"))
             })
             .collect();
-        assert!(limits.len() >= 43, "{}", limits.len());
+        assert!(limits.len() >= 45, "{}", limits.len());
         for limit in limits {
             let id = limit.get_id();
             let flag = limit.get_long().unwrap_or_else(|| panic!("{id}: no flag"));
@@ -457,4 +461,171 @@ async fn filters_go_through_and_say_as_much_as_was_set() {
         let message = errors[0]["message"].as_str().unwrap();
         assert!(message.contains(says), "{message}");
     }
+}
+
+#[tokio::test]
+async fn an_answer_may_take_as_many_bytes_as_was_set() {
+    let nested = "{ employees { nodes { name projects { nodes { title employees { nodes { id name } } } } } } }";
+    let unlimited = app(|_| {}).await;
+    let size = unlimited.query(nested).await.to_string().len();
+    let fits = app(|limits| limits.max_answer_size = size).await;
+    // Each byte counts once, however deep it is nested.
+    fits.query(nested).await;
+    let twice = "{ employees { nodes { name projects { nodes { title employees { nodes { id name } } } } } } a: __typename }";
+    one_under_and_one_over(&fits, "answer_bytes", query(nested), query(twice)).await;
+
+    let small = app(|limits| limits.max_answer_size = 150).await;
+    for (under, over) in [
+        ("nodes { id }", "nodes { id name hireDate version }"),
+        // Written as a tree, since a name is selected twice.
+        (
+            "nodes { id } nodes { id }",
+            "nodes { id name } nodes { hireDate version name }",
+        ),
+    ] {
+        let page = |selection| query(format!("{{ employees(first: 3) {{ {selection} }} }}"));
+        one_under_and_one_over(&small, "answer_bytes", page(under), page(over)).await;
+    }
+    // Refused as soon as the first level is too large: the second is not loaded.
+    let (_, answer) = small
+        .post_json(
+            query(
+                "{ employees { nodes { id name hireDate version projects { nodes { title } } } } }",
+            )
+            .to_string(),
+        )
+        .await;
+    assert_eq!(code(&answer), "LIMIT_EXCEEDED");
+    assert_eq!(answer["extensions"]["cost"]["statements"], 1, "{answer}");
+    // async-graphql writes introspection.
+    let (_, answer) = small
+        .post_json(query("{ __schema { types { name } } }").to_string())
+        .await;
+    assert_eq!(code(&answer), "LIMIT_EXCEEDED");
+    assert_eq!(answer["data"], Value::Null);
+}
+
+/// About 10 MB: more than the system takes for a client that does not read.
+fn large() -> String {
+    let names: String = (0..50).map(|n| format!("a{n}: name ")).collect();
+    format!("nodes {{ {names} }}")
+}
+
+/// A thousand people on one project, with long names.
+pub async fn fill_with_long_names(app: &TestApp) {
+    let project = app.project("P", None).await;
+    let first = app.employee("E").await;
+    let names = (0..1_000).map(|n| employee::ActiveModel {
+        name: Set(format!("{n:0>200}")),
+        hire_date: Set(day("2020-01-01")),
+        ..Default::default()
+    });
+    app.insert_many(names.collect()).await;
+    let assignments = (0..1_000).map(|n| assignment::ActiveModel {
+        employee_id: Set(first + 1 + n),
+        project_id: Set(project),
+        ..Default::default()
+    });
+    app.insert_many(assignments.collect()).await;
+}
+
+/// Asks for a large answer and reads only its beginning.
+pub async fn begin_to_read(url: &str, query: &str) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    // So that the system takes little of the answer for this client.
+    socket.set_recv_buffer_size(4 << 10).unwrap();
+    let address = url.trim_start_matches("http://").parse().unwrap();
+    let mut stream = socket.connect(address).await.unwrap();
+    let body = json!({ "query": query }).to_string();
+    let request = format!(
+        "POST /graphql HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut beginning = [0; 12];
+    stream.read_exact(&mut beginning).await.unwrap();
+    stream
+}
+
+/// Waits until a query is answered with this status.
+async fn answered_with(app: &TestApp, text: &str, expected: StatusCode) -> Value {
+    for _ in 0..200 {
+        let (status, answer) = app.post_json(query(text).to_string()).await;
+        if status == expected {
+            return answer;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("never {expected}: {text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn large_answers_that_nobody_reads_share_a_budget() {
+    let app = app(|limits| limits.max_unread_answers = 16 << 20).await;
+    fill_with_long_names(&app).await;
+    let all = format!("{{ employees(first: 1000) {{ {} }} }}", large());
+    let unread = begin_to_read(&app.url, &all).await;
+
+    let body = query(&all).to_string();
+    let refused = app
+        .post(&[("content-type", "application/json")], body)
+        .await;
+    assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(refused.headers()["retry-after"], "1");
+    let answer: Value = serde_json::from_str(&refused.text().await.unwrap()).unwrap();
+    assert_eq!(code(&answer), "UNAVAILABLE");
+    let mut socket = Socket::ready(&app).await;
+    socket.subscribe("a", &query(&all)).await;
+    let refused = socket.read().await;
+    assert_eq!(refused["type"], "error", "{refused}");
+    assert_eq!(refused["payload"][0]["extensions"]["code"], "UNAVAILABLE");
+    // Small answers pass.
+    app.query("{ employees { totalCount } }").await;
+    socket.subscribe("a", &query("{ __typename }")).await;
+    assert_eq!(socket.read().await["type"], "next");
+    assert_eq!(socket.read().await["type"], "complete");
+
+    // A mutation is carried out, and its answer says so.
+    let rename = format!(
+        "mutation {{ updateProject(input: {{id: \"prj_3\", title: \"Renamed\"}}) {{ project {{ employees(first: 1000) {{ {} }} }} }} }}",
+        large()
+    );
+    let (status, answer) = app.post_json(query(rename).to_string()).await;
+    assert_eq!(status, StatusCode::OK);
+    assert_eq!(
+        (code(&answer), &answer["data"]),
+        ("UNAVAILABLE", &Value::Null)
+    );
+    let message = answer["errors"][0]["message"].as_str().unwrap();
+    assert!(message.contains("carried out"), "{message}");
+    let title = app.query("{ project(id: \"prj_3\") { title } }").await;
+    assert_eq!(title["project"]["title"], "Renamed");
+
+    drop(unread);
+    answered_with(&app, &all, StatusCode::OK).await;
+    // The same where the client that does not read has a WebSocket.
+    let mut unread = Socket::ready_with_small_buffer(&app).await;
+    unread.subscribe("a", &query(&all)).await;
+    answered_with(&app, &all, StatusCode::SERVICE_UNAVAILABLE).await;
+    drop(unread);
+    answered_with(&app, &all, StatusCode::OK).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operation_counts_until_its_answer_has_been_sent() {
+    let app = app(|limits| limits.max_operations_at_once = 1).await;
+    fill_with_long_names(&app).await;
+    let all = format!("{{ employees(first: 1000) {{ {} }} }}", large());
+    let small = "{ __typename }";
+    let unread = begin_to_read(&app.url, &all).await;
+    let (status, _) = app.post_json(query(small).to_string()).await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+    drop(unread);
+    answered_with(&app, small, StatusCode::OK).await;
+
+    let mut unread = Socket::ready_with_small_buffer(&app).await;
+    unread.subscribe("a", &query(&all)).await;
+    answered_with(&app, small, StatusCode::SERVICE_UNAVAILABLE).await;
+    drop(unread);
+    answered_with(&app, small, StatusCode::OK).await;
 }

@@ -5,12 +5,16 @@ use std::time::Duration;
 use futures_util::{SinkExt, StreamExt};
 use sea_orm::{ConnectionTrait, Database, TransactionTrait};
 use serde_json::{Value, json};
-use tokio::{net::TcpStream, time::timeout};
+use tokio::{
+    net::{TcpSocket, TcpStream},
+    time::timeout,
+};
 use tokio_tungstenite::{
     WebSocketStream, client_async,
     tungstenite::{
         Message,
         client::IntoClientRequest,
+        handshake::client::Request,
         protocol::{CloseFrame, frame::coding::CloseCode},
     },
 };
@@ -78,6 +82,10 @@ impl Socket {
         }
         let address = url.trim_start_matches("http://");
         let stream = TcpStream::connect(address).await.unwrap();
+        Self::open_on(stream, request).await
+    }
+
+    async fn open_on(stream: TcpStream, request: Request) -> Option<Self> {
         client_async(request, stream)
             .await
             .ok()
@@ -95,6 +103,25 @@ impl Socket {
         socket.send(r#"{"type": "connection_init"}"#).await;
         assert_eq!(socket.read().await, json!({ "type": "connection_ack" }));
         Some(socket)
+    }
+
+    /// The same, where the system takes little for a client that does not read.
+    pub async fn ready_with_small_buffer(app: &TestApp) -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(4 << 10).unwrap();
+        let address = app.url.trim_start_matches("http://").parse().unwrap();
+        let stream = socket.connect(address).await.unwrap();
+        let mut request = format!("{}/graphql", app.url.replace("http", "ws"))
+            .into_client_request()
+            .unwrap();
+        let protocol = "graphql-transport-ws".parse().unwrap();
+        request
+            .headers_mut()
+            .insert("sec-websocket-protocol", protocol);
+        let mut socket = Self::open_on(stream, request).await.unwrap();
+        socket.send(r#"{"type": "connection_init"}"#).await;
+        socket.read().await;
+        socket
     }
 
     pub async fn send(&mut self, text: &str) {

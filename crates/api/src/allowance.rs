@@ -30,6 +30,8 @@ pub struct Allowance {
     rows: AtomicUsize,
     most_values: usize,
     values: AtomicUsize,
+    most_bytes: usize,
+    bytes: AtomicUsize,
     exceeded: AtomicBool,
 }
 
@@ -41,6 +43,8 @@ impl Allowance {
             rows: AtomicUsize::default(),
             most_values: limits.answer_values,
             values: AtomicUsize::default(),
+            most_bytes: limits.answer_bytes,
+            bytes: AtomicUsize::default(),
             exceeded: AtomicBool::default(),
         }
     }
@@ -49,12 +53,23 @@ impl Allowance {
     pub fn renew(&self) {
         self.rows.store(0, Ordering::Relaxed);
         self.values.store(0, Ordering::Relaxed);
+        self.bytes.store(0, Ordering::Relaxed);
         self.exceeded.store(false, Ordering::Relaxed);
     }
 
     /// Rows loaded so far.
     pub fn loaded(&self) -> usize {
         self.rows.load(Ordering::Relaxed)
+    }
+
+    /// How many rows may still be loaded.
+    pub fn rows_left(&self) -> usize {
+        self.most_rows.saturating_sub(self.loaded())
+    }
+
+    /// Counts rows that a mutation has loaded, after it has compared them with what was left.
+    pub fn count_rows(&self, count: usize) {
+        self.rows.fetch_add(count, Ordering::Relaxed);
     }
 
     /// Whether something was refused; then the whole answer is.
@@ -99,6 +114,33 @@ impl Allowance {
             Some(pos),
         ))
     }
+
+    /// Counts bytes of JSON as they are written. The bytes of nested objects count once, where they
+    /// are written first.
+    pub fn take_bytes(&self, count: usize, pos: Pos) -> Result<(), ServerError> {
+        let before = self.bytes.fetch_add(count, Ordering::Relaxed);
+        self.check_bytes(before.saturating_add(count), Some(pos))
+    }
+
+    /// Refuses an answer of this many bytes if they are too many. For the parts that async-graphql
+    /// writes, which are not counted while they are written.
+    pub fn check_bytes(&self, bytes: usize, pos: Option<Pos>) -> Result<(), ServerError> {
+        if bytes <= self.most_bytes {
+            return Ok(());
+        }
+        self.exceeded.store(true, Ordering::Relaxed);
+        let message = format!(
+            "This answer would be larger than {} bytes. Ask for smaller pages with `first`, or for \
+             fewer fields.",
+            self.most_bytes
+        );
+        Err(limit_error(
+            "answer_bytes",
+            self.most_bytes as u64,
+            message,
+            pos,
+        ))
+    }
 }
 
 /// Runs a statement of the operation that this belongs to.
@@ -110,7 +152,7 @@ pub async fn within<F: Future>(allowance: Arc<Allowance>, statement: F) -> F::Ou
 /// Outside of an operation it may bring any number.
 pub fn most_rows() -> usize {
     CURRENT
-        .try_with(|allowance| allowance.most_rows.saturating_sub(allowance.loaded()) + 1)
+        .try_with(|allowance| allowance.rows_left() + 1)
         .unwrap_or(usize::MAX)
 }
 

@@ -37,13 +37,20 @@ pub fn text(json: Vec<u8>) -> Value {
     Value::Binary(json.into())
 }
 
-/// About how long the JSON will be: room for it.
+/// How long the JSON will be; escapes in strings are not counted, and a number counts 8 bytes.
 pub fn length(value: &Value) -> usize {
     match value {
         Value::Binary(json) => json.len(),
-        Value::Object(fields) => fields.values().map(length).sum::<usize>() + 16 * fields.len(),
-        Value::List(items) => items.iter().map(length).sum(),
-        Value::String(text) => text.len(),
+        Value::Object(fields) => {
+            let fields = fields.iter();
+            let fields = fields.map(|(name, value)| name.len() + 4 + length(value));
+            fields.sum::<usize>().max(1) + 1
+        }
+        Value::List(items) => {
+            let items = items.iter().map(|item| length(item) + 1);
+            items.sum::<usize>().max(1) + 1
+        }
+        Value::String(text) => text.len() + 2,
         _ => 8,
     }
 }

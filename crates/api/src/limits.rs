@@ -41,9 +41,11 @@ pub struct Limits {
     pub loaded: usize,
     /// Values (fields of objects, counted once for each object) that an answer may hold.
     pub answer_values: usize,
+    /// Bytes of JSON that the data of an answer may take.
+    pub answer_bytes: usize,
     /// Events of all subscriptions of a server that are resolved at the same time.
     pub events_at_once: usize,
-    /// Bytes of text whose parsed documents are kept for the next time; 0 keeps none.
+    /// Bytes that the parsed documents kept for the next time may take; 0 keeps none.
     pub document_cache: usize,
 }
 
@@ -68,8 +70,9 @@ impl Limits {
         cost: 500_000,
         loaded: 100_000,
         answer_values: 2_000_000,
+        answer_bytes: 32 << 20,
         events_at_once: 64,
-        document_cache: 1 << 20,
+        document_cache: 32 << 20,
     };
 }
 

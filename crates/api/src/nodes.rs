@@ -135,6 +135,19 @@ fn read<'a, T: ObjectType, F: Form>(
             .map_err(|error| ctx.set_error_path(error))?;
     }
 
+    let mut counted = 0;
+    let mut count = |form: &F, at_once: usize| {
+        let written = form.written() - counted;
+        if written < at_once {
+            return Ok(());
+        }
+        counted += written;
+        batch
+            .allowance
+            .take_bytes(written, ctx.item.pos)
+            .map_err(|error| ctx.set_error_path(error))
+    };
+
     let mut form = F::begin(items.len(), is_list);
     let mut waiting = Vec::new();
     // Of a field that did not have to wait, for the next one.
@@ -180,7 +193,9 @@ fn read<'a, T: ObjectType, F: Form>(
             }
         }
         form.end_object();
+        count(&form, COUNTED_AT_ONCE)?;
     }
+    count(&form, 0)?;
     form.end_objects();
     Ok(Level {
         form,
@@ -258,6 +273,9 @@ impl<F: Form> Future for Level<'_, F> {
     }
 }
 
+/// How many bytes are written before they are counted: an atomic addition for each object would show.
+const COUNTED_AT_ONCE: usize = 16 << 10;
+
 /// What the objects become.
 trait Form: Send + Unpin {
     /// Begins a list of so many objects, or the only one.
@@ -269,6 +287,8 @@ trait Form: Send + Unpin {
     fn gap(&mut self, planned: &Planned);
     fn end_object(&mut self);
     fn end_objects(&mut self);
+    /// How many bytes of JSON have been written so far, without nested objects that are JSON already.
+    fn written(&self) -> usize;
     /// All of it, with these values in the gaps, in their order. Asked for once.
     fn finish(&mut self, values: Vec<Value>) -> Value;
 }
@@ -280,6 +300,7 @@ struct Tree {
     object: IndexMap<Name, Value>,
     /// The object and the field.
     gaps: Vec<(usize, usize)>,
+    written: usize,
 }
 
 impl Form for Tree {
@@ -289,6 +310,7 @@ impl Form for Tree {
             objects: Vec::with_capacity(objects),
             object: IndexMap::new(),
             gaps: Vec::new(),
+            written: 0,
         }
     }
 
@@ -297,6 +319,9 @@ impl Form for Tree {
     }
 
     fn value(&mut self, planned: &Planned, value: Value) {
+        let nested = matches!(value, Value::Object(_) | Value::List(_));
+        let length = if nested { 0 } else { json::length(&value) };
+        self.written += planned.name.len() + length;
         merge(&mut self.object[planned.slot], value);
     }
 
@@ -310,6 +335,10 @@ impl Form for Tree {
     }
 
     fn end_objects(&mut self) {}
+
+    fn written(&self) -> usize {
+        self.written
+    }
 
     fn finish(&mut self, values: Vec<Value>) -> Value {
         for (&(object, slot), value) in self.gaps.iter().zip(values) {
@@ -347,6 +376,8 @@ struct Text {
     left: usize,
     /// Where in the text.
     gaps: Vec<usize>,
+    /// How much of the text has been written, and counted, by nested objects.
+    copied: usize,
 }
 
 impl Text {
@@ -371,6 +402,7 @@ impl Form for Text {
             is_first_field: true,
             left: objects,
             gaps: Vec::new(),
+            copied: 0,
         }
     }
 
@@ -384,6 +416,9 @@ impl Form for Text {
 
     fn value(&mut self, planned: &Planned, value: Value) {
         self.name(planned);
+        if let Value::Binary(json) = &value {
+            self.copied += json.len();
+        }
         json::write(&value, &mut self.text);
         json::reuse(value);
     }
@@ -416,6 +451,10 @@ impl Form for Text {
             let draft = mem::replace(&mut self.text, text);
             DRAFTS.with_borrow_mut(|drafts| drafts.push(draft));
         }
+    }
+
+    fn written(&self) -> usize {
+        self.text.len() - self.copied
     }
 
     fn finish(&mut self, values: Vec<Value>) -> Value {

@@ -188,14 +188,16 @@ fn overlaps(
             }
             let later = seconds.partition_point(|second| second <= first);
             let left = MOST - found.len();
-            found.extend(seconds[later..].iter().take(left).map(|second| Overlap {
-                from: start,
-                first: *first,
-                second: *second,
-                until: [*first, *second]
-                    .into_iter()
-                    .filter_map(|index| assignments[index].end_date)
-                    .min(),
+            found.extend(seconds[later..].iter().take(left).map(|second| {
+                Overlap {
+                    from: start,
+                    first: *first,
+                    second: *second,
+                    until: [*first, *second]
+                        .into_iter()
+                        .filter_map(|index| assignments[index].end_date)
+                        .min(),
+                }
             }));
         }
         for id in ended {
@@ -290,7 +292,9 @@ mod tests {
                 let meets = end(first).zip(start).is_none_or(|(end, start)| start < end);
                 let shared = [end(first), end(second)].into_iter().flatten().min();
                 let is_early = shared.zip(from).is_some_and(|(end, from)| end <= from.0);
-                let is_late = start.zip(until).is_some_and(|(start, until)| start >= until.0);
+                let is_late = start
+                    .zip(until)
+                    .is_some_and(|(start, until)| start >= until.0);
                 if meets && !is_early && !is_late {
                     found.push(Overlap {
                         from: start,

@@ -31,6 +31,7 @@ use crate::{
     feed::{Feed, Subscription},
     fold::{TooLarge, fold},
     guard::{Checked, Guard, coded},
+    json,
     limits::Limits,
     meeting::{Meeting, MeetingConnection, MeetingFilter, MeetingMutations, MeetingOrder},
     nodes::{Object, Plans},
@@ -390,6 +391,10 @@ impl Roster {
             // meanwhile counts as deleted, where that can be said.
             let vanished = |error: &ServerError| error.source::<Vanished>().is_some();
             response.errors.retain(|error| !vanished(error));
+        }
+        let length = json::length(&response.data);
+        if let Err(error) = batch.allowance.check_bytes(length, None) {
+            response.errors.push(error);
         }
         let mut answer = Answer::ran(response, self.cost(checked, Some(batch)));
         if answer.executed {

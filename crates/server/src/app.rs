@@ -18,6 +18,7 @@ use crate::{
     identity::Verifier,
     shutdown::Shutdown,
     trusted::Trusted,
+    unread::Unread,
 };
 
 /// The server, cheap to clone.
@@ -43,8 +44,10 @@ pub struct Server {
     pub connections: Arc<Semaphore>,
     /// One for each WebSocket that may be open.
     pub sockets: Arc<Semaphore>,
-    /// One for each operation that may run.
-    pub operations: Semaphore,
+    /// One for each operation that may run, held until its answer has been sent.
+    pub operations: Arc<Semaphore>,
+    /// The bytes of answers that wait to be read.
+    pub unread: Unread,
     /// The documents that alone may run, when that was asked for.
     pub trusted: Option<Trusted>,
     /// Automatic persisted queries, by their hash.
@@ -78,7 +81,8 @@ impl Server {
             sites: Sites::new(&settings.access, &settings.host),
             connections: Arc::new(Semaphore::new(limits.max_connections as usize)),
             sockets: Arc::new(Semaphore::new(limits.max_sockets as usize)),
-            operations: Semaphore::new(limits.max_operations_at_once as usize),
+            operations: Arc::new(Semaphore::new(limits.max_operations_at_once as usize)),
+            unread: Unread::new(limits.max_unread_answers),
             trusted,
             persisted: Mutex::new(Kept::new(limits.persisted_queries)),
             keep_changes: settings.keep_changes,

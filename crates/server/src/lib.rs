@@ -13,6 +13,7 @@
 //! | [`playground`] | the page to write queries in and where it comes from |
 //! | [`envelope`], [`operation`] | what both have in common: strict JSON in, one operation, an answer out |
 //! | [`trusted`] | the documents that alone may run, when a manifest says so |
+//! | [`unread`] | how many bytes the answers that wait to be read may take |
 //! | [`cross_site`], [`identity`] | by which names and pages, and with which tokens, one may ask |
 //! | [`log`] | what is logged, in which form, of which request |
 //! | [`metrics`] | what is counted, and `/metrics` |
@@ -44,6 +45,7 @@ mod privileges;
 pub mod seed;
 pub mod shutdown;
 pub mod trusted;
+pub mod unread;
 pub mod websocket;
 
 pub use error::Error;

@@ -2,8 +2,10 @@
 
 use std::{
     collections::BTreeMap,
+    future::ready,
     pin::pin,
     sync::{Arc, PoisonError},
+    task::Poll,
     time::{Duration, Instant},
 };
 
@@ -16,9 +18,12 @@ use api::{
 use async_graphql::{
     ErrorExtensionValues, Request, Response, ServerError, Value, parser::types::OperationType,
 };
-use futures_util::{StreamExt, stream::BoxStream};
+use futures_util::{
+    StreamExt,
+    stream::{self, BoxStream},
+};
 use sha2::{Digest, Sha256};
-use tokio::time::timeout;
+use tokio::{sync::OwnedSemaphorePermit, time::timeout};
 
 use crate::{
     app::{App, RequestId, Server},
@@ -84,7 +89,7 @@ impl Server {
                     let message = "The hash of the persisted query is not that of `query`.";
                     return Err(coded("BAD_REQUEST", message, None));
                 }
-                persisted().keep(&hash, Arc::from(&*query), query.len() + hash.len());
+                persisted().keep(&hash, Arc::from(&*query), query.len());
                 Ok(query)
             }
             (None, Some(hash)) => persisted()
@@ -95,9 +100,14 @@ impl Server {
         }
     }
 
-    /// Runs a query or a mutation, unless too many run.
-    pub async fn run(&self, id: &RequestId, checked: &Checked) -> Result<Answer, Overloaded> {
-        let Ok(_permit) = self.operations.try_acquire() else {
+    /// Runs a query or a mutation, unless too many run. The caller keeps the permit until the answer
+    /// has been sent.
+    pub async fn run(
+        &self,
+        id: &RequestId,
+        checked: &Checked,
+    ) -> Result<(Answer, OwnedSemaphorePermit), Overloaded> {
+        let Ok(permit) = self.operations.clone().try_acquire_owned() else {
             metrics::rejected("operations_at_once");
             return Err(Overloaded);
         };
@@ -115,7 +125,7 @@ impl Server {
             }
         };
         self.tell(id, checked, &answer, start.elapsed());
-        Ok(answer)
+        Ok((answer, permit))
     }
 
     fn tell(&self, id: &RequestId, checked: &Checked, answer: &Answer, took: Duration) {
@@ -155,16 +165,34 @@ pub fn run_stream(app: &App, id: RequestId, checked: Checked) -> BoxStream<'stat
     }
     let once = async move {
         match app.run(&id, &checked).await {
-            Ok(answer) => answer,
-            Err(Overloaded) => refused(overloaded()),
+            Ok((answer, permit)) => (answer, Some(permit)),
+            Err(Overloaded) => (refused(overloaded()), None),
         }
     };
-    futures_util::stream::once(once).boxed()
+    // The socket polls for the end when it has sent the answer: until then the permit is held.
+    stream::once(once)
+        .flat_map(|(answer, permit)| {
+            let end = stream::poll_fn(move |_| {
+                let _sent = &permit;
+                Poll::Ready(None)
+            });
+            stream::once(ready(answer)).chain(end)
+        })
+        .boxed()
 }
 
 /// What a client is told that came at a bad time.
 pub fn overloaded() -> ServerError {
     let message = "The server has too much to do right now. Try again in a moment.";
+    coded("UNAVAILABLE", message, None)
+}
+
+/// Takes the place of an answer for which there is no room among those that wait to be read.
+pub fn too_much_unread() -> ServerError {
+    metrics::rejected("unread_answers");
+    let message = "Too many large answers wait to be read, so this one was dropped. If it was a \
+                   mutation's, the mutation was carried out. Ask again in a moment, or for smaller \
+                   pages with `first`.";
     coded("UNAVAILABLE", message, None)
 }
 

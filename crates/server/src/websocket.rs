@@ -469,11 +469,21 @@ impl Session {
         let executed = answer.executed;
         let app = self.app.clone();
         let told = app.tell_client(request, &mut answer, false);
-        if executed {
-            self.say(Some(id), "next", Some(told.to_json())).await
-        } else {
-            self.say(Some(id), "error", Some(to_json(&told.errors)))
-                .await
+        if !executed {
+            let errors = to_json(&told.errors);
+            return self.say(Some(id), "error", Some(errors)).await;
+        }
+        let json = told.to_json();
+        // Only one copy waits to be read.
+        drop(answer);
+        match app.unread.take(&json) {
+            Some(_share) => self.say(Some(id), "next", Some(json)).await,
+            // An event that is left out would be missed: the client resumes at its last cursor.
+            None => {
+                self.end(id);
+                let errors = to_json(&[operation::too_much_unread()]);
+                self.say(Some(id), "error", Some(errors)).await
+            }
         }
     }
 

@@ -74,7 +74,11 @@ pub struct LimitSettings {
         value_name = "SECONDS",
         default_value_t = 30, value_parser = within::<u64>(TIME))]
     pub write_timeout: u64,
-    /// Operations at once; more are refused with 503
+    /// Size of all answers together that clients have not read yet; above it, answers of more than
+    /// 64 KiB are refused with 503
+    #[arg(long, env, hide_short_help = true, value_name = "BYTES", default_value_t = 256 << 20, value_parser = within::<usize>(0..=BYTES))]
+    pub max_unread_answers: usize,
+    /// Operations at once, until their answers have been sent; more are refused with 503
     #[arg(
         long,
         env,
@@ -106,7 +110,7 @@ pub struct LimitSettings {
         value_name = "N",
         default_value_t = 300, value_parser = within::<usize>(1..=100_000))]
     pub max_error_length: usize,
-    /// Text that is remembered for automatic persisted queries
+    /// Memory for the texts of automatic persisted queries
     #[arg(long, env, hide_short_help = true, value_name = "BYTES", default_value_t = 4 << 20, value_parser = within::<usize>(0..=BYTES))]
     pub persisted_queries: usize,
 
@@ -130,7 +134,7 @@ pub struct LimitSettings {
         default_value_t = 50, value_parser = within::<usize>(1..=1_000_000))]
     pub max_socket_operations: usize,
     /// Events of all subscriptions that are resolved at once; more wait
-    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = api::Limits::DEFAULT.events_at_once)]
+    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = api::Limits::DEFAULT.events_at_once, value_parser = within::<usize>(1..=COUNT))]
     pub max_events_at_once: usize,
     /// Time to begin with `connection_init`
     #[arg(
@@ -211,7 +215,10 @@ pub struct LimitSettings {
     /// Values in an answer
     #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = api::Limits::DEFAULT.answer_values, value_parser = within::<usize>(1..=1_000_000_000))]
     pub max_answer_values: usize,
-    /// Text whose parsed documents are remembered
+    /// Size of the data of an answer
+    #[arg(long, env, hide_short_help = true, value_name = "BYTES", default_value_t = api::Limits::DEFAULT.answer_bytes, value_parser = within::<usize>(1..=BYTES))]
+    pub max_answer_size: usize,
+    /// Memory for parsed documents that are remembered
     #[arg(long, env, hide_short_help = true, value_name = "BYTES", default_value_t = api::Limits::DEFAULT.document_cache, value_parser = within::<usize>(0..=BYTES))]
     pub document_cache: usize,
 }
@@ -238,6 +245,7 @@ impl LimitSettings {
             cost: self.max_cost,
             loaded: self.max_loaded,
             answer_values: self.max_answer_values,
+            answer_bytes: self.max_answer_size,
             events_at_once: self.max_events_at_once,
             document_cache: self.document_cache,
         }

@@ -9,12 +9,13 @@ use api::{
 };
 use async_graphql::{ServerError, parser::types::OperationType};
 use axum::{
-    body::Body,
+    body::{Body, Bytes},
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, request::Parts},
     response::Response,
 };
 
 use futures_util::FutureExt;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::{
     body::{self, NoBody},
@@ -25,8 +26,10 @@ use crate::{
     config::seconds,
     envelope::Envelope,
     metrics,
-    operation::{Overloaded, overloaded, refused},
-    playground, websocket,
+    operation::{Overloaded, overloaded, refused, too_much_unread},
+    playground,
+    unread::Unsent,
+    websocket,
 };
 
 /// Whoever asks without a token where none is needed.
@@ -94,10 +97,10 @@ impl Failure {
         }
     }
 
-    fn overloaded() -> Self {
+    fn unavailable(error: ServerError) -> Self {
         Self {
             status: StatusCode::SERVICE_UNAVAILABLE,
-            error: Box::new(overloaded()),
+            error: Box::new(error),
             header: Some((header::RETRY_AFTER, "1")),
         }
     }
@@ -137,7 +140,7 @@ impl Exchange<'_> {
         };
         let checked = match self.app.check(envelope, viewer) {
             Ok(checked) => checked,
-            Err(answer) => return Ok(self.respond(*answer)),
+            Err(answer) => return Ok(self.respond(*answer).map(Body::from)),
         };
         // A link, an image or a crawler can GET: nothing may change by it.
         if method != Method::POST && checked.kind != OperationType::Query {
@@ -148,11 +151,11 @@ impl Exchange<'_> {
         if checked.kind == OperationType::Subscription {
             let message = "Subscriptions are sent by WebSocket, with graphql-transport-ws.";
             let error = coded("BAD_REQUEST", message, None);
-            return Ok(self.respond(refused(error)));
+            return Ok(self.respond(refused(error)).map(Body::from));
         }
         match self.app.run(self.id, &checked).await {
-            Ok(answer) => Ok(self.respond(answer)),
-            Err(Overloaded) => Err(Failure::overloaded()),
+            Ok((answer, permit)) => self.send(checked.kind, answer, permit),
+            Err(Overloaded) => Err(Failure::unavailable(overloaded())),
         }
     }
 
@@ -209,7 +212,33 @@ impl Exchange<'_> {
         Envelope::read(&bytes, limits.max_json_depth).map_err(bad_request)
     }
 
-    fn respond(&self, mut answer: Answer) -> Response {
+    /// Responds with an answer that holds its permit until it has been sent. A query whose answer has
+    /// no room is refused; a mutation has been carried out, which the status must not deny.
+    fn send(
+        &self,
+        kind: OperationType,
+        answer: Answer,
+        permit: OwnedSemaphorePermit,
+    ) -> Result<Response, Failure> {
+        let mut response = self.respond(answer);
+        let json = std::mem::take(response.body_mut());
+        match self.app.unread.take(&json) {
+            Some(share) => Ok(response.map(|_| {
+                let unsent = Unsent {
+                    json,
+                    share,
+                    permit,
+                };
+                Bytes::from(unsent).into()
+            })),
+            None if kind == OperationType::Mutation => Ok(self
+                .respond(Answer::failed(too_much_unread(), None))
+                .map(Body::from)),
+            None => Err(Failure::unavailable(too_much_unread())),
+        }
+    }
+
+    fn respond(&self, mut answer: Answer) -> axum::http::Response<Vec<u8>> {
         let status = if answer.executed || self.media == Media::Json {
             StatusCode::OK
         } else {
@@ -223,7 +252,7 @@ impl Exchange<'_> {
             status
         };
         let told = self.app.tell_client(self.id, &mut answer, self.wants_cost);
-        let mut response = Response::new(told.to_json().into());
+        let mut response = axum::http::Response::new(told.to_json());
         *response.status_mut() = status;
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, self.media.content_type());
@@ -231,7 +260,7 @@ impl Exchange<'_> {
     }
 
     fn fail(&self, failure: Failure) -> Response {
-        let mut response = self.respond(refused(*failure.error));
+        let mut response = self.respond(refused(*failure.error)).map(Body::from);
         *response.status_mut() = failure.status;
         if let Some((name, value)) = failure.header {
             response

@@ -1,0 +1,88 @@
+//! How many bytes the answers that clients have not read yet may take together.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// Answers up to this size are never refused, so that clients that leave large ones unread do not
+/// shut out all others. The limit on operations at once bounds how many there are.
+const SMALL: usize = 64 << 10;
+
+/// The budget of bytes for answers that wait to be read.
+pub struct Unread {
+    bytes: Arc<Semaphore>,
+    most: usize,
+}
+
+/// The share of one answer in the budget, which is free again when this is dropped.
+pub struct Share {
+    _permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Unread {
+    /// A budget of this many bytes.
+    pub fn new(most: usize) -> Self {
+        let most = most.min(u32::MAX as usize);
+        Self {
+            bytes: Arc::new(Semaphore::new(most)),
+            most,
+        }
+    }
+
+    /// Takes the share of an answer; `None` if too many large ones wait. The largest answer always
+    /// fits into an unused budget.
+    pub fn take(&self, answer: &[u8]) -> Option<Share> {
+        if answer.len() <= SMALL {
+            return Some(Share { _permit: None });
+        }
+        let bytes = u32::try_from(answer.len().min(self.most)).ok()?;
+        let permit = self.bytes.clone().try_acquire_many_owned(bytes);
+        permit.ok().map(|permit| Share {
+            _permit: Some(permit),
+        })
+    }
+}
+
+/// An answer on its way to the client, with all that is free again once the last byte of it has been
+/// handed to the socket, or the connection has ended.
+pub struct Unsent {
+    /// The JSON.
+    pub json: Vec<u8>,
+    /// Of the budget of bytes.
+    pub share: Share,
+    /// Of its operation.
+    pub permit: OwnedSemaphorePermit,
+}
+
+impl AsRef<[u8]> for Unsent {
+    fn as_ref(&self) -> &[u8] {
+        &self.json
+    }
+}
+
+impl From<Unsent> for Bytes {
+    /// hyper drops a body as soon as it has taken its last part, and the bytes when they are sent. So
+    /// the bytes own the permits, not the body.
+    fn from(unsent: Unsent) -> Self {
+        Self::from_owner(unsent)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn large_answers_share_the_budget_and_small_ones_always_pass() {
+        let unread = Unread::new(SMALL * 3);
+        let large = vec![0; SMALL * 2];
+        let first = unread.take(&large).unwrap();
+        assert!(unread.take(&large).is_none());
+        assert!(unread.take(&large[..SMALL]).is_some());
+        drop(first);
+        assert!(unread.take(&large).is_some());
+        // Larger than the whole budget.
+        assert!(unread.take(&vec![0; SMALL * 9]).is_some());
+    }
+}
