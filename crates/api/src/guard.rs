@@ -8,6 +8,7 @@
 mod cost;
 mod scan;
 mod shape;
+mod size;
 mod variables;
 
 use std::{
@@ -177,7 +178,9 @@ impl Guard {
             plans: (fields < text.len() && !has_directives).then(Arc::default),
             parsed,
         });
-        self.documents().keep(text, document.clone(), text.len());
+        let planned = document.plans.as_ref().map_or(0, |_| fields);
+        let bytes = size_of::<Document>() + size::size(&document.parsed, planned);
+        self.documents().keep(text, document.clone(), bytes);
         Ok(document)
     }
 

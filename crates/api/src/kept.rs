@@ -5,7 +5,10 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-/// Values by text, as many as fit into a number of bytes.
+/// What an entry takes beside its text and its value.
+const ENTRY: usize = 128;
+
+/// Values by text, as many as fit into a number of bytes, their texts included.
 ///
 /// Two generations: when the younger has grown to half of what may be kept, it becomes the older,
 /// and what was not used since is forgotten.
@@ -18,7 +21,7 @@ pub struct Kept<V> {
 }
 
 impl<V: Clone> Kept<V> {
-    /// Keeps values of this many bytes together.
+    /// Keeps entries of this many bytes together.
     pub fn new(most: usize) -> Self {
         Self {
             younger: HashMap::new(),
@@ -38,8 +41,9 @@ impl<V: Clone> Kept<V> {
         Some(value)
     }
 
-    /// Keeps a value that counts for `bytes`, unless it is larger than half of everything.
+    /// Keeps a value of this many bytes, unless the entry is larger than half of everything.
     pub fn keep(&mut self, text: &str, value: V, bytes: usize) {
+        let bytes = ENTRY + text.len() + bytes;
         if bytes <= self.most / 2 {
             self.insert(text.into(), value, bytes);
         }
@@ -90,15 +94,16 @@ mod tests {
 
     #[test]
     fn what_is_used_stays_and_the_rest_is_forgotten() {
-        let mut kept = Kept::new(100);
+        let each = ENTRY + 3 + 10;
+        let mut kept = Kept::new(each * 10);
         for n in 0..1_000 {
-            kept.keep(&n.to_string(), n, 10);
+            kept.keep(&format!("{n:03}"), n, 10);
             assert!(kept.younger.len() + kept.older.len() <= 10);
-            assert_eq!(kept.get("0"), Some(0));
+            assert_eq!(kept.get("000"), Some(0));
         }
         assert_eq!(kept.get("999"), Some(999));
         assert_eq!(kept.get("500"), None);
-        kept.keep("large", 0, 51);
+        kept.keep("large", 0, each * 5);
         assert_eq!(kept.get("large"), None);
     }
 }
