@@ -5,7 +5,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+use entity::assignment;
 use proptest::prelude::*;
+use sea_orm::{ActiveValue::Set, ConnectionTrait};
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -13,7 +15,11 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::program::Program;
+use crate::{
+    app::TestApp,
+    limits::{begin_to_read, fill_with_long_names},
+    program::Program,
+};
 
 /// More than any attack is allowed to take; the program itself has some tens of megabytes.
 const MEMORY: u64 = 600 << 20;
@@ -215,6 +221,138 @@ async fn a_thousand_idle_sockets_are_cheap() {
         eprintln!("an idle socket: {each} bytes");
         assert!(each < 32 << 10, "{each} bytes");
     }
+}
+
+/// What all answers that wait to be read may take in the next test.
+const UNREAD: u64 = 32 << 20;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_that_nobody_reads_take_bounded_memory() {
+    let app = crate::app::lesson_with(|_| {}).await;
+    fill_with_long_names(&app).await;
+    let program = serve(&app, &["--max-unread-answers", &UNREAD.to_string()]);
+    let names: String = (0..50).map(|n| format!("a{n}: name ")).collect();
+    let query = format!("{{ employees(first: 1000) {{ nodes {{ {names} }} }} }}");
+    let mut unread = Vec::new();
+    // 10 MB each.
+    for _ in 0..40 {
+        unread.push(begin_to_read(&program.url, &query).await);
+    }
+    let peak = program.peak_memory().unwrap_or(0);
+    eprintln!("memory at most: {} MiB", peak >> 20);
+    assert!(peak < UNREAD + (150 << 20), "{} MiB", peak >> 20);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn assignments_without_dates_are_compared_in_bounded_memory() {
+    let app = crate::app::lesson_with(|_| {}).await;
+    let rows = (0..10_000).map(|n| assignment::ActiveModel {
+        role: Set(Some(format!("Role {n}"))),
+        employee_id: Set(4),
+        project_id: Set(2),
+        ..Default::default()
+    });
+    app.insert_many(rows.collect()).await;
+    let program = serve(&app, &[]);
+    let query = "{ employee(id: \"emp_4\") { assignmentOverlaps { first { id } second { id } } } }";
+    let answer = post(&program.url, query).await;
+    let overlaps = answer["data"]["employee"]["assignmentOverlaps"].as_array();
+    assert_eq!(overlaps.map(Vec::len), Some(100), "{answer}");
+    let peak = program.peak_memory().unwrap_or(0);
+    eprintln!("memory at most: {} MiB", peak >> 20);
+    assert!(peak < 200 << 20, "{} MiB", peak >> 20);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_project_of_many_is_deleted_in_bounded_memory() {
+    for app in crate::app::apps().await {
+        let project = app.project("P", None).await;
+        let employee = app.employee("E").await;
+        // Both databases know a series, by other names.
+        let numbers = match app.name() {
+            "sqlite" => {
+                "json_each('[' || substr(replace(hex(zeroblob(90000)), '00', ',0'), 2) || ']')"
+            }
+            _ => "(SELECT n AS key FROM generate_series(1, 90000) AS n) AS numbers",
+        };
+        let sql = format!(
+            "INSERT INTO assignments (role, employee_id, project_id) \
+             SELECT 'Role ' || key, {employee}, {project} FROM {numbers}"
+        );
+        app.db().execute_unprepared(&sql).await.unwrap();
+        let program = serve(&app, &[]);
+        let before = program.memory_now().unwrap_or(0);
+        let mutation = format!(
+            "mutation {{ deleteProject(input: {{id: \"prj_{project}\"}}) {{ deletedAssignmentIds userErrors {{ message }} }} }}"
+        );
+        let answer = post(&program.url, &mutation).await;
+        let ids = answer["data"]["deleteProject"]["deletedAssignmentIds"].as_array();
+        assert_eq!(ids.map(Vec::len), Some(90_000), "{}: {answer}", app.name());
+        let grown = program.peak_memory().unwrap_or(0).saturating_sub(before);
+        eprintln!("{}: {} bytes for each", app.name(), grown / 90_000);
+        assert!(grown < 90 << 20, "{}: {} MiB", app.name(), grown >> 20);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn remembered_documents_take_the_memory_that_was_set() {
+    const CACHE: u64 = 32 << 20;
+    let program = Program::demo(&["--document-cache", &CACHE.to_string()]);
+    let documents = |shape: &str, count: usize| -> Vec<String> {
+        let document = |n: usize| match shape {
+            "fields" => format!(
+                "{{ employees(first: {n}) {{ nodes {{ {} }} }} }}",
+                "id ".repeat(4_900)
+            ),
+            "nested" => format!(
+                "{{ employees(first: {n}) {{ {} }} }}",
+                "edges { node { id } } ".repeat(700)
+            ),
+            "fragments" => format!(
+                "{{ employees(first: {n}) {{ nodes {{ {} }} }} }}",
+                "...{id}".repeat(1_200)
+            ),
+            "lists" => format!(
+                "{{ employees(first: {n}, where: {{ids: [{}]}}) {{ totalCount }} }}",
+                "\"\" ".repeat(4_900)
+            ),
+            _ => format!(
+                "{{ employees(first: {n}, where: {{and: [{}]}}) {{ totalCount }} }}",
+                "{not:{}}".repeat(600)
+            ),
+        };
+        (1..=count).map(document).collect()
+    };
+    // The first of each shape is not measured: what the program needs to run any.
+    for shape in ["fields", "nested", "fragments", "lists", "objects"] {
+        post(&program.url, &documents(shape, 1)[0]).await;
+    }
+    let before = program.memory_now().unwrap_or(0);
+    for shape in ["fields", "nested", "fragments", "lists", "objects"] {
+        for document in documents(shape, 60) {
+            let answer = post(&program.url, &document).await;
+            assert!(answer.get("data").is_some(), "{shape}: {answer}");
+        }
+        let grown = program.memory_now().unwrap_or(0).saturating_sub(before);
+        eprintln!("{shape}: {} MiB", grown >> 20);
+        assert!(grown < 2 * CACHE, "{shape}: {} MiB", grown >> 20);
+    }
+}
+
+/// The program, on the database of this app.
+fn serve(app: &TestApp, arguments: &[&str]) -> Program {
+    let url = app.database.settings().database_url;
+    let arguments = [&["serve", "--port", "0"], arguments].concat();
+    Program::start(&arguments, &[("DATABASE_URL", &url)])
+}
+
+async fn post(url: &str, query: &str) -> Value {
+    let request = reqwest::Client::new()
+        .post(format!("{url}/graphql"))
+        .header("content-type", "application/json")
+        .body(json!({ "query": query }).to_string());
+    let response = request.send().await.unwrap();
+    serde_json::from_str(&response.text().await.unwrap()).unwrap()
 }
 
 /// Text that looks like GraphQL often enough to come far.

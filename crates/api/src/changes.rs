@@ -44,6 +44,9 @@ use crate::{
 /// Where PostgreSQL tells every server that there are new rows.
 pub const CHANNEL: &str = "roster_changes";
 
+/// How many changes go into one statement.
+const APPENDED_AT_ONCE: usize = 5_000;
+
 /// A change that is to be written.
 #[derive(Clone, Copy)]
 pub struct NewChange {
@@ -91,12 +94,12 @@ impl NewChange {
         }
     }
 
-    /// Of an assignment.
-    pub fn assignment(kind: Kind, row: &assignment::Model) -> Self {
+    /// Of an assignment of this employee on this project.
+    pub fn assignment(kind: Kind, id: i64, employee: i64, project: i64) -> Self {
         Self {
-            assignment: Some(row.id),
-            employee: Some(row.employee_id),
-            project: Some(row.project_id),
+            assignment: Some(id),
+            employee: Some(employee),
+            project: Some(project),
             ..Self::of(Subject::Assignment, kind)
         }
     }
@@ -110,10 +113,16 @@ impl NewChange {
         }
     }
 
-    /// Appends them to the feed. The last statement before the commit: on PostgreSQL it takes the
-    /// one lock of the feed, after all locks of rows.
+    /// Appends them to the feed, in batches that bound the memory for their text. The last statements
+    /// before the commit: on PostgreSQL they take the one lock of the feed, after all locks of rows.
     pub async fn append(changes: &[Self], transaction: &Transaction) -> Result<(), DbErr> {
-        use sea_orm::ActiveEnum;
+        for batch in changes.chunks(APPENDED_AT_ONCE) {
+            Self::append_batch(batch, transaction).await?;
+        }
+        Ok(())
+    }
+
+    async fn append_batch(changes: &[Self], transaction: &Transaction) -> Result<(), DbErr> {
         let backend = transaction.get_database_backend();
         let values: Vec<_> = changes
             .iter()

@@ -16,6 +16,7 @@ use std::{
     future::Future,
     hash::{BuildHasher, Hasher, RandomState},
     pin::Pin,
+    sync::Arc,
     task::{Context as TaskContext, Poll},
     time::Duration,
 };
@@ -27,6 +28,7 @@ use sea_orm::{DbErr, IntoActiveModel, RuntimeErr, SqlxError};
 use tokio::runtime::Handle;
 
 use crate::{
+    allowance::Allowance,
     changes::NewChange,
     context::{Database, Record, batch, find},
     error::Result,
@@ -93,6 +95,7 @@ pub async fn mutate<M: Mutation>(ctx: &Context<'_>, input: M) -> Result<Outcome<
         database: ctx.data_unchecked::<Database>().clone(),
         feed: ctx.data_unchecked::<Feed>().clone(),
         now: batch.now(),
+        allowance: batch.allowance.clone(),
     };
     let carried_out = async move { writer.carry_out(&input).await };
     let (outcome, known) = ToTheEnd(Some(carried_out.boxed())).await?;
@@ -131,6 +134,7 @@ struct Writer {
     database: Database,
     feed: Feed,
     now: DateTime,
+    allowance: Arc<Allowance>,
 }
 
 impl Writer {
@@ -158,6 +162,8 @@ impl Writer {
             errors: Vec::new(),
             changes: Vec::new(),
             known: Known::default(),
+            rows_left: self.allowance.rows_left(),
+            loaded: 0,
         };
         let done = match input.run(&mut write).await {
             Ok(done) => done,
@@ -176,6 +182,7 @@ impl Writer {
         } else {
             NewChange::append(&write.changes, &write.transaction).await?;
             let committed = write.transaction.commit().await;
+            self.allowance.count_rows(write.loaded);
             // After an error it may have been committed all the same.
             self.feed.wake();
             committed?;

@@ -7,7 +7,7 @@ use chrono::Utc;
 use entity::{assignment, change::Kind, employee, project};
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    ColumnTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
     sea_query::{Condition, IntoCondition, NullOrdering, Order as Direction},
 };
 
@@ -36,14 +36,14 @@ impl Versioned for assignment::Entity {
     }
 
     fn change(kind: Kind, model: &assignment::Model) -> NewChange {
-        NewChange::assignment(kind, model)
+        NewChange::assignment(kind, model.id, model.employee_id, model.project_id)
     }
 }
 
 /// What to do with assignments when their employee or project is deleted.
 #[derive(Enum, Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DeletePolicy {
-    /// Delete them too.
+    /// Delete them too, unless there are more than the server loads for one operation; then nothing is deleted.
     #[default]
     Cascade,
     /// Refuse with a `StillReferencedError` if there are any.
@@ -373,21 +373,79 @@ impl DuplicateAssignmentError {
     }
 }
 
-/// Reports the assignments of something that is to be deleted, if the policy minds them.
-pub fn still_referenced(
+/// The keys of an assignment: its own, the employee's, the project's. Of an assignment that is deleted
+/// nothing else is read, since their number can be large.
+pub type AssignmentKeys = (i64, i64, i64);
+
+/// Locks the assignments whose `column` is this key, by id; refuses at `place` if there are too many.
+pub async fn lock_assignments_of(
+    write: &mut Write<'_>,
+    place: Place,
+    column: assignment::Column,
+    key: i64,
+) -> Result<Vec<AssignmentKeys>, Stop> {
+    use assignment::Column::{EmployeeId, Id, ProjectId};
+    let keys: Vec<AssignmentKeys> = assignment::Entity::find()
+        .select_only()
+        .columns([Id, EmployeeId, ProjectId])
+        .filter(column.eq(key))
+        .order_by_asc(Id)
+        .limit(write.most_rows())
+        .lock_exclusive()
+        .into_tuple()
+        .all(write.transaction())
+        .await?;
+    write.take_rows(place, keys.len(), "assignments")?;
+    Ok(keys)
+}
+
+/// Locks the assignments to delete along with the row that `column` refers to by this key. Reports
+/// their number instead if the policy is to keep that row because of them.
+pub async fn lock_dependents(
     write: &mut Write<'_>,
     policy: DeletePolicy,
-    assignments: &[assignment::Model],
-) {
-    if policy == DeletePolicy::Cascade || assignments.is_empty() {
-        return;
+    column: assignment::Column,
+    key: i64,
+) -> Result<Vec<AssignmentKeys>, Stop> {
+    let place = Place::input().at("id");
+    if policy == DeletePolicy::Cascade {
+        return lock_assignments_of(write, place, column, key).await;
     }
-    let count = i32::try_from(assignments.len()).unwrap_or(i32::MAX);
-    write.report(StillReferencedError::report(
-        Place::input().at("id"),
-        format!("It still has assignments: {count}. Delete them first, or choose CASCADE."),
-        count,
-    ));
+    let count = assignment::Entity::find().filter(column.eq(key));
+    let count = count.count(write.transaction()).await?;
+    if count > 0 {
+        let count = i32::try_from(count).unwrap_or(i32::MAX);
+        write.report(StillReferencedError::report(
+            place,
+            format!("It still has assignments: {count}. Delete them first, or choose CASCADE."),
+            count,
+        ));
+    }
+    Ok(Vec::new())
+}
+
+/// Deletes assignments that are locked, and returns their ids.
+pub async fn delete_assignments(
+    write: &mut Write<'_>,
+    assignments: &[AssignmentKeys],
+) -> Result<Vec<i64>, DbErr> {
+    let ids: Vec<i64> = assignments.iter().map(|(id, ..)| *id).collect();
+    if !ids.is_empty() {
+        assignment::Entity::delete_many()
+            .filter(write.among(column(assignment::Column::Id), &ids))
+            .exec(write.transaction())
+            .await?;
+    }
+    for &(id, employee, project) in assignments {
+        write.record(NewChange::assignment(Kind::Deleted, id, employee, project));
+    }
+    Ok(ids)
+}
+
+/// The public ids of these assignments.
+pub fn assignment_ids(keys: &[i64]) -> Vec<ID> {
+    let id = |key: &i64| public_id(assignment::Entity::PREFIX, *key);
+    keys.iter().map(id).collect()
 }
 
 /// Makes an assignment that says nothing more for each (employee, project), none of which has any;
@@ -414,7 +472,7 @@ pub async fn bare_assignments(
     let mut rows: HashMap<_, _> = rows.into_iter().map(key).collect();
     let mut keys = Vec::with_capacity(pairs.len());
     for row in pairs.iter().filter_map(|pair| rows.remove(pair)) {
-        write.record(NewChange::assignment(Kind::Created, &row));
+        write.record(assignment::Entity::change(Kind::Created, &row));
         keys.push(row.id);
     }
     Ok(keys)

@@ -10,11 +10,15 @@ use sea_orm::{
 
 use super::Employee;
 use crate::{
-    assignment::{Assignment, DeletePolicy, Stint, bare_assignments, still_referenced},
+    assignment::{
+        Assignment, DeletePolicy, Stint, assignment_ids, bare_assignments, delete_assignments,
+        lock_assignments_of, lock_dependents,
+    },
     changes::NewChange,
     context::Record,
     error::Result,
-    meeting::{change_attendance, grow_versions},
+    filter::column,
+    meeting::{change_attendance, more_versions},
     mutation::{Mutation, Stop, Versioned, Wanted, Write, all_written, mutate, payload, written},
     nodes::{Nodes, Object as AnObject},
     project::NewProjectInput,
@@ -141,8 +145,9 @@ payload! {
         }
 
         /// Ids of the assignments deleted with it.
-        async fn deleted_assignment_ids(&self) -> &[ID] {
-            self.0.as_ref().map_or(&[], |deleted| &deleted.assignments)
+        async fn deleted_assignment_ids(&self) -> Vec<ID> {
+            let deleted = self.0.as_ref().map_or(&[][..], |done| &done.assignments);
+            assignment_ids(deleted)
         }
     }
 }
@@ -162,8 +167,8 @@ payload! {
         }
 
         /// Ids of the assignments that were deleted.
-        async fn deleted_assignment_ids(&self) -> &[ID] {
-            self.0.as_ref().map_or(&[], |done| &done.deleted)
+        async fn deleted_assignment_ids(&self) -> Vec<ID> {
+            assignment_ids(self.0.as_ref().map_or(&[][..], |done| &done.deleted))
         }
     }
 }
@@ -173,7 +178,7 @@ pub struct Deleted {
     /// The thing itself.
     pub id: ID,
     /// The assignments.
-    pub assignments: Vec<ID>,
+    pub assignments: Vec<i64>,
 }
 
 /// What became of the links between a thing and those on the other side.
@@ -183,7 +188,7 @@ pub struct Relinked {
     /// The assignments that were made.
     pub added: Vec<i64>,
     /// The assignments that were deleted.
-    pub deleted: Vec<ID>,
+    pub deleted: Vec<i64>,
 }
 
 /// What can be done to employees.
@@ -374,31 +379,32 @@ impl Mutation for DeleteEmployeeInput {
             .lock_subject::<employee::Entity>(&self.id, &self.expected_version)
             .await?;
         let employee = employee.ok_or(Stop::Refused)?;
-        // Until a meeting is locked, someone else may remove the link; nobody can make one.
+        // Until a meeting is locked, another mutation may remove the link; none can make one.
         let linked = meetings_of(write, employee.id).await?;
-        write.lock::<meeting::Entity>(&linked).await?;
+        write.check_rows(Place::input().at("id"), linked.len(), "meetings")?;
+        lock_meetings(write, &linked).await?;
         let linked = meetings_of(write, employee.id).await?;
-        let assignments = assignment::Entity::find()
-            .filter(assignment::Column::EmployeeId.eq(employee.id))
-            .order_by_asc(assignment::Column::Id)
-            .lock_exclusive()
-            .all(write.transaction())
-            .await?;
-        still_referenced(write, self.assignments, &assignments);
+        let of_employee = assignment::Column::EmployeeId;
+        let assignments =
+            lock_dependents(write, self.assignments, of_employee, employee.id).await?;
         write.all_is_well()?;
 
-        write.delete::<assignment::Entity>(&assignments).await?;
+        let assignments = delete_assignments(write, &assignments).await?;
         for meeting in &linked {
             write.record(NewChange::attendance(Kind::Deleted, employee.id, *meeting));
         }
-        grow_versions(write, &linked).await?;
+        if !linked.is_empty() {
+            more_versions(write, &linked)
+                .exec(write.transaction())
+                .await?;
+        }
         // Takes the links with it.
         write
             .delete::<employee::Entity>(std::slice::from_ref(&employee))
             .await?;
         Ok(Deleted {
             id: public_id(employee::Entity::PREFIX, employee.id),
-            assignments: assignment_ids(&assignments),
+            assignments,
         })
     }
 }
@@ -418,19 +424,14 @@ impl Mutation for SetEmployeeProjectsInput {
 
         let employee = employee.ok_or(Stop::Refused)?.id;
         let projects: Vec<i64> = projects.iter().filter_map(|project| project.key).collect();
-        let assignments = assignment::Entity::find()
-            .filter(assignment::Column::EmployeeId.eq(employee))
-            .order_by_asc(assignment::Column::Id)
-            .lock_exclusive()
-            .all(write.transaction())
-            .await?;
+        let of_employee = assignment::Column::EmployeeId;
+        let place = input.at("employeeId");
+        let assignments = lock_assignments_of(write, place, of_employee, employee).await?;
         let listed: HashSet<i64> = projects.iter().copied().collect();
-        let linked: HashSet<i64> = assignments.iter().map(|row| row.project_id).collect();
-        let orphans: Vec<_> = assignments
-            .into_iter()
-            .filter(|row| !listed.contains(&row.project_id))
-            .collect();
-        write.delete::<assignment::Entity>(&orphans).await?;
+        let linked: HashSet<i64> = assignments.iter().map(|(.., project)| *project).collect();
+        let mut orphans = assignments;
+        orphans.retain(|(.., project)| !listed.contains(project));
+        let deleted = delete_assignments(write, &orphans).await?;
         let new = projects
             .into_iter()
             .filter(|project| !linked.contains(project));
@@ -438,7 +439,7 @@ impl Mutation for SetEmployeeProjectsInput {
         Ok(Relinked {
             of: employee,
             added: bare_assignments(write, &new).await?,
-            deleted: assignment_ids(&orphans),
+            deleted,
         })
     }
 }
@@ -449,13 +450,24 @@ async fn meetings_of(write: &Write<'_>, employee: i64) -> Result<Vec<i64>, DbErr
         .column(employee_meeting::Column::MeetingId)
         .filter(employee_meeting::Column::EmployeeId.eq(employee))
         .order_by_asc(employee_meeting::Column::MeetingId)
+        .limit(write.most_rows())
         .into_tuple()
         .all(write.transaction())
         .await
 }
 
-/// The public ids of these assignments.
-pub fn assignment_ids(assignments: &[assignment::Model]) -> Vec<ID> {
-    let id = |row: &assignment::Model| public_id(assignment::Entity::PREFIX, row.id);
-    assignments.iter().map(id).collect()
+/// Locks meetings without reading them: the payload does not report them, and there can be many.
+async fn lock_meetings(write: &Write<'_>, meetings: &[i64]) -> Result<(), DbErr> {
+    let id = column(meeting::Column::Id);
+    let locked = meeting::Entity::find()
+        .select_only()
+        .column(meeting::Column::Id)
+        .filter(write.among(id, meetings))
+        .order_by_asc(meeting::Column::Id)
+        .lock_exclusive()
+        .into_tuple::<i64>();
+    if !meetings.is_empty() {
+        locked.all(write.transaction()).await?;
+    }
+    Ok(())
 }

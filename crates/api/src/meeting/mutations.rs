@@ -6,7 +6,7 @@ use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
 use entity::{change::Kind, employee, employee_meeting, meeting};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-    sea_query::ExprTrait,
+    UpdateMany, sea_query::ExprTrait,
 };
 
 use super::Meeting;
@@ -374,7 +374,7 @@ impl Mutation for DeleteMeetingInput {
         write.all_is_well()?;
 
         let meeting = meeting.ok_or(Stop::Refused)?;
-        for employee in attendees(write, meeting.id).await? {
+        for employee in attendees(write, Place::input().at("id"), meeting.id).await? {
             write.record(NewChange::attendance(Kind::Deleted, employee, meeting.id));
         }
         // Takes the links with it.
@@ -462,7 +462,7 @@ impl Mutation for SetAttendeesInput {
 
         let meeting = meeting.ok_or(Stop::Refused)?.id;
         let listed = keys(&employees);
-        let there = attendees(write, meeting).await?;
+        let there = attendees(write, input.at("meetingId"), meeting).await?;
         let (listed_set, there_set): (HashSet<_>, HashSet<_>) =
             (listed.iter().collect(), there.iter().collect());
         let without = |from: &[i64], others: &HashSet<&i64>| -> Vec<i64> {
@@ -490,16 +490,19 @@ fn keys(wanted: &[Wanted]) -> Vec<i64> {
     wanted.iter().filter_map(|wanted| wanted.key).collect()
 }
 
-/// Who attends a meeting, by id.
-async fn attendees(write: &Write<'_>, meeting: i64) -> Result<Vec<i64>, DbErr> {
-    employee_meeting::Entity::find()
+/// Who attends a meeting, by id; refuses at `place` if there are too many.
+async fn attendees(write: &mut Write<'_>, place: Place, meeting: i64) -> Result<Vec<i64>, Stop> {
+    let employees = employee_meeting::Entity::find()
         .select_only()
         .column(employee_meeting::Column::EmployeeId)
         .filter(employee_meeting::Column::MeetingId.eq(meeting))
         .order_by_asc(employee_meeting::Column::EmployeeId)
+        .limit(write.most_rows())
         .into_tuple()
         .all(write.transaction())
-        .await
+        .await?;
+    write.check_rows(place, employees.len(), "attendees")?;
+    Ok(employees)
 }
 
 /// Removes links that exist and makes links that do not, each an (employee, meeting). The meetings
@@ -549,15 +552,20 @@ async fn insert_links(write: &mut Write<'_>, links: &[(i64, i64)]) -> Result<(),
     Ok(())
 }
 
+/// The statement that adds one to the version of meetings whose attendees change.
+pub fn more_versions(write: &Write<'_>, meetings: &[i64]) -> UpdateMany<meeting::Entity> {
+    let version = meeting::Column::Version;
+    meeting::Entity::update_many()
+        .col_expr(version, column(version).add(1))
+        .filter(write.among(column(meeting::Column::Id), meetings))
+}
+
 /// The meetings have other attendees now.
-pub async fn grow_versions(write: &mut Write<'_>, meetings: &[i64]) -> Result<(), DbErr> {
+async fn grow_versions(write: &mut Write<'_>, meetings: &[i64]) -> Result<(), DbErr> {
     if meetings.is_empty() {
         return Ok(());
     }
-    let version = meeting::Column::Version;
-    let rows = meeting::Entity::update_many()
-        .col_expr(version, column(version).add(1))
-        .filter(write.among(column(meeting::Column::Id), meetings))
+    let rows = more_versions(write, meetings)
         .exec_with_returning(write.transaction())
         .await?;
     write.know::<meeting::Entity>(&rows);

@@ -40,6 +40,10 @@ pub struct Write<'c> {
     pub(super) errors: Vec<UserError>,
     pub(super) changes: Vec<NewChange>,
     pub(super) known: Known,
+    /// How many rows the operation may still load.
+    pub(super) rows_left: usize,
+    /// Rows that count against that limit.
+    pub(super) loaded: usize,
 }
 
 /// An id of the input that must lead somewhere.
@@ -82,6 +86,33 @@ impl<'c> Write<'c> {
         } else {
             Err(Stop::Refused)
         }
+    }
+
+    /// LIMIT for a statement where the client does not bound the number of rows: one more than the
+    /// operation may still load.
+    pub fn most_rows(&self) -> u64 {
+        self.rows_left as u64 + 1
+    }
+
+    /// Refuses the mutation if such a statement has brought too many rows, before anything is written.
+    pub fn check_rows(&mut self, place: Place, count: usize, what: &str) -> Result<(), Stop> {
+        let most = self.rows_left - self.loaded;
+        if count > most {
+            let message = format!(
+                "It has more than {most} {what}, which is more than one operation may load. Remove \
+                 some of them first, a few at a time."
+            );
+            self.invalid(place, message);
+            return Err(Stop::Refused);
+        }
+        Ok(())
+    }
+
+    /// The same for rows that the payload reports: they count against the limit on loaded rows.
+    pub fn take_rows(&mut self, place: Place, count: usize, what: &str) -> Result<(), Stop> {
+        self.check_rows(place, count, what)?;
+        self.loaded += count;
+        Ok(())
     }
 
     /// The value of a field that may be left out, but not be null.

@@ -4,16 +4,17 @@ use std::collections::HashSet;
 
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, OneofObject};
 use entity::{assignment, change::Kind, employee, project};
-use sea_orm::{
-    ActiveValue::Set, ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-};
+use sea_orm::{ActiveValue::Set, DbErr};
 
 use super::Project;
 use crate::{
-    assignment::{Assignment, DeletePolicy, Stint, bare_assignments, still_referenced},
+    assignment::{
+        Assignment, DeletePolicy, Stint, assignment_ids, bare_assignments, delete_assignments,
+        lock_assignments_of, lock_dependents,
+    },
     changes::NewChange,
     context::Record,
-    employee::{Deleted, NewEmployeeInput, Relinked, assignment_ids},
+    employee::{Deleted, NewEmployeeInput, Relinked},
     error::Result,
     mutation::{Mutation, Stop, Versioned, Wanted, Write, all_written, mutate, payload, written},
     nodes::{Nodes, Object as AnObject},
@@ -138,8 +139,9 @@ payload! {
         }
 
         /// Ids of the assignments deleted with it.
-        async fn deleted_assignment_ids(&self) -> &[ID] {
-            self.0.as_ref().map_or(&[], |deleted| &deleted.assignments)
+        async fn deleted_assignment_ids(&self) -> Vec<ID> {
+            let deleted = self.0.as_ref().map_or(&[][..], |done| &done.assignments);
+            assignment_ids(deleted)
         }
     }
 }
@@ -159,8 +161,8 @@ payload! {
         }
 
         /// Ids of the assignments that were deleted.
-        async fn deleted_assignment_ids(&self) -> &[ID] {
-            self.0.as_ref().map_or(&[], |done| &done.deleted)
+        async fn deleted_assignment_ids(&self) -> Vec<ID> {
+            assignment_ids(self.0.as_ref().map_or(&[][..], |done| &done.deleted))
         }
     }
 }
@@ -334,17 +336,17 @@ impl Mutation for DeleteProjectInput {
             .lock_subject::<project::Entity>(&self.id, &self.expected_version)
             .await?;
         let project = project.ok_or(Stop::Refused)?;
-        let assignments = assignments_of(write, project.id).await?;
-        still_referenced(write, self.assignments, &assignments);
+        let of_project = assignment::Column::ProjectId;
+        let assignments = lock_dependents(write, self.assignments, of_project, project.id).await?;
         write.all_is_well()?;
 
-        write.delete::<assignment::Entity>(&assignments).await?;
+        let assignments = delete_assignments(write, &assignments).await?;
         write
             .delete::<project::Entity>(std::slice::from_ref(&project))
             .await?;
         Ok(Deleted {
             id: public_id(project::Entity::PREFIX, project.id),
-            assignments: assignment_ids(&assignments),
+            assignments,
         })
     }
 }
@@ -367,14 +369,17 @@ impl Mutation for SetProjectEmployeesInput {
             .iter()
             .filter_map(|employee| employee.key)
             .collect();
-        let assignments = assignments_of(write, project).await?;
+        let of_project = assignment::Column::ProjectId;
+        let place = input.at("projectId");
+        let assignments = lock_assignments_of(write, place, of_project, project).await?;
         let listed: HashSet<i64> = employees.iter().copied().collect();
-        let linked: HashSet<i64> = assignments.iter().map(|row| row.employee_id).collect();
-        let orphans: Vec<_> = assignments
-            .into_iter()
-            .filter(|row| !listed.contains(&row.employee_id))
+        let linked: HashSet<i64> = assignments
+            .iter()
+            .map(|(_, employee, _)| *employee)
             .collect();
-        write.delete::<assignment::Entity>(&orphans).await?;
+        let mut orphans = assignments;
+        orphans.retain(|(_, employee, _)| !listed.contains(employee));
+        let deleted = delete_assignments(write, &orphans).await?;
         let new = employees
             .into_iter()
             .filter(|employee| !linked.contains(employee));
@@ -382,17 +387,7 @@ impl Mutation for SetProjectEmployeesInput {
         Ok(Relinked {
             of: project,
             added: bare_assignments(write, &new).await?,
-            deleted: assignment_ids(&orphans),
+            deleted,
         })
     }
-}
-
-/// The assignments on a project, locked.
-async fn assignments_of(write: &Write<'_>, project: i64) -> Result<Vec<assignment::Model>, DbErr> {
-    assignment::Entity::find()
-        .filter(assignment::Column::ProjectId.eq(project))
-        .order_by_asc(assignment::Column::Id)
-        .lock_exclusive()
-        .all(write.transaction())
-        .await
 }
