@@ -287,6 +287,10 @@ pub enum LogFormat {
 #[derive(Args)]
 pub struct DatabaseSettings {
     /// The database: sqlite:FILE, created on first use, or postgres://USER:PASSWORD@HOST/NAME
+    ///
+    /// Characters like # / ? @ in the user or the password are %-encoded. For PostgreSQL,
+    /// `?host=/var/run/postgresql` connects through a socket, `?options=-csearch_path%3Dapp` uses the
+    /// tables of the schema `app`. Parameters that are not known are refused.
     #[arg(
         long,
         env,

@@ -18,6 +18,7 @@ use loom::{
 
 // The file of the program, with the atomics of this module.
 #[path = "driver.rs"]
+#[expect(clippy::duplicate_mod, reason = "each has other atomics")]
 mod driver;
 
 use driver::Driver;
