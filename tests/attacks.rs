@@ -19,6 +19,7 @@ use crate::{
     app::TestApp,
     limits::{begin_to_read, fill_with_long_names},
     program::Program,
+    sockets::Socket,
 };
 
 /// More than any attack is allowed to take; the program itself has some tens of megabytes.
@@ -241,6 +242,34 @@ async fn answers_that_nobody_reads_take_bounded_memory() {
     let peak = program.peak_memory().unwrap_or(0);
     eprintln!("memory at most: {} MiB", peak >> 20);
     assert!(peak < UNREAD + (150 << 20), "{} MiB", peak >> 20);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sockets_that_were_sent_large_answers_are_cheap_again() {
+    let app = crate::app::lesson_with(|_| {}).await;
+    fill_with_long_names(&app).await;
+    let program = serve(&app, &[]);
+    let names: String = (0..50).map(|n| format!("a{n}: name ")).collect();
+    let query =
+        json!({ "query": format!("{{ employees(first: 1000) {{ nodes {{ {names} }} }} }}") });
+    let mut sockets = Vec::new();
+    let mut first = 0;
+    // 10 MB each.
+    for n in 0..25 {
+        let mut socket = Socket::ready_at(&program.url).await.unwrap();
+        socket.subscribe("a", &query).await;
+        let answer = socket.read().await;
+        let nodes = answer["payload"]["data"]["employees"]["nodes"].as_array();
+        assert_eq!(nodes.map(Vec::len), Some(1_000));
+        assert_eq!(socket.read().await["type"], "complete");
+        sockets.push(socket);
+        if n == 4 {
+            first = program.memory_now().unwrap_or(0);
+        }
+    }
+    let each = program.memory_now().unwrap_or(0).saturating_sub(first) / 20;
+    eprintln!("a socket that was sent 10 MB: {each} bytes");
+    assert!(each < 2 << 20, "{each} bytes");
 }
 
 #[tokio::test(flavor = "multi_thread")]

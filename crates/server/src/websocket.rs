@@ -20,6 +20,7 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
+use bytes::Bytes;
 use futures_util::{
     FutureExt, SinkExt, StreamExt,
     stream::{AbortHandle, BoxStream, FusedStream, SelectAll, abortable, once},
@@ -35,10 +36,16 @@ use tokio::{
 use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::{
-        Error, Message, Utf8Bytes,
+        Error, Message,
         error::ProtocolError,
         handshake::derive_accept_key,
-        protocol::{CloseFrame, Role as Side, WebSocketConfig},
+        protocol::{
+            CloseFrame, Role as Side, WebSocketConfig,
+            frame::{
+                Frame,
+                coding::{Data, OpCode},
+            },
+        },
     },
 };
 
@@ -55,6 +62,11 @@ const PROTOCOL: &str = "graphql-transport-ws";
 
 /// Read at once; a larger message grows it. Each idle socket costs so much.
 const READ_BUFFER: usize = 8 << 10;
+
+/// Sent at once; a larger message becomes several frames (RFC 6455, section 5.4). tungstenite keeps
+/// the memory of the largest frame for the life of the socket, and moves what is left of a frame after
+/// each write.
+const LARGEST_FRAME: usize = 64 << 10;
 
 /// How many characters the id of an operation may have.
 const LONGEST_ID: usize = 128;
@@ -506,11 +518,20 @@ impl Session {
             json.extend_from_slice(&payload);
             json.push(b'}');
         }
-        let text = Utf8Bytes::try_from(json).unwrap_or_default();
-        self.send(Message::Text(text)).await
+        let mut rest = Bytes::from(json);
+        let mut code = OpCode::Data(Data::Text);
+        loop {
+            let part = rest.split_to(rest.len().min(LARGEST_FRAME));
+            let frame = Frame::message(part, code, rest.is_empty());
+            self.send(Message::Frame(frame)).await?;
+            if rest.is_empty() {
+                return Ok(());
+            }
+            code = OpCode::Data(Data::Continue);
+        }
     }
 
-    /// A client that does not take a message in time is gone.
+    /// A client that does not take a message, or a frame of a large one, in time is gone.
     async fn send(&mut self, message: Message) -> Result<(), Close> {
         let time = seconds(self.app.limits.socket_pong_timeout);
         match timeout(time, self.socket.send(message)).await {
