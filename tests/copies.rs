@@ -1,11 +1,12 @@
 //! Stale copies of employees' names: they misplace a row in a list, and no answer shows them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DbBackend, IsolationLevel, TransactionTrait,
 };
 use serde_json::Value;
+use server::migrate::count_stale_copies;
 
 use crate::app::{TestApp, apps};
 
@@ -62,7 +63,7 @@ async fn names(app: &TestApp) -> BTreeMap<String, String> {
         .await;
     let team = &data["projects"]["nodes"][0]["employees"];
     let ids: Vec<_> = nodes(team).iter().map(|node| &node["id"]).collect();
-    let distinct: std::collections::HashSet<_> = ids.iter().collect();
+    let distinct: HashSet<_> = ids.iter().collect();
     assert_eq!(ids.len(), distinct.len(), "{}: {ids:?}", app.name());
     assert_eq!(team["totalCount"], ids.len(), "{}", app.name());
 
@@ -155,6 +156,7 @@ async fn a_stale_copy_moves_its_row_and_changes_no_name() {
     ] {
         for app in team().await {
             damage(&app, update).await;
+            assert!(count_stale_copies(app.db()).await.unwrap() > 0);
             let shown = names(&app).await;
             assert_eq!(shown, named(["Ann", "Ben", "Cat", "Dan"]), "{}", app.name());
             assert_eq!(walk(&app, FORWARD).await, expected, "{}", app.name());
@@ -182,6 +184,7 @@ async fn an_employee_replaced_by_another_program_has_the_new_name_in_every_list(
             format!("INSERT {row} ON CONFLICT (id) DO UPDATE SET name = excluded.name")
         };
         other.execute_unprepared(&replace).await.unwrap();
+        assert_eq!(count_stale_copies(app.db()).await.unwrap(), 0);
         let shown = names(&app).await;
         assert_eq!(shown, named(["Ann", "Zoe", "Cat", "Dan"]), "{}", app.name());
         let listed = ["Ann", "Cat", "Dan", "Zoe"];
@@ -204,6 +207,7 @@ async fn a_rename_under_repeatable_read_contradicts_no_answer() {
         let statement = "UPDATE employees SET name = 'Zoe' WHERE id = 2";
         rename.execute_unprepared(statement).await.unwrap();
         rename.commit().await.unwrap();
+        assert_eq!(count_stale_copies(app.db()).await.unwrap(), 1);
 
         assert_eq!(names(&app).await, named(["Ann", "Zoe", "Cat", "Dan"]));
         assert_eq!(walk(&app, FORWARD).await, ["Ann", "Cat", "Dan", "Zoe"]);

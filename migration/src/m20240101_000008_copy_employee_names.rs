@@ -1,9 +1,9 @@
 //! `assignments.employee_name`: what the people of a project are listed by, in an index.
 //!
 //! No index spans two tables, so that to list a team by name all of its names had to be read first:
-//! 200 for a page of 20, each from a place of its own. The copy is the database's own affair: its
-//! triggers write it, whoever writes the rows, and no entity knows it. (A foreign program that renames
-//! under REPEATABLE READ does not see who was assigned meanwhile.)
+//! 200 for a page of 20, each from a place of its own. The triggers keep the copy, whichever program
+//! writes the rows. It goes stale all the same where triggers are off, and on PostgreSQL when a rename
+//! under REPEATABLE READ does not see an assignment committed after its snapshot.
 
 use sea_orm_migration::{prelude::*, sea_orm::DbBackend};
 

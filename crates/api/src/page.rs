@@ -46,7 +46,7 @@ struct PageQuestion<F: Filter> {
     order: Order<F::Entity>,
     window: Window,
     wanted: Wanted,
-    /// How its rows are listed by copies, unless all are read and sorted.
+    /// Set where a page is read from its position in an index; elsewhere all rows are sorted.
     listing: Option<Listing<F::Entity>>,
 }
 

@@ -169,7 +169,8 @@ async fn migrate(settings: DatabaseSettings, step: MigrateStep) -> Result<(), Er
             let repaired = migrate::repair(&connection).await?;
             connection.close().await?;
             return say(&format!(
-                "Corrected {repaired} stale copies of names. Nothing else is to be done."
+                "Stale copies of employees' names corrected: {repaired}. All lists are in order; a \
+                 running server needs no restart."
             ));
         }
     }
@@ -184,8 +185,8 @@ async fn migrate(settings: DatabaseSettings, step: MigrateStep) -> Result<(), Er
         let stale = migrate::count_stale_copies(&connection).await?;
         if stale > 0 {
             say(&format!(
-                "{stale} assignments have a stale copy of their employee's name. No answer shows it, \
-                 but lists are out of order until `roster migrate repair`."
+                "Stale copies of employees' names: {stale}. No answer shows them, but lists are out of \
+                 order; correct them with `roster migrate repair`."
             ))?;
         }
     }

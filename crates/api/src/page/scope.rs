@@ -17,6 +17,9 @@ use crate::{
     rows::{Row, Rows, key_part, rows, rows_per_key},
 };
 
+/// The name of a column of a link's table. A function, since names are not constants.
+type ColumnName = fn() -> DynIden;
+
 /// Where the rows of a connection come from.
 pub struct Source<E: EntityTrait> {
     /// The field, as in `Employee.projects`. Cursors carry it, so it also tells sources apart.
@@ -25,7 +28,7 @@ pub struct Source<E: EntityTrait> {
     pub(super) default_order: &'static [SortKey<E>],
     rows: Origin,
     /// The column that the default order sorts by, and its copy in the link's table.
-    copied: Option<(E::Column, fn() -> DynIden)>,
+    copied: Option<(E::Column, ColumnName)>,
 }
 
 /// Which rows belong to the parent, whose key is [`key_part`].
@@ -78,7 +81,7 @@ impl<E: Record> Source<E> {
     /// a copy of it and an index of the parent's key, the copy and the other's key: a page is read
     /// from its position.
     #[must_use]
-    pub const fn listed_by(mut self, column: E::Column, copy: fn() -> DynIden) -> Self {
+    pub const fn listed_by(mut self, column: E::Column, copy: ColumnName) -> Self {
         self.copied = Some((column, copy));
         self
     }
@@ -105,7 +108,7 @@ impl<E: Record> Source<E> {
 pub(super) struct Listing<E: EntityTrait> {
     link: fn() -> Link,
     column: E::Column,
-    copy: fn() -> DynIden,
+    copy: ColumnName,
 }
 
 impl<E: Record> Listing<E> {
@@ -120,7 +123,7 @@ impl<E: Record> Listing<E> {
         (self.link)().select_listed::<E>(key_part(0), self.column, copy, within, direction)
     }
 
-    /// What the position of a row consists of besides its id.
+    /// The copy that, before the id, makes the position of a row.
     pub(super) fn position(&self) -> Expr {
         Expr::col(("l", self.column))
     }
@@ -159,7 +162,7 @@ impl<F: Filter> Scope<F> {
         Ok(select)
     }
 
-    /// How rows in this order are listed by copies; `None` where all must be read to sort them.
+    /// Returns the listing for this order; `None` where all rows must be read and sorted.
     pub(super) fn listing(&self, order: &Order<F::Entity>) -> Option<Listing<F::Entity>> {
         let (column, copy) = self.source.copied?;
         let Origin::Link(link) = self.source.rows else {
