@@ -274,6 +274,7 @@ mod tests {
             end_date: end.map(day),
             employee_id: 1,
             project_id: 1,
+            employee_name: String::new(),
             version: 1,
         }
     }

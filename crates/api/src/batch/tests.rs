@@ -6,6 +6,7 @@ use std::{
     sync::{Arc, Mutex, atomic::AtomicUsize},
     task::{Context, Poll, Wake, Waker},
     thread,
+    time::Duration,
 };
 
 use futures_util::{
@@ -13,10 +14,11 @@ use futures_util::{
     future::{join, join_all, pending},
     stream,
 };
-use sea_orm::sqlx::sqlite::SqlitePoolOptions;
+use sea_orm::sqlx::{Sqlite, sqlite::SqliteConnectOptions};
 use tokio::sync::Notify;
 
 use super::*;
+use crate::pool::{Connector, Pool, PoolSettings};
 
 /// Loader that answers with the squares of its keys. A gate holds its statement back.
 #[derive(Clone)]
@@ -237,7 +239,7 @@ async fn a_panic_leaves_the_batch_usable() {
     assert!(caught.is_err());
     drop(driven);
 
-    batch.begin_anew();
+    batch.reset_for_next_event();
     let square = batch.drive(&db, batch.load(&loader, 2)).await;
     assert_eq!(*square.unwrap(), 4);
     assert_eq!(*lock(&log), [("squares", vec![2])]);
@@ -253,9 +255,16 @@ async fn an_operation_without_loads_is_woken_as_any_future() {
 
 /// A batch, a reader whose database is never opened, and an empty log.
 fn dispatcher() -> (Batch, Reader, Log) {
-    let pool = SqlitePoolOptions::new().connect_lazy_with("sqlite:".parse().unwrap());
+    let settings = PoolSettings {
+        size: 1,
+        acquire: Duration::ZERO,
+        statement: Duration::ZERO,
+        lock: Duration::ZERO,
+    };
+    let connector = Connector::<Sqlite>::new(SqliteConnectOptions::new(), "", settings);
+    let pool = Pool::new(connector).unwrap();
     let batch = Batch::new(&Limits::DEFAULT, Shortcuts::ALL, Plans::default());
-    (batch, Reader::sqlite(pool, None), Log::default())
+    (batch, Reader::from(pool), Log::default())
 }
 
 fn poll_once<F: Future>(future: F) -> Poll<F::Output> {
