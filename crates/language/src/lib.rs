@@ -1,0 +1,60 @@
+//! GraphQL documents, from text to an operation that an engine can execute.
+//!
+//! The crate knows neither a domain nor an engine: any schema goes in, checked and normalized
+//! documents come out. It follows the September 2026 edition of the specification. Everything that
+//! a client sends is limited: see [`DocumentLimits`].
+//!
+//! | stage | function | specification |
+//! | --- | --- | --- |
+//! | parse | [`parse`] | section 2 |
+//! | validate | [`validate`] | section 5 |
+//! | coerce | [`coerce_variables`] | section 6.1.2 |
+//! | normalize | [`normalize`] | section 6.3.2 |
+//! | limit | [`measure`] | |
+//!
+//! [`prepare`] runs the first four. [`CheckedDocument`] splits them at the places where a server
+//! caches.
+//!
+//! ```
+//! use language::{DocumentLimits, Schema, prepare};
+//!
+//! let schema = Schema::parse("type Query { hello(name: String = \"you\"): String }")?;
+//! let text = "query Hi($me: String) { hello(name: $me) ...F } fragment F on Query { hello(name: $me) }";
+//! let variables = serde_json::json!({ "me": "Ada" });
+//! let variables = variables.as_object().cloned().unwrap_or_default();
+//! let request = prepare(&schema, text, Some("Hi"), variables, &DocumentLimits::DEFAULT)
+//!     .map_err(|mut errors| errors.remove(0))?;
+//! assert_eq!(request.operation.fields, 1);
+//! # Ok::<(), language::Diagnostic>(())
+//! ```
+
+pub mod ast;
+mod coerce;
+mod error;
+mod lexer;
+mod limits;
+mod literal;
+mod measure;
+mod normalize;
+mod parser;
+mod prepare;
+mod schema;
+mod suggestions;
+mod validate;
+
+pub use coerce::{VariableDefinition, coerce_variables};
+pub use error::{Diagnostic, ExceededLimit, MAX_ERRORS, PathSegment, Stage};
+pub use limits::DocumentLimits;
+pub use literal::ArgumentValue;
+pub use measure::{CostModel, FieldCost, Measurement, measure};
+pub use normalize::{
+    NormalizedArgument, NormalizedField, NormalizedOperation, NormalizedSelectionSet, TypeBranch,
+    condition_variables, normalize,
+};
+pub use parser::parse;
+pub use prepare::{CheckedDocument, PreparedRequest, prepare};
+pub use schema::{
+    BuiltInScalar, DirectiveDefinition, FieldDefinition, InputDefinition, ScalarCheck, Schema,
+    TypeDefinition, TypeId, TypeKind, TypeRef,
+};
+pub use validate::validate;

@@ -1,0 +1,182 @@
+//! Size and cost of a normalized operation, in one pass.
+
+use crate::{
+    error::{Diagnostic, PathSegment},
+    limits::DocumentLimits,
+    normalize::{NormalizedField, NormalizedOperation, NormalizedSelectionSet},
+    schema::Schema,
+};
+
+/// Fields of `__Type` that lead from types to many types.
+const INTROSPECTION_LISTS: [&str; 4] = ["fields", "interfaces", "possibleTypes", "inputFields"];
+
+/// How much a field adds to the cost of an operation.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct FieldCost {
+    /// Objects that the field itself returns at most, for each object that it is selected on.
+    pub objects: u64,
+    /// How many times the fields below it are answered at most.
+    pub items: u64,
+}
+
+/// Says what a field costs: page sizes are arguments, which only the engine understands.
+pub trait CostModel {
+    /// The cost of the last field of `path`, which leads to it from the root and is never empty.
+    fn cost(&self, path: &[&NormalizedField]) -> FieldCost;
+}
+
+impl<F: Fn(&[&NormalizedField]) -> FieldCost> CostModel for F {
+    fn cost(&self, path: &[&NormalizedField]) -> FieldCost {
+        self(path)
+    }
+}
+
+/// Sizes of an operation, each within its limit.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Measurement {
+    /// Response keys at the root.
+    pub root_fields: usize,
+    /// Fields, fragments written out and equal response keys merged.
+    pub fields: usize,
+    /// Aliases.
+    pub aliases: usize,
+    /// Fields inside each other.
+    pub depth: usize,
+    /// Objects that the operation can return. Of a selection on an interface or union the dearest
+    /// type counts, because an object has only one.
+    pub cost: u64,
+}
+
+/// Measures an operation. A field costs what `model` says, times the items of the fields above.
+///
+/// # Errors
+///
+/// The first limit that is exceeded. For the cost, the path leads to the innermost field that
+/// exceeds the limit alone.
+pub fn measure(
+    schema: &Schema,
+    operation: &NormalizedOperation,
+    model: &dyn CostModel,
+    limits: &DocumentLimits,
+) -> Result<Measurement, Diagnostic> {
+    let mut visitor = Visitor {
+        schema,
+        model,
+        limits,
+        measured: Measurement {
+            fields: operation.fields,
+            root_fields: operation
+                .root
+                .branches
+                .iter()
+                .map(|branch| branch.fields.len())
+                .sum(),
+            ..Measurement::default()
+        },
+        path: Vec::new(),
+        introspection_lists: 0,
+        dearest: None,
+    };
+    visitor.measured.cost = visitor.selection_set(&operation.root);
+    let measured = visitor.measured;
+    let counts = [
+        (
+            "root_fields",
+            measured.root_fields,
+            limits.root_fields,
+            "fields at the root",
+        ),
+        ("aliases", measured.aliases, limits.aliases, "aliases"),
+        (
+            "fields",
+            measured.fields,
+            limits.fields,
+            "fields, fragments written out",
+        ),
+        (
+            "depth",
+            measured.depth,
+            limits.depth,
+            "fields inside each other",
+        ),
+        (
+            "introspection_lists",
+            visitor.introspection_lists,
+            limits.introspection_lists,
+            "lists of introspection inside each other",
+        ),
+    ];
+    for (name, count, most, unit) in counts {
+        if count > most {
+            let message = format!("The operation has more than {most} {unit}.");
+            let (most, count) = (most as u64, count as u64);
+            return Err(Diagnostic::limit(name, most, count, message, operation.at));
+        }
+    }
+    let (cost, most) = (measured.cost, limits.cost);
+    if cost > most {
+        let message =
+            format!("The operation can return {cost} objects, and at most {most} are allowed.");
+        let mut error = Diagnostic::limit("cost", most, cost, message, operation.at);
+        error.path = visitor.dearest.unwrap_or_default();
+        return Err(error);
+    }
+    Ok(measured)
+}
+
+struct Visitor<'a> {
+    schema: &'a Schema,
+    model: &'a dyn CostModel,
+    limits: &'a DocumentLimits,
+    measured: Measurement,
+    /// Fields from the root to the one that is visited.
+    path: Vec<&'a NormalizedField>,
+    /// The most lists of introspection inside each other.
+    introspection_lists: usize,
+    /// Path of the first field found over the limit; fields below come before those above.
+    dearest: Option<Vec<PathSegment>>,
+}
+
+impl<'a> Visitor<'a> {
+    /// The cost of a set for one object.
+    fn selection_set(&mut self, set: &'a NormalizedSelectionSet) -> u64 {
+        let mut dearest = 0;
+        for branch in &set.branches {
+            let mut cost = 0_u64;
+            for field in &branch.fields {
+                cost = cost.saturating_add(self.field(field));
+            }
+            dearest = dearest.max(cost);
+        }
+        dearest
+    }
+
+    fn field(&mut self, field: &'a NormalizedField) -> u64 {
+        self.path.push(field);
+        self.measured.aliases += usize::from(field.alias.is_some());
+        self.measured.depth = self.measured.depth.max(self.path.len());
+        let mut total = 0;
+        if let Some(set) = &field.selection_set {
+            self.count_introspection_lists();
+            let below = self.selection_set(set);
+            let own = self.model.cost(&self.path);
+            total = own.objects.saturating_add(own.items.saturating_mul(below));
+            if total > self.limits.cost && self.dearest.is_none() {
+                let keys = self.path.iter().map(|field| field.response_key());
+                let segments = keys.map(|key| PathSegment::Name(key.to_string()));
+                self.dearest = Some(segments.collect());
+            }
+        }
+        self.path.pop();
+        total
+    }
+
+    fn count_introspection_lists(&mut self) {
+        let is_list = |field: &&&NormalizedField| {
+            INTROSPECTION_LISTS.contains(&&*field.name)
+                && *self.schema.type_at(field.parent).name == *"__Type"
+        };
+        let lists = self.path.iter().filter(is_list).count();
+        self.introspection_lists = self.introspection_lists.max(lists);
+    }
+}
