@@ -1,12 +1,16 @@
 //! Answers whether documents are valid: reads one JSON object a line, `{id, sdl, document,
-//! variables?, operationName?}`, and writes `{id, valid, stage?, errors?}` for each.
+//! variables?, operationName?}`, and writes `{id, valid, errors?}` for each. With `normalize: true`
+//! a valid document is also answered as `{normalized, variables}`: its text and coerced variables.
 
 use std::{
     collections::HashMap,
     io::{self, BufRead, Write},
 };
 
-use language::{Diagnostic, DocumentLimits, Schema, prepare};
+use language::{
+    ArgumentValue, Diagnostic, DocumentLimits, NormalizedField, NormalizedSelectionSet,
+    PreparedRequest, Schema, prepare,
+};
 use serde_json::{Map, Value as Json, json};
 
 /// Wide enough for any document of a test suite.
@@ -31,30 +35,98 @@ fn main() -> io::Result<()> {
         let schema = schemas
             .entry(sdl.to_owned())
             .or_insert_with(|| Schema::parse(sdl));
-        let errors = match schema {
-            Ok(schema) => errors(schema, &request),
-            Err(error) => vec![error.clone()],
+        let answer = match schema.as_ref().map_err(|error| vec![error.clone()]) {
+            Ok(schema) => answer(schema, &request),
+            Err(errors) => Err(errors),
         };
-        let shown: Vec<Json> = errors.iter().map(show).collect();
-        let mut answer = json!({ "id": request["id"], "valid": errors.is_empty() });
-        if !shown.is_empty() {
-            answer["errors"] = shown.into();
-        }
+        let answer = answer.unwrap_or_else(|errors| {
+            let errors: Vec<Json> = errors.iter().map(show).collect();
+            json!({ "id": request["id"], "valid": false, "errors": errors })
+        });
         writeln!(out, "{answer}")?;
     }
     Ok(())
 }
 
-fn errors(schema: &Schema, request: &Json) -> Vec<Diagnostic> {
+fn answer(schema: &Schema, request: &Json) -> Result<Json, Vec<Diagnostic>> {
     let variables = match &request["variables"] {
         Json::Object(variables) => variables.clone(),
         _ => Map::new(),
     };
     let text = request["document"].as_str().unwrap_or_default();
     let name = request["operationName"].as_str();
-    match prepare(schema, text, name, variables, &LIMITS) {
-        Ok(_) => Vec::new(),
-        Err(errors) => errors,
+    let prepared = prepare(schema, text, name, variables, &LIMITS)?;
+    let mut answer = json!({ "id": request["id"], "valid": true });
+    if request["normalize"] == true {
+        answer["normalized"] = print(schema, &prepared).into();
+        answer["variables"] = prepared.variables.into();
+    }
+    Ok(answer)
+}
+
+fn print(schema: &Schema, prepared: &PreparedRequest) -> String {
+    let mut out = prepared.operation.kind.to_string();
+    let variables = prepared.document.variables();
+    let variables = variables
+        .iter()
+        .map(|one| format!("${}: {}", one.name, schema.display(&one.ty)));
+    let variables: Vec<String> = variables.collect();
+    if !variables.is_empty() {
+        out += &format!("({})", variables.join(", "));
+    }
+    print_set(schema, &prepared.operation.root, &mut out);
+    out
+}
+
+fn print_set(schema: &Schema, set: &NormalizedSelectionSet, out: &mut String) {
+    *out += " {";
+    for branch in &set.branches {
+        let is_fragment = branch.on != set.on;
+        if is_fragment {
+            *out += &format!(" ... on {} {{", schema.type_at(branch.on).name);
+        }
+        for field in &branch.fields {
+            print_field(schema, field, out);
+        }
+        *out += if is_fragment { " }" } else { "" };
+    }
+    *out += " }";
+}
+
+fn print_field(schema: &Schema, field: &NormalizedField, out: &mut String) {
+    out.push(' ');
+    if let Some(alias) = &field.alias {
+        *out += &format!("{alias}: ");
+    }
+    *out += &field.name;
+    let arguments = field.arguments.iter();
+    let arguments: Vec<String> = arguments
+        .map(|one| format!("{}: {}", one.name, print_value(&one.value)))
+        .collect();
+    if !arguments.is_empty() {
+        *out += &format!("({})", arguments.join(", "));
+    }
+    if let Some(set) = &field.selection_set {
+        print_set(schema, set, out);
+    }
+}
+
+fn print_value(value: &ArgumentValue) -> String {
+    match value {
+        ArgumentValue::Variable(name) => format!("${name}"),
+        ArgumentValue::Enum(name) => name.to_string(),
+        ArgumentValue::List(items) => {
+            let items: Vec<String> = items.iter().map(print_value).collect();
+            format!("[{}]", items.join(", "))
+        }
+        ArgumentValue::Object(fields) => {
+            let fields = fields.iter();
+            let fields: Vec<String> = fields
+                .map(|(name, value)| format!("{name}: {}", print_value(value)))
+                .collect();
+            format!("{{{}}}", fields.join(", "))
+        }
+        other => other.clone().into_json().to_string(),
     }
 }
 

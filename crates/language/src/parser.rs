@@ -75,10 +75,7 @@ impl<'a> Parser<'a> {
     }
 
     fn describe(&self) -> String {
-        let quoted = |kind: &str, value: &str| {
-            let shown: String = value.chars().take(100).collect();
-            format!("{kind} \"{shown}\"")
-        };
+        let quoted = |kind: &str, value: &str| format!("{kind} \"{value}\"");
         match &self.token {
             Token::Punctuator(byte) => format!("\"{}\"", char::from(*byte)),
             Token::Spread => "\"...\"".to_owned(),
