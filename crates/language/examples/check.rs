@@ -7,10 +7,7 @@ use std::{
     io::{self, BufRead, Write},
 };
 
-use language::{
-    ArgumentValue, Diagnostic, DocumentLimits, NormalizedField, NormalizedSelectionSet,
-    PreparedRequest, Schema, prepare,
-};
+use language::{Diagnostic, DocumentLimits, PreparedRequest, Schema, prepare};
 use serde_json::{Map, Value as Json, json};
 
 /// Wide enough for any document of a test suite.
@@ -65,69 +62,20 @@ fn answer(schema: &Schema, request: &Json) -> Result<Json, Vec<Diagnostic>> {
 }
 
 fn print(schema: &Schema, prepared: &PreparedRequest) -> String {
-    let mut out = prepared.operation.kind.to_string();
-    let variables = prepared.document.variables();
-    let variables = variables
-        .iter()
-        .map(|one| format!("${}: {}", one.name, schema.display(&one.ty)));
-    let variables: Vec<String> = variables.collect();
-    if !variables.is_empty() {
-        out += &format!("({})", variables.join(", "));
-    }
-    print_set(schema, &prepared.operation.root, &mut out);
-    out
-}
-
-fn print_set(schema: &Schema, set: &NormalizedSelectionSet, out: &mut String) {
-    *out += " {";
-    for branch in &set.branches {
-        let is_fragment = branch.on != set.on;
-        if is_fragment {
-            *out += &format!(" ... on {} {{", schema.type_at(branch.on).name);
-        }
-        for field in &branch.fields {
-            print_field(schema, field, out);
-        }
-        *out += if is_fragment { " }" } else { "" };
-    }
-    *out += " }";
-}
-
-fn print_field(schema: &Schema, field: &NormalizedField, out: &mut String) {
-    out.push(' ');
-    if let Some(alias) = &field.alias {
-        *out += &format!("{alias}: ");
-    }
-    *out += &field.name;
-    let arguments = field.arguments.iter();
-    let arguments: Vec<String> = arguments
-        .map(|one| format!("{}: {}", one.name, print_value(&one.value)))
+    let variables = prepared.document.variables().iter();
+    let variables: Vec<String> = variables
+        .map(|one| format!("${}: {}", one.name, schema.display(&one.ty)))
         .collect();
-    if !arguments.is_empty() {
-        *out += &format!("({})", arguments.join(", "));
-    }
-    if let Some(set) = &field.selection_set {
-        print_set(schema, set, out);
-    }
-}
-
-fn print_value(value: &ArgumentValue) -> String {
-    match value {
-        ArgumentValue::Variable(name) => format!("${name}"),
-        ArgumentValue::Enum(name) => name.to_string(),
-        ArgumentValue::List(items) => {
-            let items: Vec<String> = items.iter().map(print_value).collect();
-            format!("[{}]", items.join(", "))
-        }
-        ArgumentValue::Object(fields) => {
-            let fields = fields.iter();
-            let fields: Vec<String> = fields
-                .map(|(name, value)| format!("{name}: {}", print_value(value)))
-                .collect();
-            format!("{{{}}}", fields.join(", "))
-        }
-        other => other.clone().into_json().to_string(),
-    }
+    let variables = match variables.is_empty() {
+        true => String::new(),
+        false => format!("({})", variables.join(", ")),
+    };
+    let operation = &prepared.operation;
+    format!(
+        "{}{variables} {}",
+        operation.kind,
+        operation.root.display(schema)
+    )
 }
 
 fn show(error: &Diagnostic) -> Json {

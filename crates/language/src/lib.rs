@@ -6,13 +6,13 @@
 //!
 //! | stage | function | specification |
 //! | --- | --- | --- |
-//! | parse | [`parse`] | section 2 |
-//! | validate | [`validate`] | section 5 |
+//! | parse | [`parse()`] | section 2 |
+//! | validate | [`validate()`] | section 5 |
 //! | coerce | [`coerce_variables`] | section 6.1.2 |
-//! | normalize | [`normalize`] | section 6.3.2 |
-//! | limit | [`measure`] | |
+//! | normalize | [`normalize()`] | section 6.3.2 |
+//! | limit | [`measure()`] | |
 //!
-//! [`prepare`] runs the first four. [`CheckedDocument`] splits them at the places where a server
+//! [`prepare()`] runs the first four. [`CheckedDocument`] splits them at the places where a server
 //! caches.
 //!
 //! ```
@@ -38,6 +38,7 @@ mod measure;
 mod normalize;
 mod parser;
 mod prepare;
+mod print;
 mod schema;
 mod suggestions;
 mod validate;

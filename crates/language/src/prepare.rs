@@ -193,7 +193,7 @@ impl CheckedDocument {
         self.condition_variables.iter().map(is_true).collect()
     }
 
-    /// Normalizes the operation: see [`normalize`](crate::normalize). Parses the text again, which
+    /// Normalizes the operation: see [`normalize()`](crate::normalize()). Parses the text again, which
     /// takes less than keeping its syntax tree is worth: it happens once for each combination of
     /// [`conditions`](Self::conditions).
     ///
