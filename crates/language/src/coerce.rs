@@ -6,10 +6,11 @@ use std::sync::Arc;
 use serde_json::{Map, Number, Value as Json};
 
 use crate::{
+    argument::ArgumentValue,
     ast::{OperationDefinition, Position},
     error::{Diagnostic, PathSegment, Report, Stage},
     limits::DocumentLimits,
-    literal::{ArgumentValue, show_json},
+    literal::show_json,
     schema::{BuiltInScalar, Schema, TypeDefinition, TypeKind, TypeRef},
     suggestions::Suggestions,
     validate::{one_of_message, unknown_field_message},

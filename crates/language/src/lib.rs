@@ -28,6 +28,7 @@
 //! # Ok::<(), language::Diagnostic>(())
 //! ```
 
+mod argument;
 pub mod ast;
 mod coerce;
 mod error;
@@ -36,6 +37,7 @@ mod limits;
 mod literal;
 mod measure;
 mod normalize;
+mod normalized;
 mod parser;
 mod prepare;
 mod print;
@@ -43,14 +45,14 @@ mod schema;
 mod suggestions;
 mod validate;
 
+pub use argument::ArgumentValue;
 pub use coerce::{VariableDefinition, coerce_variables};
 pub use error::{Diagnostic, ExceededLimit, MAX_ERRORS, PathSegment, Stage};
 pub use limits::DocumentLimits;
-pub use literal::ArgumentValue;
 pub use measure::{CostModel, FieldCost, Measurement, measure};
-pub use normalize::{
+pub use normalize::{condition_variables, normalize};
+pub use normalized::{
     NormalizedArgument, NormalizedField, NormalizedOperation, NormalizedSelectionSet, TypeBranch,
-    condition_variables, normalize,
 };
 pub use parser::parse;
 pub use prepare::{CheckedDocument, PreparedRequest, prepare};

@@ -3,7 +3,7 @@
 use crate::{
     error::{Diagnostic, PathSegment},
     limits::DocumentLimits,
-    normalize::{NormalizedField, NormalizedOperation, NormalizedSelectionSet},
+    normalized::{NormalizedField, NormalizedOperation, NormalizedSelectionSet},
     schema::Schema,
 };
 

@@ -3,8 +3,8 @@
 use std::fmt::{Display, Formatter, Result};
 
 use crate::{
-    literal::ArgumentValue,
-    normalize::{NormalizedField, NormalizedSelectionSet},
+    argument::ArgumentValue,
+    normalized::{NormalizedField, NormalizedSelectionSet},
     schema::Schema,
 };
 

@@ -10,6 +10,7 @@ use crate::{
     error::Diagnostic,
 };
 
+mod build;
 mod sdl;
 
 /// Number of a type in its [`Schema`].
@@ -188,7 +189,7 @@ impl Schema {
     ///
     /// A syntax error, or an error in [`Stage::Schema`](crate::Stage::Schema).
     pub fn parse(sdl: &str) -> Result<Self, Diagnostic> {
-        sdl::parse(sdl)
+        sdl::read(sdl)?.resolve()
     }
 
     /// Sets the check of a custom scalar's values, in variables and in the document. Without one

@@ -1,29 +1,26 @@
 //! Validation (specification, section 5): one walk over every definition, then the rules that need
 //! the whole document.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-};
-
-use indexmap::IndexMap;
+use std::collections::HashMap;
 
 use crate::{
     ast::{
-        Argument, Directive, Document, Field, Name, OperationDefinition, OperationKind, Position,
-        Selection, SelectionSet,
+        Document, Field, Name, OperationDefinition, OperationKind, Position, Selection,
+        SelectionSet,
     },
     error::{Diagnostic, Report, Stage},
     limits::DocumentLimits,
-    schema::{FieldDefinition, InputDefinition, Schema, TypeId, TypeKind, TypeRef},
+    schema::{Schema, TypeId, TypeKind, TypeRef},
     suggestions::{Suggestions, sentence},
 };
 
+mod arguments;
 mod literals;
 mod merge;
 mod reach;
 mod subscription;
 
+use arguments::Owner;
 pub(crate) use literals::{one_of_message, unknown_field_message};
 
 /// Checks a document against every rule of section 5, with suggestions for unknown names.
@@ -92,8 +89,6 @@ struct VariableUse<'a> {
     /// The `@oneOf` input object whose field the variable is.
     one_of: Option<TypeId>,
 }
-
-type InputDefinitions = IndexMap<Arc<str>, InputDefinition>;
 
 struct Validator<'a> {
     schema: &'a Schema,
@@ -358,116 +353,6 @@ impl<'a> Validator<'a> {
                 definition.name
             )
         });
-    }
-
-    /// “Argument Names”, “Argument Uniqueness”, “Required Arguments”. The owner is at `at`.
-    fn arguments(
-        &mut self,
-        arguments: &'a [Argument<'a>],
-        definitions: Option<&'a InputDefinitions>,
-        owner: Owner<'a>,
-        at: Position,
-    ) {
-        let schema = self.schema;
-        self.unique("argument", arguments.iter().map(|argument| argument.name));
-        for Argument { name, value } in arguments {
-            let definition = definitions.and_then(|all| all.get(name.text));
-            if let (Some(all), None) = (definitions, definition) {
-                let suggestions = &mut self.suggestions;
-                self.report.invalid(name.at, || {
-                    let names = all.keys().map(|name| &**name);
-                    let similar = suggestions.did_you_mean("", name.text, names);
-                    let owner = owner.describe(schema);
-                    format!("Unknown argument \"{}\" on {owner}.{similar}", name.text)
-                });
-            }
-            self.argument_value(value, definition);
-        }
-        for (name, definition) in definitions.into_iter().flatten() {
-            let is_given = || arguments.iter().any(|given| given.name.text == &**name);
-            if definition.is_required() && !is_given() {
-                self.report.invalid(at, || {
-                    format!(
-                        "Argument \"{}({name}:)\" of type \"{}\" is required, but it was not provided.",
-                        owner.coordinate(schema),
-                        schema.display(&definition.ty)
-                    )
-                });
-            }
-        }
-    }
-
-    /// “Directives Are Defined”, “Directives Are in Valid Locations”, “Directives Are Unique per
-    /// Location”.
-    fn directives(&mut self, directives: &'a [Directive<'a>], location: &'static str) {
-        let schema = self.schema;
-        let mut seen = HashSet::new();
-        for directive in directives {
-            let name = directive.name;
-            let definition = schema.directive(name.text);
-            match definition {
-                None => {
-                    let suggestions = &mut self.suggestions;
-                    self.report.invalid(name.at, || {
-                        let names = schema.directive_names();
-                        let similar = suggestions.did_you_mean("", name.text, names);
-                        format!("Unknown directive \"@{}\".{similar}", name.text)
-                    });
-                }
-                Some(definition) => {
-                    if !definition.locations.iter().any(|one| one == location) {
-                        self.report.invalid(name.at, || {
-                            format!(
-                                "Directive \"@{}\" may not be used on {location}.",
-                                name.text
-                            )
-                        });
-                    }
-                    if !definition.is_repeatable && !seen.insert(name.text) {
-                        self.report.invalid(name.at, || {
-                            format!(
-                                "The directive \"@{}\" can only be used once at this location.",
-                                name.text
-                            )
-                        });
-                    }
-                }
-            }
-            let arguments = definition.map(|definition| &definition.arguments);
-            let owner = Owner::Directive(name.text);
-            self.arguments(&directive.arguments, arguments, owner, name.at);
-        }
-    }
-}
-
-/// The field or directive that arguments belong to.
-#[derive(Clone, Copy)]
-enum Owner<'a> {
-    Field(Option<TypeId>, Option<&'a FieldDefinition>),
-    Directive(&'a str),
-}
-
-impl Owner<'_> {
-    /// The schema coordinate without arguments: `Type.field` or `@directive`.
-    fn coordinate(self, schema: &Schema) -> String {
-        match self {
-            Self::Field(_, Some(field)) if field.name.starts_with("__") => {
-                format!("<meta>.{}", field.name)
-            }
-            Self::Field(Some(parent), Some(field)) => {
-                format!("{}.{}", schema.type_at(parent).name, field.name)
-            }
-            Self::Field(..) => String::new(),
-            Self::Directive(name) => format!("@{name}"),
-        }
-    }
-
-    fn describe(self, schema: &Schema) -> String {
-        let kind = match self {
-            Self::Field(..) => "field",
-            Self::Directive(_) => "directive",
-        };
-        format!("{kind} \"{}\"", self.coordinate(schema))
     }
 }
 

@@ -4,7 +4,7 @@
 use super::{Validator, VariableUse};
 use crate::{
     ast::{Argument, Literal, LiteralKind, Name},
-    literal::{ArgumentValue, show_literal},
+    literal::{show_literal, to_json},
     schema::{BuiltInScalar, InputDefinition, TypeDefinition, TypeId, TypeKind, TypeRef},
 };
 
@@ -167,7 +167,7 @@ impl<'a> Validator<'a> {
         let Some(built_in) = definition.built_in else {
             let has_variables = self.found.variables.len() > variables_before;
             if let Some(check) = definition.check.filter(|_| !has_variables)
-                && let Err(reason) = check(&ArgumentValue::untyped(value).into_json())
+                && let Err(reason) = check(&to_json(value))
             {
                 self.report.invalid(value.at, || {
                     let found = show_literal(value);
