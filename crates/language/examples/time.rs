@@ -9,6 +9,7 @@ use std::{
 };
 
 use language::{CheckedDocument, DocumentLimits, Schema, normalize, parse, validate};
+use serde_json::Map;
 
 #[path = "../tests/support/mod.rs"]
 mod support;
@@ -63,7 +64,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 &schema,
                 &document,
                 first,
-                &|_| true,
+                &Map::new(),
                 &LIMITS,
             )));
         });

@@ -99,6 +99,11 @@ pub enum TypeSyntax<'a> {
 }
 
 impl<'a> TypeSyntax<'a> {
+    /// True if null is no value of the type.
+    pub fn is_non_null(&self) -> bool {
+        matches!(self, Self::NonNull(_))
+    }
+
     /// The name inside of all wrappers.
     pub fn name(&self) -> Name<'a> {
         match self {

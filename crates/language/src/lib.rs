@@ -31,6 +31,7 @@
 mod argument;
 pub mod ast;
 mod coerce;
+mod dependencies;
 mod error;
 mod lexer;
 mod limits;
@@ -50,7 +51,7 @@ pub use coerce::{VariableDefinition, coerce_variables};
 pub use error::{Diagnostic, ExceededLimit, MAX_ERRORS, PathSegment, Stage};
 pub use limits::DocumentLimits;
 pub use measure::{CostModel, FieldCost, Measurement, measure};
-pub use normalize::{condition_variables, normalize};
+pub use normalize::normalize;
 pub use normalized::{
     NormalizedArgument, NormalizedField, NormalizedOperation, NormalizedSelectionSet, TypeBranch,
 };

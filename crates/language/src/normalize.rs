@@ -7,12 +7,15 @@ use std::{
     sync::Arc,
 };
 
+use serde_json::{Map, Value as Json};
+
 use crate::{
     argument::ArgumentValue,
     ast::{
         Directive, Document, Field, LiteralKind, OperationDefinition, Position, Selection,
         SelectionSet,
     },
+    dependencies::{conditions, is_true},
     error::{Diagnostic, Stage},
     limits::DocumentLimits,
     normalized::{
@@ -23,65 +26,9 @@ use crate::{
     validate::index_fragments,
 };
 
-/// Names of the variables that decide `@skip` and `@include` in an operation, sorted.
-pub fn condition_variables<'a>(
-    document: &'a Document<'_>,
-    operation: &'a OperationDefinition<'_>,
-) -> Vec<&'a str> {
-    let fragments = index_fragments(document);
-    let mut names = Vec::new();
-    let mut seen = HashSet::new();
-    let mut sets = vec![&operation.selection_set];
-    while let Some(set) = sets.pop() {
-        for selection in &set.items {
-            let directives = match selection {
-                Selection::Field(field) => {
-                    sets.extend(&field.selection_set);
-                    &field.directives
-                }
-                Selection::Inline(fragment) => {
-                    sets.push(&fragment.selection_set);
-                    &fragment.directives
-                }
-                Selection::Spread(spread) => {
-                    if let Some(&place) = fragments.get(spread.name.text)
-                        && seen.insert(place)
-                    {
-                        sets.push(&document.fragments[place].selection_set);
-                    }
-                    &spread.directives
-                }
-            };
-            for (_, condition) in conditions(directives) {
-                if let LiteralKind::Variable(name) = condition {
-                    names.push(*name);
-                }
-            }
-        }
-    }
-    names.sort_unstable();
-    names.dedup();
-    names
-}
-
-/// The conditions among directives; true for `@include`, false for `@skip`.
-fn conditions<'d, 'a>(
-    directives: &'d [Directive<'a>],
-) -> impl Iterator<Item = (bool, &'d LiteralKind<'a>)> {
-    directives.iter().filter_map(|directive| {
-        let is_include = match directive.name.text {
-            "include" => true,
-            "skip" => false,
-            _ => return None,
-        };
-        let mut arguments = directive.arguments.iter();
-        let condition = arguments.find(|argument| argument.name.text == "if")?;
-        Some((is_include, &condition.value.kind))
-    })
-}
-
-/// Normalizes an operation of a valid document. `is_true` gives the values of its
-/// [`condition_variables`]; null is not true.
+/// Normalizes an operation of a valid document. `variables` are coerced. Of their values the result
+/// depends only on [`CheckedDocument::dependencies`](crate::CheckedDocument::dependencies): whether
+/// a condition is true, and whether an argument with a default is given.
 ///
 /// # Errors
 ///
@@ -90,14 +37,14 @@ pub fn normalize(
     schema: &Schema,
     document: &Document<'_>,
     operation: &OperationDefinition<'_>,
-    is_true: &dyn Fn(&str) -> bool,
+    variables: &Map<String, Json>,
     limits: &DocumentLimits,
 ) -> Result<NormalizedOperation, Diagnostic> {
     let mut normalizer = Normalizer {
         schema,
         document,
         fragments: index_fragments(document),
-        is_true,
+        variables,
         limits,
         at: operation.at,
         steps: limits.normalize_steps,
@@ -128,7 +75,7 @@ struct Normalizer<'a> {
     schema: &'a Schema,
     document: &'a Document<'a>,
     fragments: HashMap<&'a str, usize>,
-    is_true: &'a dyn Fn(&str) -> bool,
+    variables: &'a Map<String, Json>,
     limits: &'a DocumentLimits,
     /// Place of the operation.
     at: Position,
@@ -259,12 +206,12 @@ impl<'a> Normalizer<'a> {
     /// `@skip` and `@include`: section 3.13.1.
     fn is_included(&self, directives: &[Directive<'_>]) -> bool {
         conditions(directives).all(|(is_include, condition)| {
-            let is_true = match condition {
+            let value = match condition {
                 LiteralKind::Boolean(value) => *value,
-                LiteralKind::Variable(name) => (self.is_true)(name),
+                LiteralKind::Variable(name) => is_true(self.variables, name),
                 _ => false,
             };
-            is_true == is_include
+            value == is_include
         })
     }
 
@@ -299,6 +246,13 @@ impl<'a> Normalizer<'a> {
                 debug_assert!(false, "a valid document gives arguments that exist");
                 continue;
             };
+            // An argument whose variable has no value has its default: section 6.4.1.
+            if let LiteralKind::Variable(variable) = argument.value.kind
+                && input.default.is_some()
+                && !self.variables.contains_key(variable)
+            {
+                continue;
+            }
             let value = ArgumentValue::new(self.schema, &argument.value, &input.ty);
             // A long value that many branches repeat costs as much as many fields.
             let bytes = value.size();

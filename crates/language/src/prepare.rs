@@ -7,9 +7,10 @@ use serde_json::{Map, Value as Json};
 use crate::{
     ast::{Document, OperationDefinition, OperationKind, Position},
     coerce::{VariableDefinition, coerce_variables},
+    dependencies::Dependencies,
     error::{Diagnostic, Stage},
     limits::DocumentLimits,
-    normalize::{condition_variables, normalize},
+    normalize::normalize,
     normalized::NormalizedOperation,
     parser::parse,
     schema::Schema,
@@ -18,7 +19,7 @@ use crate::{
 
 /// A valid document and the operation that was chosen. Owns its data: a server caches it by the
 /// text and the operation's name, and the operations of [`normalize`](Self::normalize) by those
-/// and the [`conditions`](Self::conditions).
+/// and the [`dependencies`](Self::dependencies).
 #[derive(Clone, Debug)]
 pub struct CheckedDocument {
     text: Arc<str>,
@@ -27,7 +28,7 @@ pub struct CheckedDocument {
     kind: OperationKind,
     name: Option<Arc<str>>,
     variables: Vec<VariableDefinition>,
-    condition_variables: Vec<Arc<str>>,
+    dependencies: Dependencies,
 }
 
 /// A request that is ready to be executed.
@@ -57,9 +58,8 @@ pub fn prepare(
     let operation = &document.operations[number];
     let checked = CheckedDocument::new(schema, text, &document, number);
     let variables = coerce_variables(schema, &checked.variables, variables, limits)?;
-    let is_true = |name: &str| variables.get(name) == Some(&Json::Bool(true));
     let operation =
-        normalize(schema, &document, operation, &is_true, limits).map_err(|error| vec![error])?;
+        normalize(schema, &document, operation, &variables, limits).map_err(|error| vec![error])?;
     Ok(PreparedRequest {
         document: checked,
         variables,
@@ -125,14 +125,13 @@ impl CheckedDocument {
 
     fn new(schema: &Schema, text: &str, document: &Document<'_>, number: usize) -> Self {
         let operation = &document.operations[number];
-        let conditions = condition_variables(document, operation);
         Self {
             text: Arc::from(text),
             number,
             kind: operation.kind,
             name: operation.name.map(|name| Arc::from(name.text)),
             variables: VariableDefinition::all(schema, operation),
-            condition_variables: conditions.into_iter().map(Arc::from).collect(),
+            dependencies: Dependencies::new(schema, document, operation),
         }
     }
 
@@ -158,7 +157,7 @@ impl CheckedDocument {
 
     /// Names of the Boolean variables that decide `@skip` and `@include`, sorted.
     pub fn condition_variables(&self) -> &[Arc<str>] {
-        &self.condition_variables
+        &self.dependencies.conditions
     }
 
     /// Bytes of memory that the document takes, estimated.
@@ -166,7 +165,12 @@ impl CheckedDocument {
         let variable = |variable: &VariableDefinition| {
             size_of::<VariableDefinition>() + variable.name.len() + 64
         };
-        let names = self.condition_variables.iter().map(|name| name.len() + 32);
+        let Dependencies {
+            conditions,
+            optional,
+        } = &self.dependencies;
+        let names = conditions.iter().chain(optional);
+        let names = names.map(|name| name.len() + 32);
         size_of::<Self>()
             + self.text.len()
             + self.variables.iter().map(variable).sum::<usize>()
@@ -187,16 +191,16 @@ impl CheckedDocument {
         coerce_variables(schema, &self.variables, variables, limits)
     }
 
-    /// For each of the [`condition_variables`](Self::condition_variables), whether it is true among
-    /// coerced variables. Requests that agree here have the same normalized operation.
-    pub fn conditions(&self, variables: &Map<String, Json>) -> Vec<bool> {
-        let is_true = |name: &Arc<str>| variables.get(&**name) == Some(&Json::Bool(true));
-        self.condition_variables.iter().map(is_true).collect()
+    /// The facts about coerced variables on which the normalized operation depends: whether each of
+    /// the [`condition_variables`](Self::condition_variables) is true, and whether variables of
+    /// arguments with a default have a value. Requests with equal facts have equal operations.
+    pub fn dependencies(&self, variables: &Map<String, Json>) -> Vec<bool> {
+        self.dependencies.facts(variables)
     }
 
-    /// Normalizes the operation: see [`normalize()`](crate::normalize()). Parses the text again, which
-    /// takes less than keeping its syntax tree is worth: it happens once for each combination of
-    /// [`conditions`](Self::conditions).
+    /// Normalizes the operation: see [`normalize()`](crate::normalize()). Parses the text again
+    /// instead of keeping its syntax tree: parsing takes a microsecond for a usual query, and is
+    /// needed once for each combination of [`dependencies`](Self::dependencies).
     ///
     /// # Errors
     ///
@@ -204,17 +208,11 @@ impl CheckedDocument {
     pub fn normalize(
         &self,
         schema: &Schema,
-        conditions: &[bool],
+        variables: &Map<String, Json>,
         limits: &DocumentLimits,
     ) -> Result<NormalizedOperation, Diagnostic> {
         let document = parse(&self.text, limits)?;
         let operation = &document.operations[self.number];
-        let is_true = |name: &str| {
-            let place = self
-                .condition_variables
-                .binary_search_by(|one| (**one).cmp(name));
-            place.is_ok_and(|place| conditions.get(place) == Some(&true))
-        };
-        normalize(schema, &document, operation, &is_true, limits)
+        normalize(schema, &document, operation, variables, limits)
     }
 }

@@ -102,12 +102,40 @@ fn a_cached_document_gives_the_same_operation() {
         let variables = document
             .coerce(&schema, variables, &limits)
             .expect("coerced");
-        let conditions = document.conditions(&variables);
+        assert_eq!(document.dependencies(&variables), [given]);
         let operation = document
-            .normalize(&schema, &conditions, &limits)
+            .normalize(&schema, &variables, &limits)
             .expect("small");
         assert_eq!(operation.root.display(&schema).to_string(), expected);
     }
+}
+
+#[test]
+fn an_argument_without_a_value_has_its_default() {
+    let schema = schema(PETS);
+    let text = "query ($n: Int, $m: Int, $of: String) { being { friends(first: $n) { self { friends(first: $m) { name } } } } text(of: $of) }";
+    for (variables, expected) in [
+        (
+            json!({ "n": 1 }),
+            "{ being { friends(first: $n) { self { friends { name } } } } text(of: $of) }",
+        ),
+        (
+            json!({ "m": null }),
+            "{ being { friends { self { friends(first: $m) { name } } } } text(of: $of) }",
+        ),
+    ] {
+        assert_eq!(
+            normalized(&schema, text, variables.clone()),
+            expected,
+            "{variables}"
+        );
+    }
+    let limits = DocumentLimits::DEFAULT;
+    let document = CheckedDocument::check(&schema, text, None, &limits).expect("valid");
+    let given = json!({ "m": null, "of": "a" });
+    let facts = document.dependencies(given.as_object().expect("an object"));
+    // `m` and `n`; `of` has no default.
+    assert_eq!(facts, [true, false]);
 }
 
 #[test]
@@ -418,7 +446,9 @@ proptest! {
         // A variable that no directive happens to use is the only mistake.
         prop_assert!(errors.all(|message| message.ends_with("is never used.")), "{text}");
         let operation = &document.operations[0];
-        let normalized = normalize(&schema, &document, operation, &|name| name == "yes", &limits);
+        let variables = json!({ "yes": true, "no": false });
+        let variables = variables.as_object().expect("an object");
+        let normalized = normalize(&schema, &document, operation, variables, &limits);
         let normalized = normalized.expect("the limits are wide");
         let query = normalized.root.on;
         let reference = Reference { schema: &schema, document: &document };
