@@ -227,7 +227,8 @@ impl<'s> Coercion<'s> {
                 self.invalid(&|suggestions| {
                     let names = definition.input_fields.keys().map(|name| &**name);
                     let similar = suggestions.did_you_mean("", field, names);
-                    unknown_field_message(name, field, &similar, &show_json(value))
+                    let field: String = field.chars().take(200).collect();
+                    unknown_field_message(name, &field, &similar, &show_json(value))
                 });
             }
         }

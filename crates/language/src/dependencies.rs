@@ -42,11 +42,12 @@ impl Dependencies {
                             let base = definition.ty.base();
                             sets.extend(field.selection_set.as_ref().map(|set| (set, base)));
                             for argument in &field.arguments {
-                                let input = definition.arguments.get(argument.name.text);
-                                if let LiteralKind::Variable(name) = argument.value.kind
-                                    && input.is_some_and(|input| input.default.is_some())
+                                let (field, argument, value) =
+                                    (field.name.text, argument.name.text, &argument.value.kind);
+                                if let LiteralKind::Variable(name) = value
+                                    && schema.has_default(parent, field, argument)
                                 {
-                                    defaulted.insert(name);
+                                    defaulted.insert(*name);
                                 }
                             }
                         }

@@ -81,7 +81,7 @@ impl Diagnostic {
 
     /// `unit` is the plural noun of what is counted.
     pub(crate) fn exceeded(name: &'static str, maximum: usize, unit: &str, at: Position) -> Self {
-        let message = format!("The document has more than {maximum} {unit}.");
+        let message = format!("This operation has more than {maximum} {unit}.");
         let maximum = maximum as u64;
         Self::limit(name, maximum, maximum.saturating_add(1), message, at)
     }

@@ -87,7 +87,7 @@ fn write_object<'v, T: 'v>(
             return;
         }
         out.push_str(if number > 0 { ", " } else { "{ " });
-        out.push_str(name);
+        out.extend(name.chars().take(SHOWN));
         out.push_str(": ");
         write(value, out);
     }

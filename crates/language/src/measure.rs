@@ -19,9 +19,11 @@ pub struct FieldCost {
     pub items: u64,
 }
 
-/// Says what a field costs: page sizes are arguments, which only the engine understands.
+/// Cost of fields. Only the engine knows which arguments are page sizes. Any closure of this shape
+/// is a model.
 pub trait CostModel {
-    /// The cost of the last field of `path`, which leads to it from the root and is never empty.
+    /// Returns the cost of the last field of `path`, which begins at the root and is never empty.
+    /// Called once for each field with a selection set, after the fields below it.
     fn cost(&self, path: &[&NormalizedField]) -> FieldCost;
 }
 
@@ -108,7 +110,7 @@ pub fn measure(
     ];
     for (name, count, most, unit) in counts {
         if count > most {
-            let message = format!("The operation has more than {most} {unit}.");
+            let message = format!("This operation has more than {most} {unit}.");
             let (most, count) = (most as u64, count as u64);
             return Err(Diagnostic::limit(name, most, count, message, operation.at));
         }
@@ -116,7 +118,7 @@ pub fn measure(
     let (cost, most) = (measured.cost, limits.cost);
     if cost > most {
         let message =
-            format!("The operation can return {cost} objects, and at most {most} are allowed.");
+            format!("This operation can return {cost} objects, and at most {most} are allowed.");
         let mut error = Diagnostic::limit("cost", most, cost, message, operation.at);
         error.path = visitor.dearest.unwrap_or_default();
         return Err(error);

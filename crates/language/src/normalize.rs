@@ -248,8 +248,8 @@ impl<'a> Normalizer<'a> {
             };
             // An argument whose variable has no value has its default: section 6.4.1.
             if let LiteralKind::Variable(variable) = argument.value.kind
-                && input.default.is_some()
                 && !self.variables.contains_key(variable)
+                && self.schema.has_default(parent, &definition.name, name)
             {
                 continue;
             }

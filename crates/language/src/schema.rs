@@ -268,6 +268,17 @@ impl Schema {
         })
     }
 
+    /// True if an argument has a default on the type or on one of its possible types: an object may
+    /// have a default where its interface has none.
+    pub(crate) fn has_default(&self, parent: TypeId, field: &str, argument: &str) -> bool {
+        let has_default = |id: &TypeId| {
+            let field = self.field(*id, field);
+            let input = field.and_then(|field| field.arguments.get(argument));
+            input.is_some_and(|input| input.default.is_some())
+        };
+        has_default(&parent) || self.type_at(parent).possible_types.iter().any(has_default)
+    }
+
     /// True if some object has both types.
     pub(crate) fn do_types_overlap(&self, a: TypeId, b: TypeId) -> bool {
         if a == b {

@@ -139,6 +139,21 @@ fn an_argument_without_a_value_has_its_default() {
 }
 
 #[test]
+fn the_default_of_an_object_counts_where_its_interface_has_none() {
+    let sdl = "interface I { f(n: Int): Int } type T implements I { f(n: Int = 1): Int } type Query { i: I }";
+    let text = "query ($n: Int) { i { f(n: $n) } }";
+    let schema = schema(sdl);
+    assert_eq!(normalized(&schema, text, json!({})), "{ i { f } }");
+    assert_eq!(
+        normalized(&schema, text, json!({ "n": 2 })),
+        "{ i { f(n: $n) } }"
+    );
+    let document = CheckedDocument::check(&schema, text, None, &DocumentLimits::DEFAULT);
+    let document = document.expect("valid");
+    assert_eq!(document.dependencies(&serde_json::Map::new()), [false]);
+}
+
+#[test]
 fn sets_and_fields_are_numbered() {
     fn numbers(set: &NormalizedSelectionSet, sets: &mut Vec<usize>, fields: &mut Vec<usize>) {
         sets.push(set.number);

@@ -179,40 +179,27 @@ impl<'a> Validator<'a> {
             }
             return;
         };
-        let found = || show_literal(value);
-        let at = value.at;
-        match (built_in, &value.kind) {
-            (BuiltInScalar::Int, LiteralKind::Int(text)) if text.parse::<i32>().is_ok() => {}
-            (BuiltInScalar::Int, LiteralKind::Int(_)) => self.report.invalid(at, || {
-                format!(
-                    "Int cannot represent non 32-bit signed integer value: {}",
-                    found()
-                )
-            }),
-            (BuiltInScalar::Int, _) => self.report.invalid(at, || {
-                format!("Int cannot represent non-integer value: {}", found())
-            }),
+        let problem = match (built_in, &value.kind) {
+            (BuiltInScalar::Int, LiteralKind::Int(text)) if text.parse::<i32>().is_ok() => return,
             (BuiltInScalar::Float, LiteralKind::Int(text) | LiteralKind::Float(text))
-                if text.parse::<f64>().is_ok_and(f64::is_finite) => {}
-            (BuiltInScalar::Float, _) => self.report.invalid(at, || {
-                format!("Float cannot represent non numeric value: {}", found())
-            }),
-            (BuiltInScalar::String, LiteralKind::String(_))
+                if text.parse::<f64>().is_ok_and(f64::is_finite) =>
+            {
+                return;
+            }
+            (BuiltInScalar::String | BuiltInScalar::Id, LiteralKind::String(_))
             | (BuiltInScalar::Boolean, LiteralKind::Boolean(_))
-            | (BuiltInScalar::Id, LiteralKind::String(_) | LiteralKind::Int(_)) => {}
-            (BuiltInScalar::String, _) => self.report.invalid(at, || {
-                format!("String cannot represent a non string value: {}", found())
-            }),
-            (BuiltInScalar::Boolean, _) => self.report.invalid(at, || {
-                format!("Boolean cannot represent a non boolean value: {}", found())
-            }),
-            (BuiltInScalar::Id, _) => self.report.invalid(at, || {
-                format!(
-                    "ID cannot represent a non-string and non-integer value: {}",
-                    found()
-                )
-            }),
-        }
+            | (BuiltInScalar::Id, LiteralKind::Int(_)) => return,
+            (BuiltInScalar::Int, LiteralKind::Int(_)) => {
+                "Int cannot represent non 32-bit signed integer value"
+            }
+            (BuiltInScalar::Int, _) => "Int cannot represent non-integer value",
+            (BuiltInScalar::Float, _) => "Float cannot represent non numeric value",
+            (BuiltInScalar::String, _) => "String cannot represent a non string value",
+            (BuiltInScalar::Boolean, _) => "Boolean cannot represent a non boolean value",
+            (BuiltInScalar::Id, _) => "ID cannot represent a non-string and non-integer value",
+        };
+        self.report
+            .invalid(value.at, || format!("{problem}: {}", show_literal(value)));
     }
 }
 

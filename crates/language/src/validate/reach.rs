@@ -230,7 +230,7 @@ impl<'a> Validator<'a> {
             if depth > limits.depth {
                 let most = limits.depth;
                 let message =
-                    format!("The document has more than {most} fields inside each other.");
+                    format!("This operation has more than {most} fields inside each other.");
                 let error =
                     Diagnostic::limit("depth", most as u64, depth as u64, message, operation.at);
                 self.report.push(|| error);
