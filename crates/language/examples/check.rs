@@ -1,6 +1,7 @@
 //! Answers whether documents are valid: reads one JSON object a line, `{id, sdl, document,
 //! variables?, operationName?}`, and writes `{id, valid, errors?}` for each. With `normalize: true`
 //! a valid document is also answered as `{normalized, variables}`: its text and coerced variables.
+//! A line without `sdl` has the schema of the line before.
 
 use std::{
     collections::HashMap,
@@ -26,12 +27,15 @@ const LIMITS: DocumentLimits = DocumentLimits {
 fn main() -> io::Result<()> {
     let mut schemas: HashMap<String, Result<Schema, Diagnostic>> = HashMap::new();
     let mut out = io::stdout().lock();
+    let mut sdl = String::new();
     for line in io::stdin().lock().lines() {
         let request: Json = serde_json::from_str(&line?)?;
-        let sdl = request["sdl"].as_str().unwrap_or_default();
+        if let Some(text) = request["sdl"].as_str() {
+            text.clone_into(&mut sdl);
+        }
         let schema = schemas
-            .entry(sdl.to_owned())
-            .or_insert_with(|| Schema::parse(sdl));
+            .entry(sdl.clone())
+            .or_insert_with_key(|sdl| Schema::parse(sdl));
         let answer = match schema.as_ref().map_err(|error| vec![error.clone()]) {
             Ok(schema) => answer(schema, &request),
             Err(errors) => Err(errors),

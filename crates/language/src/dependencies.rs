@@ -13,14 +13,14 @@ use crate::{
 /// Variables on which the normalized operation depends, sorted.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Dependencies {
-    /// Those that decide `@skip` and `@include`.
+    /// Variables that decide `@skip` and `@include`.
     pub(crate) conditions: Vec<Arc<str>>,
-    /// Those of arguments with a default, if they may have no value.
+    /// Variables of arguments with a default, if they may have no value.
     pub(crate) optional: Vec<Arc<str>>,
 }
 
 impl Dependencies {
-    /// Those of an operation of a valid document.
+    /// Finds the variables of an operation of a valid document.
     pub(crate) fn new(
         schema: &Schema,
         document: &Document<'_>,

@@ -96,7 +96,7 @@ struct Validator<'a> {
     fragments: HashMap<&'a str, usize>,
     report: Report,
     suggestions: Suggestions,
-    /// Of the definition that is walked.
+    /// Facts about the definition that is walked.
     found: Findings<'a>,
 }
 

@@ -127,7 +127,7 @@ impl<'a> Lexer<'a> {
     }
 }
 
-/// Nothing if a byte is no digit or the value exceeds every character.
+/// The value of hexadecimal digits; none if a byte is no digit, or if no character has the value.
 fn hexadecimal(digits: &[u8]) -> Option<u32> {
     digits.iter().try_fold(0_u32, |code, byte| {
         let digit = char::from(*byte).to_digit(16)?;
