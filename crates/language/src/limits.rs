@@ -32,7 +32,7 @@ pub struct DocumentLimits {
     pub fields: usize,
     /// Steps of normalization: selections visited, values copied.
     pub normalize_steps: usize,
-    /// Aliases in the normalized operation.
+    /// Aliases in the normalized operation; of an interface or union those of one type.
     pub aliases: usize,
     /// Response keys at the root of the normalized operation.
     pub root_fields: usize,

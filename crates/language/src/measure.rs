@@ -40,7 +40,7 @@ pub struct Measurement {
     pub root_fields: usize,
     /// Fields, fragments written out and equal response keys merged.
     pub fields: usize,
-    /// Aliases.
+    /// Aliases. Of a selection on an interface or union the type with the most counts.
     pub aliases: usize,
     /// Fields inside each other.
     pub depth: usize,
@@ -79,7 +79,9 @@ pub fn measure(
         introspection_lists: 0,
         dearest: None,
     };
-    visitor.measured.cost = visitor.selection_set(&operation.root);
+    let totals = visitor.selection_set(&operation.root);
+    visitor.measured.cost = totals.cost;
+    visitor.measured.aliases = totals.aliases;
     let measured = visitor.measured;
     let counts = [
         (
@@ -139,38 +141,49 @@ struct Visitor<'a> {
     dearest: Option<Vec<PathSegment>>,
 }
 
+/// Sums over the fields below a set or field, for one object.
+#[derive(Clone, Copy, Default)]
+struct Totals {
+    cost: u64,
+    aliases: usize,
+}
+
 impl<'a> Visitor<'a> {
-    /// The cost of a set for one object.
-    fn selection_set(&mut self, set: &'a NormalizedSelectionSet) -> u64 {
-        let mut dearest = 0;
+    fn selection_set(&mut self, set: &'a NormalizedSelectionSet) -> Totals {
+        let mut largest = Totals::default();
         for branch in &set.branches {
-            let mut cost = 0_u64;
+            let mut sum = Totals::default();
             for field in &branch.fields {
-                cost = cost.saturating_add(self.field(field));
+                let field = self.field(field);
+                sum.cost = sum.cost.saturating_add(field.cost);
+                sum.aliases += field.aliases;
             }
-            dearest = dearest.max(cost);
+            largest.cost = largest.cost.max(sum.cost);
+            largest.aliases = largest.aliases.max(sum.aliases);
         }
-        dearest
+        largest
     }
 
-    fn field(&mut self, field: &'a NormalizedField) -> u64 {
+    fn field(&mut self, field: &'a NormalizedField) -> Totals {
         self.path.push(field);
-        self.measured.aliases += usize::from(field.alias.is_some());
         self.measured.depth = self.measured.depth.max(self.path.len());
-        let mut total = 0;
+        let mut totals = Totals::default();
         if let Some(set) = &field.selection_set {
             self.count_introspection_lists();
-            let below = self.selection_set(set);
+            totals = self.selection_set(set);
             let own = self.model.cost(&self.path);
-            total = own.objects.saturating_add(own.items.saturating_mul(below));
-            if total > self.limits.cost && self.dearest.is_none() {
+            totals.cost = own
+                .objects
+                .saturating_add(own.items.saturating_mul(totals.cost));
+            if totals.cost > self.limits.cost && self.dearest.is_none() {
                 let keys = self.path.iter().map(|field| field.response_key());
                 let segments = keys.map(|key| PathSegment::Name(key.to_string()));
                 self.dearest = Some(segments.collect());
             }
         }
+        totals.aliases += usize::from(field.alias.is_some());
         self.path.pop();
-        total
+        totals
     }
 
     fn count_introspection_lists(&mut self) {

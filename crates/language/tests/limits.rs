@@ -47,6 +47,10 @@ fn an_object_has_one_type_only() {
     let text = "{ pet { ... on Dog { friends(first: 3) { name } } ... on Cat { self { name } } } }";
     let cost = measured(text, &DocumentLimits::DEFAULT).map(|measured| measured.cost);
     assert_eq!(cost, Ok(1 + 3));
+    let text =
+        "{ being { a: name b: name ... on Dog { c: size } ... on Cat { d: name e: name } } }";
+    let aliases = measured(text, &DocumentLimits::DEFAULT).map(|measured| measured.aliases);
+    assert_eq!(aliases, Ok(4));
 }
 
 #[test]
