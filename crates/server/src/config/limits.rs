@@ -21,144 +21,69 @@ const DEPTH: u64 = 256;
 #[command(next_help_heading = "Limits")]
 pub struct LimitSettings {
     /// Connections at once; more wait to be accepted
-    #[arg(
-        long,
-        env,
-        hide_short_help = true,
-        value_name = "N",
-        default_value_t = 2_048, value_parser = within::<u32>(1..=1_000_000))]
+    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = 2_048, value_parser = within::<u32>(1..=1_000_000))]
     pub max_connections: u32,
     /// Time to send the headers of a request
-    #[arg(
-        long,
-        env,
-        hide_short_help = true,
-        value_name = "SECONDS",
-        default_value_t = 10, value_parser = within::<u64>(TIME))]
+    #[arg(long, env, hide_short_help = true, value_name = "SECONDS", default_value_t = 10, value_parser = within::<u64>(TIME))]
     pub header_timeout: u64,
     /// Size of the headers of a request, 8192 at least
     #[arg(long, env, hide_short_help = true, value_name = "BYTES", default_value_t = 64 << 10, value_parser = within::<usize>(8_192..=16 << 20))]
     pub max_header_size: usize,
     /// Time to send the body of a request
-    #[arg(
-        long,
-        env,
-        hide_short_help = true,
-        value_name = "SECONDS",
-        default_value_t = 15, value_parser = within::<u64>(TIME))]
+    #[arg(long, env, hide_short_help = true, value_name = "SECONDS", default_value_t = 15, value_parser = within::<u64>(TIME))]
     pub body_timeout: u64,
     /// Size of the body of a request
     #[arg(long, env, hide_short_help = true, value_name = "BYTES", default_value_t = 1 << 20, value_parser = within::<usize>(1..=BYTES))]
     pub max_body_size: usize,
     /// Lists and objects inside each other in JSON
-    #[arg(
-        long,
-        env,
-        hide_short_help = true,
-        value_name = "N",
-        default_value_t = 120, value_parser = within::<usize>(1..=127))]
+    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = 120, value_parser = within::<usize>(1..=127))]
     pub max_json_depth: usize,
     /// Time that a connection may be idle between requests
-    #[arg(
-        long,
-        env,
-        hide_short_help = true,
-        value_name = "SECONDS",
-        default_value_t = 75, value_parser = within::<u64>(TIME))]
+    #[arg(long, env, hide_short_help = true, value_name = "SECONDS", default_value_t = 75, value_parser = within::<u64>(TIME))]
     pub idle_timeout: u64,
     /// Time that a client may leave an answer unread
-    #[arg(
-        long,
-        env,
-        hide_short_help = true,
-        value_name = "SECONDS",
-        default_value_t = 30, value_parser = within::<u64>(TIME))]
+    #[arg(long, env, hide_short_help = true, value_name = "SECONDS", default_value_t = 30, value_parser = within::<u64>(TIME))]
     pub write_timeout: u64,
     /// Size of all answers together that clients have not read yet; above it, answers of more than
     /// 64 KiB are refused with 503
     #[arg(long, env, hide_short_help = true, value_name = "BYTES", default_value_t = 256 << 20, value_parser = within::<usize>(0..=BYTES))]
     pub max_unread_answers: usize,
     /// Operations at once, until their answers have been sent; more are refused with 503
-    #[arg(
-        long,
-        env,
-        hide_short_help = true,
-        value_name = "N",
-        default_value_t = 256, value_parser = within::<u32>(1..=1_000_000))]
+    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = 256, value_parser = within::<u32>(1..=1_000_000))]
     pub max_operations_at_once: u32,
     /// Time that an operation may take
-    #[arg(
-        long,
-        env,
-        hide_short_help = true,
-        value_name = "SECONDS",
-        default_value_t = 10, value_parser = within::<u64>(TIME))]
+    #[arg(long, env, hide_short_help = true, value_name = "SECONDS", default_value_t = 10, value_parser = within::<u64>(TIME))]
     pub execution_timeout: u64,
     /// Errors in one answer
-    #[arg(
-        long,
-        env,
-        hide_short_help = true,
-        value_name = "N",
-        default_value_t = 20, value_parser = within::<usize>(1..=10_000))]
+    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = 20, value_parser = within::<usize>(1..=10_000))]
     pub max_errors: usize,
     /// Characters in the message of an error
-    #[arg(
-        long,
-        env,
-        hide_short_help = true,
-        value_name = "N",
-        default_value_t = 300, value_parser = within::<usize>(1..=100_000))]
+    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = 300, value_parser = within::<usize>(1..=100_000))]
     pub max_error_length: usize,
     /// Memory for the texts of automatic persisted queries
     #[arg(long, env, hide_short_help = true, value_name = "BYTES", default_value_t = 4 << 20, value_parser = within::<usize>(0..=BYTES))]
     pub persisted_queries: usize,
 
     /// WebSockets at once
-    #[arg(
-        long,
-        env,
-        hide_short_help = true,
-        value_name = "N",
-        default_value_t = 1_000, value_parser = within::<u32>(0..=1_000_000))]
+    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = 1_000, value_parser = within::<u32>(0..=1_000_000))]
     pub max_sockets: u32,
     /// Size of a message on a WebSocket
     #[arg(long, env, hide_short_help = true, value_name = "BYTES", default_value_t = 256 << 10, value_parser = within::<usize>(1..=BYTES))]
     pub max_socket_message: usize,
     /// Operations at once on a WebSocket
-    #[arg(
-        long,
-        env,
-        hide_short_help = true,
-        value_name = "N",
-        default_value_t = 50, value_parser = within::<usize>(1..=1_000_000))]
+    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = 50, value_parser = within::<usize>(1..=1_000_000))]
     pub max_socket_operations: usize,
     /// Events of all subscriptions that are resolved at once; more wait
     #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = api::Limits::DEFAULT.events_at_once, value_parser = within::<usize>(1..=COUNT))]
     pub max_events_at_once: usize,
     /// Time to begin with `connection_init`
-    #[arg(
-        long,
-        env,
-        hide_short_help = true,
-        value_name = "SECONDS",
-        default_value_t = 10, value_parser = within::<u64>(TIME))]
+    #[arg(long, env, hide_short_help = true, value_name = "SECONDS", default_value_t = 10, value_parser = within::<u64>(TIME))]
     pub socket_init_timeout: u64,
     /// How often a WebSocket is pinged
-    #[arg(
-        long,
-        env,
-        hide_short_help = true,
-        value_name = "SECONDS",
-        default_value_t = 25, value_parser = within::<u64>(TIME))]
+    #[arg(long, env, hide_short_help = true, value_name = "SECONDS", default_value_t = 25, value_parser = within::<u64>(TIME))]
     pub socket_ping: u64,
     /// Time to answer a ping, and to take a message
-    #[arg(
-        long,
-        env,
-        hide_short_help = true,
-        value_name = "SECONDS",
-        default_value_t = 10, value_parser = within::<u64>(TIME))]
+    #[arg(long, env, hide_short_help = true, value_name = "SECONDS", default_value_t = 10, value_parser = within::<u64>(TIME))]
     pub socket_pong_timeout: u64,
 
     /// Names, numbers, strings and signs in the text of a request
