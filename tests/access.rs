@@ -91,6 +91,32 @@ async fn only_a_good_token_lets_in() {
 }
 
 #[tokio::test]
+async fn the_times_of_a_token_may_have_a_fraction() {
+    let app = with_auth().await;
+    let until = f64::from(u32::try_from(now()).unwrap()) + 60.5;
+    let claims = json!({ "role": "viewer", "exp": until, "nbf": until - 90.25 });
+    let bearer = format!("Bearer {}", signed(claims, SECRET));
+    assert_eq!(
+        status(&app, &[("authorization", &bearer)]).await,
+        StatusCode::OK
+    );
+}
+
+#[tokio::test]
+async fn a_token_that_depends_on_an_extension_is_refused() {
+    let app = with_auth().await;
+    let mut header = Header::new(Algorithm::HS256);
+    header.crit = Some(vec!["exp".to_owned()]);
+    let claims = json!({ "role": "viewer", "exp": now() + 60 });
+    let key = EncodingKey::from_secret(SECRET.as_bytes());
+    let bearer = format!("Bearer {}", encode(&header, &claims, &key).unwrap());
+    assert_eq!(
+        status(&app, &[("authorization", &bearer)]).await,
+        StatusCode::UNAUTHORIZED
+    );
+}
+
+#[tokio::test]
 async fn the_body_of_a_stranger_is_not_read() {
     let app = with_auth().await;
     let head = "POST /graphql HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 1000000\r\nexpect: 100-continue\r\n\r\n";

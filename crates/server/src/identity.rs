@@ -7,7 +7,7 @@ use jsonwebtoken::{
     Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode,
     jwk::JwkSet,
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{
     config::{self, AccessSettings, KeyAlgorithm},
@@ -39,11 +39,18 @@ pub struct Identity {
 #[derive(Serialize, Deserialize)]
 struct Claims {
     role: String,
+    #[serde(deserialize_with = "seconds")]
     exp: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     iss: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     aud: Option<serde_json::Value>,
+}
+
+/// Reads a NumericDate, which may have a fraction (RFC 7519 §2), as whole seconds.
+fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    // The cast saturates; the library has refused a time that is negative.
+    f64::deserialize(deserializer).map(|seconds| seconds as u64)
 }
 
 impl Verifier {
@@ -98,7 +105,11 @@ impl Verifier {
 
     /// Whose token this is. Why another is refused is nothing for whoever sent it.
     pub fn identify(&self, token: &str) -> Option<Identity> {
-        let kid = decode_header(token).ok()?.kid;
+        let Header { kid, crit, .. } = decode_header(token).ok()?;
+        // No extension is understood here, so a token that depends on one is refused (RFC 7515 §4.1.11).
+        if crit.is_some() {
+            return None;
+        }
         // A token that names its key is checked by that one only.
         let keys = self
             .keys
