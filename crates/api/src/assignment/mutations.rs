@@ -86,7 +86,7 @@ pub struct UpdateAssignmentInput {
     /// Which assignment.
     id: ID,
     /// Refuse with a `VersionConflictError` unless the record still has this version.
-    expected_version: MaybeUndefined<i32>,
+    expected_version: Option<i32>,
     /// New role; null clears it.
     role: MaybeUndefined<String>,
     /// New start; null clears it.
@@ -104,9 +104,9 @@ pub struct EndAssignmentInput {
     /// Which assignment.
     id: ID,
     /// End, not included; now when omitted.
-    end_date: MaybeUndefined<DateTime>,
+    end_date: Option<DateTime>,
     /// Refuse with a `VersionConflictError` unless the record still has this version.
-    expected_version: MaybeUndefined<i32>,
+    expected_version: Option<i32>,
 }
 
 /// Which assignment to delete.
@@ -115,7 +115,7 @@ pub struct DeleteAssignmentInput {
     /// Which assignment.
     id: ID,
     /// Refuse with a `VersionConflictError` unless the record still has this version.
-    expected_version: MaybeUndefined<i32>,
+    expected_version: Option<i32>,
 }
 
 payload! {
@@ -547,7 +547,7 @@ impl Mutation for UpdateAssignmentInput {
         let input = Place::input();
         lock_employee_of(write, &self.id).await?;
         let before = write
-            .lock_subject::<assignment::Entity>(&self.id, &self.expected_version)
+            .lock_subject::<assignment::Entity>(&self.id, self.expected_version)
             .await?;
         let role = self.role.as_opt_ref();
         let role = role.map(|role| write.optional_text(input.at("role"), role, 100));
@@ -600,11 +600,9 @@ impl Mutation for EndAssignmentInput {
         let place = Place::input().at("endDate");
         lock_employee_of(write, &self.id).await?;
         let before = write
-            .lock_subject::<assignment::Entity>(&self.id, &self.expected_version)
+            .lock_subject::<assignment::Entity>(&self.id, self.expected_version)
             .await?;
-        let end = write
-            .given(place.clone(), &self.end_date)
-            .unwrap_or(write.now);
+        let end = self.end_date.unwrap_or(write.now);
         let before = before.ok_or(Stop::Refused)?;
         let stint = Stint {
             role: before.role.clone(),
@@ -628,7 +626,7 @@ impl Mutation for DeleteAssignmentInput {
 
     async fn run(&self, write: &mut Write<'_>) -> Result<assignment::Model, Stop> {
         let row = write
-            .lock_subject::<assignment::Entity>(&self.id, &self.expected_version)
+            .lock_subject::<assignment::Entity>(&self.id, self.expected_version)
             .await?;
         write.all_is_well()?;
 

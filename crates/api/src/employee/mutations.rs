@@ -44,11 +44,11 @@ pub struct CreateEmployeeInput {
     /// Full name, 1 to 200 characters.
     name: String,
     /// First day of employment; today (UTC) when omitted.
-    hire_date: MaybeUndefined<Date>,
+    hire_date: Option<Date>,
     /// Meetings to attend. At most 100.
-    meeting_ids: MaybeUndefined<Vec<ID>>,
+    meeting_ids: Option<Vec<ID>>,
     /// Assignments to create. At most 100.
-    assignments: MaybeUndefined<Vec<EmployeeAssignmentInput>>,
+    assignments: Option<Vec<EmployeeAssignmentInput>>,
 }
 
 /// An assignment of the employee being created.
@@ -79,7 +79,7 @@ pub struct NewEmployeeInput {
     /// Full name, 1 to 200 characters.
     name: String,
     /// First day of employment; today (UTC) when omitted.
-    hire_date: MaybeUndefined<Date>,
+    hire_date: Option<Date>,
 }
 
 /// What to change in an employee. Fields left out stay as they are.
@@ -88,7 +88,7 @@ pub struct UpdateEmployeeInput {
     /// Which employee.
     id: ID,
     /// Refuse with a `VersionConflictError` unless the record still has this version.
-    expected_version: MaybeUndefined<i32>,
+    expected_version: Option<i32>,
     /// New name.
     name: MaybeUndefined<String>,
     /// New first day of employment.
@@ -101,7 +101,7 @@ pub struct DeleteEmployeeInput {
     /// Which employee.
     id: ID,
     /// Refuse with a `VersionConflictError` unless the record still has this version.
-    expected_version: MaybeUndefined<i32>,
+    expected_version: Option<i32>,
     /// What to do with the employee's assignments.
     #[graphql(default)]
     assignments: DeletePolicy,
@@ -241,18 +241,11 @@ pub struct NewEmployee {
 }
 
 impl NewEmployee {
-    fn read(
-        write: &mut Write<'_>,
-        place: &Place,
-        name: &str,
-        hire_date: &MaybeUndefined<Date>,
-    ) -> Self {
+    fn read(write: &mut Write<'_>, place: &Place, name: &str, hire_date: Option<Date>) -> Self {
         let today = write.now.0.date_naive();
         Self {
             name: write.text(place.at("name"), name, 200),
-            hire_date: write
-                .given(place.at("hireDate"), hire_date)
-                .map_or(today, |date| date.0),
+            hire_date: hire_date.map_or(today, |date| date.0),
         }
     }
 
@@ -270,7 +263,7 @@ impl NewEmployee {
 impl NewEmployeeInput {
     /// Looks at it.
     pub fn read(&self, write: &mut Write<'_>, place: &Place) -> NewEmployee {
-        NewEmployee::read(write, place, &self.name, &self.hire_date)
+        NewEmployee::read(write, place, &self.name, self.hire_date)
     }
 }
 
@@ -279,15 +272,13 @@ impl Mutation for CreateEmployeeInput {
 
     async fn run(&self, write: &mut Write<'_>) -> Result<i64, Stop> {
         let input = Place::input();
-        let employee = NewEmployee::read(write, &input, &self.name, &self.hire_date);
+        let employee = NewEmployee::read(write, &input, &self.name, self.hire_date);
         let place = input.at("meetingIds");
-        let ids = write
-            .given(place.clone(), &self.meeting_ids)
-            .unwrap_or_default();
-        let meetings = write.ids::<meeting::Entity>(place, &ids, 0..=100);
+        let ids = self.meeting_ids.as_deref().unwrap_or_default();
+        let meetings = write.ids::<meeting::Entity>(place, ids, 0..=100);
 
         let place = input.at("assignments");
-        let assignments = write.list(place.clone(), &self.assignments, 100);
+        let assignments = write.list(place.clone(), self.assignments.as_ref(), 100);
         let mut stints = Vec::with_capacity(assignments.len());
         let mut projects = Vec::new();
         let mut new_projects = Vec::new();
@@ -352,7 +343,7 @@ impl Mutation for UpdateEmployeeInput {
     async fn run(&self, write: &mut Write<'_>) -> Result<i64, Stop> {
         let input = Place::input();
         let before = write
-            .lock_subject::<employee::Entity>(&self.id, &self.expected_version)
+            .lock_subject::<employee::Entity>(&self.id, self.expected_version)
             .await?;
         let name = write.given_text(input.at("name"), &self.name, 200);
         let hire_date = write.given(input.at("hireDate"), &self.hire_date);
@@ -376,7 +367,7 @@ impl Mutation for DeleteEmployeeInput {
 
     async fn run(&self, write: &mut Write<'_>) -> Result<Deleted, Stop> {
         let employee = write
-            .lock_subject::<employee::Entity>(&self.id, &self.expected_version)
+            .lock_subject::<employee::Entity>(&self.id, self.expected_version)
             .await?;
         let employee = employee.ok_or(Stop::Refused)?;
         // Until a meeting is locked, another mutation may remove the link; none can make one.

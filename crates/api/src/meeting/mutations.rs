@@ -49,7 +49,7 @@ pub struct CreateMeetingInput {
     /// Location, 1 to 200 characters.
     location: Option<String>,
     /// Employees who attend. At most 100.
-    employee_ids: MaybeUndefined<Vec<ID>>,
+    employee_ids: Option<Vec<ID>>,
 }
 
 /// What to change in a meeting. Fields left out stay as they are.
@@ -58,7 +58,7 @@ pub struct UpdateMeetingInput {
     /// Which meeting.
     id: ID,
     /// Refuse with a `VersionConflictError` unless the record still has this version.
-    expected_version: MaybeUndefined<i32>,
+    expected_version: Option<i32>,
     /// New topic.
     topic: MaybeUndefined<String>,
     /// New start.
@@ -73,7 +73,7 @@ pub struct DeleteMeetingInput {
     /// Which meeting.
     id: ID,
     /// Refuse with a `VersionConflictError` unless the record still has this version.
-    expected_version: MaybeUndefined<i32>,
+    expected_version: Option<i32>,
 }
 
 /// Links to add: every employee with every meeting.
@@ -102,7 +102,7 @@ pub struct SetAttendeesInput {
     /// Who attends, 0 to 1000; an empty list removes everyone.
     employee_ids: Vec<ID>,
     /// Refuse with a `VersionConflictError` unless the meeting still has this version.
-    expected_version: MaybeUndefined<i32>,
+    expected_version: Option<i32>,
 }
 
 payload! {
@@ -309,10 +309,8 @@ impl Mutation for CreateMeetingInput {
         let topic = write.text(input.at("topic"), &self.topic, 200);
         let location = write.optional_text(input.at("location"), self.location.as_ref(), 200);
         let place = input.at("employeeIds");
-        let ids = write
-            .given(place.clone(), &self.employee_ids)
-            .unwrap_or_default();
-        let employees = write.ids::<employee::Entity>(place, &ids, 0..=100);
+        let ids = self.employee_ids.as_deref().unwrap_or_default();
+        let employees = write.ids::<employee::Entity>(place, ids, 0..=100);
         write.lock_all::<employee::Entity>(&employees).await?;
         write.all_is_well()?;
 
@@ -339,7 +337,7 @@ impl Mutation for UpdateMeetingInput {
     async fn run(&self, write: &mut Write<'_>) -> Result<i64, Stop> {
         let input = Place::input();
         let before = write
-            .lock_subject::<meeting::Entity>(&self.id, &self.expected_version)
+            .lock_subject::<meeting::Entity>(&self.id, self.expected_version)
             .await?;
         let topic = write.given_text(input.at("topic"), &self.topic, 200);
         let time = write.given(input.at("scheduledTime"), &self.scheduled_time);
@@ -369,7 +367,7 @@ impl Mutation for DeleteMeetingInput {
 
     async fn run(&self, write: &mut Write<'_>) -> Result<ID, Stop> {
         let meeting = write
-            .lock_subject::<meeting::Entity>(&self.id, &self.expected_version)
+            .lock_subject::<meeting::Entity>(&self.id, self.expected_version)
             .await?;
         write.all_is_well()?;
 
@@ -457,7 +455,7 @@ impl Mutation for SetAttendeesInput {
         let meeting = write
             .lock_one::<meeting::Entity>(input.at("meetingId"), &self.meeting_id)
             .await?;
-        write.expect_version::<meeting::Entity>(meeting.as_ref(), &self.expected_version);
+        write.expect_version::<meeting::Entity>(meeting.as_ref(), self.expected_version);
         write.all_is_well()?;
 
         let meeting = meeting.ok_or(Stop::Refused)?.id;

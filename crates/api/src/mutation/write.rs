@@ -118,7 +118,8 @@ impl<'c> Write<'c> {
     /// The value of a field that may be left out, but not be null.
     pub fn given<T: Clone>(&mut self, place: Place, value: &MaybeUndefined<T>) -> Option<T> {
         if value.is_null() {
-            self.null(place);
+            let message = "This cannot be null. Leave it out, or give a value.";
+            self.invalid(place, message);
         }
         value.as_opt_ref().flatten().cloned()
     }
@@ -190,21 +191,12 @@ impl<'c> Write<'c> {
         Vec::new()
     }
 
-    /// A list that may be left out, but not be null.
-    pub fn list<'a, T>(
-        &mut self,
-        place: Place,
-        list: &'a MaybeUndefined<Vec<T>>,
-        most: usize,
-    ) -> &'a [T] {
+    /// A list that may be left out, or be null.
+    pub fn list<'a, T>(&mut self, place: Place, list: Option<&'a Vec<T>>, most: usize) -> &'a [T] {
         match list {
-            MaybeUndefined::Undefined => &[],
-            MaybeUndefined::Null => {
-                self.null(place);
-                &[]
-            }
-            MaybeUndefined::Value(list) if list.len() <= most => list,
-            MaybeUndefined::Value(_) => {
+            None => &[],
+            Some(list) if list.len() <= most => list,
+            Some(_) => {
                 self.wrong_count(place, 0..=most);
                 &[]
             }
@@ -214,10 +206,6 @@ impl<'c> Write<'c> {
     fn wrong_count(&mut self, place: Place, count: RangeInclusive<usize>) {
         let (least, most) = count.into_inner();
         self.invalid(place, format!("Give {least} to {most} of them."));
-    }
-
-    fn null(&mut self, place: Place) {
-        self.invalid(place, "This cannot be null. Leave it out, or give a value.");
     }
 }
 
@@ -358,7 +346,7 @@ impl<'c> Write<'c> {
     pub async fn lock_subject<E: Versioned>(
         &mut self,
         id: &ID,
-        expected: &MaybeUndefined<i32>,
+        expected: Option<i32>,
     ) -> Result<Option<E::Model>, DbErr> {
         let row = self.lock_one::<E>(Place::input().at("id"), id).await?;
         self.expect_version::<E>(row.as_ref(), expected);
@@ -366,13 +354,7 @@ impl<'c> Write<'c> {
     }
 
     /// Reports a row that is not at the version that the client has seen.
-    pub fn expect_version<E: Versioned>(
-        &mut self,
-        row: Option<&E::Model>,
-        expected: &MaybeUndefined<i32>,
-    ) {
-        let place = Place::input().at("expectedVersion");
-        let expected = self.given(place.clone(), expected);
+    pub fn expect_version<E: Versioned>(&mut self, row: Option<&E::Model>, expected: Option<i32>) {
         let (Some(expected), Some(mut row)) = (expected, row.cloned()) else {
             return;
         };
@@ -384,7 +366,7 @@ impl<'c> Write<'c> {
             );
             let row = E::Object::from(Found::new(Arc::new(vec![row].into()), 0));
             self.report(VersionConflictError::report(
-                place,
+                Place::input().at("expectedVersion"),
                 message,
                 current,
                 row.into(),

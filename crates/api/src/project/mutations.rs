@@ -42,7 +42,7 @@ pub struct CreateProjectInput {
     /// Budget in whole currency units, 0 to 1,000,000,000,000.
     budget: Option<Long>,
     /// Assignments to create. At most 100.
-    assignments: MaybeUndefined<Vec<ProjectAssignmentInput>>,
+    assignments: Option<Vec<ProjectAssignmentInput>>,
 }
 
 /// An assignment on the project being created.
@@ -82,7 +82,7 @@ pub struct UpdateProjectInput {
     /// Which project.
     id: ID,
     /// Refuse with a `VersionConflictError` unless the record still has this version.
-    expected_version: MaybeUndefined<i32>,
+    expected_version: Option<i32>,
     /// New title.
     title: MaybeUndefined<String>,
     /// New budget; null clears it.
@@ -95,7 +95,7 @@ pub struct DeleteProjectInput {
     /// Which project.
     id: ID,
     /// Refuse with a `VersionConflictError` unless the record still has this version.
-    expected_version: MaybeUndefined<i32>,
+    expected_version: Option<i32>,
     /// What to do with the project's assignments.
     #[graphql(default)]
     assignments: DeletePolicy,
@@ -249,7 +249,7 @@ impl Mutation for CreateProjectInput {
         let input = Place::input();
         let project = NewProject::read(write, &input, &self.title, self.budget.as_ref());
         let place = input.at("assignments");
-        let assignments = write.list(place.clone(), &self.assignments, 100);
+        let assignments = write.list(place.clone(), self.assignments.as_ref(), 100);
         let mut stints = Vec::with_capacity(assignments.len());
         let mut employees = Vec::new();
         let mut new_employees = Vec::new();
@@ -308,7 +308,7 @@ impl Mutation for UpdateProjectInput {
     async fn run(&self, write: &mut Write<'_>) -> Result<i64, Stop> {
         let input = Place::input();
         let before = write
-            .lock_subject::<project::Entity>(&self.id, &self.expected_version)
+            .lock_subject::<project::Entity>(&self.id, self.expected_version)
             .await?;
         let title = write.given_text(input.at("title"), &self.title, 200);
         let budget = self.budget.as_opt_ref();
@@ -333,7 +333,7 @@ impl Mutation for DeleteProjectInput {
 
     async fn run(&self, write: &mut Write<'_>) -> Result<Deleted, Stop> {
         let project = write
-            .lock_subject::<project::Entity>(&self.id, &self.expected_version)
+            .lock_subject::<project::Entity>(&self.id, self.expected_version)
             .await?;
         let project = project.ok_or(Stop::Refused)?;
         let of_project = assignment::Column::ProjectId;
