@@ -281,6 +281,11 @@ impl TestApp {
         }
     }
 
+    /// A server on this database, as it is.
+    pub async fn serving(database: TestDatabase) -> Self {
+        Self::start_with(database, &Settings::default()).await
+    }
+
     /// Another server on the same database, as if in another process.
     pub async fn another(&self) -> Self {
         Self::on(self.database.url.clone()).await

@@ -35,6 +35,7 @@ mod shortcuts;
 mod sockets;
 mod statements;
 mod subscriptions;
+mod text;
 mod together;
 mod trusted;
 mod walk;

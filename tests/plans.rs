@@ -97,6 +97,7 @@ async fn common_questions_are_answered_by_indexes() {
             // By text.
             r#"{ employees(where: {name: {eq: "keiko lindqvist"}}) { totalCount nodes { name } } }"#,
             r#"{ employees(where: {name: {startsWith: "keiko li"}}) { totalCount nodes { name } } }"#,
+            r#"{ employees(where: {name: {startsWith: "KEIKO LI\u00c9"}}) { totalCount nodes { name } } }"#,
             r#"{ projects(where: {title: {eq: "apollo platform"}}) { totalCount } meetings(where: {topic: {startsWith: "budget re"}}) { totalCount } }"#,
             r#"{ assignments(where: {role: {eq: "nobody has it"}}) { totalCount nodes { id } } }"#,
             // By ids.

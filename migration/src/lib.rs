@@ -11,6 +11,7 @@
 //! | `m20240101_000007_cover_names` | indexes of PostgreSQL beside the keys |
 //! | `m20240101_000008_copy_employee_names` | what teams are listed by, and the triggers that keep it |
 //! | `m20240101_000009_copy_replaced_names` | the same after an insert that replaces, on SQLite |
+//! | `m20240101_000010_fold_text` | what text is compared by, in every script |
 //! | `parts` | what the tables are made of, spelled for each database |
 //!
 //! Every constraint and index has a name: `fk_<table>_<column>_<referred table>`,
@@ -30,6 +31,7 @@ mod m20240101_000006_create_changes;
 mod m20240101_000007_cover_names;
 mod m20240101_000008_copy_employee_names;
 mod m20240101_000009_copy_replaced_names;
+mod m20240101_000010_fold_text;
 mod parts;
 
 use sea_orm_migration::prelude::*;
@@ -51,6 +53,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20240101_000007_cover_names::Migration),
             Box::new(m20240101_000008_copy_employee_names::Migration),
             Box::new(m20240101_000009_copy_replaced_names::Migration),
+            Box::new(m20240101_000010_fold_text::Migration),
         ]
     }
 }

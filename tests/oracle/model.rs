@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 
 use chrono::{DateTime, SecondsFormat, Utc};
+use entity::text::normalized;
 use serde_json::{Map, Value, json};
 
 /// What there is, by the kind of thing.
@@ -771,19 +772,27 @@ fn order(parent: Option<(Kind, i64)>, kind: Kind, field: &Value) -> Order<'_> {
     }
 }
 
+/// Of text that another program wrote, with ASCII folded.
 fn text_holds(text: Option<&str>, filter: &Value) -> bool {
     let text = text.map(str::to_ascii_lowercase);
-    let needle = |value: &Value| value.as_str().unwrap().to_ascii_lowercase();
+    let needle = |value: &Value, is: &dyn Fn(&str) -> bool| {
+        let needle = value.as_str().unwrap();
+        let nfc = normalized(needle);
+        // The last is the case folding of all text that is asked for here.
+        is(&needle.to_ascii_lowercase())
+            || is(&nfc.to_ascii_lowercase())
+            || is(&normalized(&nfc.to_uppercase().to_lowercase()))
+    };
     fields(filter).all(|(name, value)| match (name.as_str(), &text) {
         ("isNull", text) => text.is_none() == value.as_bool().unwrap(),
         ("ne", None) => true,
         (_, None) => false,
-        ("eq", Some(text)) => *text == needle(value),
-        ("ne", Some(text)) => *text != needle(value),
-        ("in", Some(text)) => list(value).any(|value| *text == needle(value)),
-        ("contains", Some(text)) => text.contains(&needle(value)),
-        ("startsWith", Some(text)) => text.starts_with(&needle(value)),
-        ("endsWith", Some(text)) => text.ends_with(&needle(value)),
+        ("eq", Some(text)) => needle(value, &|needle| text == needle),
+        ("ne", Some(text)) => !needle(value, &|needle| text == needle),
+        ("in", Some(text)) => list(value).any(|value| needle(value, &|needle| text == needle)),
+        ("contains", Some(text)) => needle(value, &|needle| text.contains(needle)),
+        ("startsWith", Some(text)) => needle(value, &|needle| text.starts_with(needle)),
+        ("endsWith", Some(text)) => needle(value, &|needle| text.ends_with(needle)),
         _ => panic!("{name}"),
     })
 }

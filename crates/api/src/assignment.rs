@@ -238,7 +238,7 @@ filter! {
     /// Which assignments. Everything given must hold; an empty filter matches all; a null inside is an error.
     AssignmentFilter of assignment::Entity {
         /// By role.
-        role: StringFilter => |role, reading| role.on(column(assignment::Column::Role), reading),
+        role: StringFilter => |role, reading| role.on(assignment::Column::Role, reading),
         /// By start.
         start_date: DateTimeFilter => |start, reading| start.on(column(assignment::Column::StartDate), reading),
         /// By end. `{isNull: true}` finds open-ended ones.

@@ -197,7 +197,7 @@ filter! {
     /// Which employees. Everything given must hold; an empty filter matches all; a null inside is an error.
     EmployeeFilter of employee::Entity {
         /// By name.
-        name: StringFilter => |name, reading| name.on(column(employee::Column::Name), reading),
+        name: StringFilter => |name, reading| name.on(employee::Column::Name, reading),
         /// By first day of employment.
         hire_date: DateFilter => |date, reading| date.on(column(employee::Column::HireDate), reading),
         /// By meetings attended.

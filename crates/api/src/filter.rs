@@ -4,8 +4,7 @@
 //!
 //! * A relation filter is a sub-select over the SeaORM relation, never a join: it cannot multiply
 //!   rows. It does not mention the outer row, so databases run it once.
-//! * Text is compared without regard to ASCII case: both databases fold ASCII only, SQLite by
-//!   nature, PostgreSQL because the columns are `COLLATE "C"`.
+//! * Text is compared without regard to case, as [`entity::text`] folds it.
 //! * A condition on null is false and `not` turns it into true, so SQL's `NOT (x)`, which stays
 //!   null, is `(x) IS NOT TRUE` here.
 
@@ -15,8 +14,9 @@ use async_graphql::{
     InputObject, InputType, InputValueError, InputValueResult, OneofObject, Value as GraphqlValue,
     registry::Registry,
 };
+use entity::text::{folded_sql, search_forms};
 use sea_orm::{
-    ColumnTrait, DbBackend, Related,
+    ColumnTrait, DbBackend, EntityName, Related,
     sea_query::{
         ArrayType, BinOper, Condition, Expr, ExprTrait, Func, Query, Value,
         extension::postgres::PgFunc,
@@ -197,11 +197,27 @@ impl Reading {
         Ok(condition)
     }
 
-    fn text(&self, text: &str) -> Result<String> {
+    /// Returns the forms to look for. Refuses NUL.
+    fn search_forms(&self, text: &str) -> Result<Vec<String>> {
         if text.contains('\0') {
             return Err(self.error("Text cannot contain the NUL character."));
         }
-        Ok(text.to_ascii_lowercase())
+        Ok(search_forms(text))
+    }
+
+    /// Returns the condition that holds for one of the forms of the text.
+    fn any_form(
+        &mut self,
+        field: &str,
+        text: &str,
+        is: impl Fn(String) -> Condition,
+    ) -> Result<Condition> {
+        self.count()?;
+        let forms = self.inside(field, |reading| reading.search_forms(text))?;
+        Ok(forms
+            .into_iter()
+            .map(is)
+            .fold(Condition::any(), Condition::add))
     }
 
     /// `expr` is one of the numbers, which travel as one parameter.
@@ -279,7 +295,7 @@ pub trait Comparison {
     fn on(&self, column: Expr, reading: &mut Reading) -> Result<Condition>;
 }
 
-/// Text conditions; all that are given must hold. Matching ignores ASCII case on every database.
+/// Text conditions; all that are given must hold. Matching ignores case, in every script and on every database; text is compared in Unicode NFC. Accents count.
 #[derive(InputObject, Clone, Debug, Default, PartialEq)]
 pub struct StringFilter {
     /// Equal to.
@@ -298,30 +314,32 @@ pub struct StringFilter {
     is_null: Given<bool>,
 }
 
-impl Comparison for StringFilter {
-    fn on(&self, column: Expr, reading: &mut Reading) -> Result<Condition> {
+impl StringFilter {
+    /// The comparison as a condition on a text column, which has a companion.
+    pub fn on<C: ColumnTrait>(&self, text: C, reading: &mut Reading) -> Result<Condition> {
         let mut all = Condition::all();
-        let folded = Expr::from(Func::lower(column.clone()));
+        let backend = reading.backend;
+        let table = C::EntityName::default();
+        let folded = Expr::cust(folded_sql(backend, table.table_name(), text.as_str()));
+        let column = column(text);
         // PostgreSQL's functions take `int` and no wider number.
         let length = |text: &str| i32::try_from(text.chars().count()).unwrap_or(i32::MAX);
         if let Some(text) = &self.eq.0 {
-            reading.count()?;
-            let text = reading.inside("eq", |reading| reading.text(text))?;
-            all = all.add(folded.clone().eq(text));
+            let is = |text| folded.clone().eq(text).into();
+            all = all.add(reading.any_form("eq", text, is)?);
         }
         if let Some(text) = &self.ne.0 {
-            reading.count()?;
-            let text = reading.inside("ne", |reading| reading.text(text))?;
-            all = all.add(folded.clone().ne(text).or(column.clone().is_null()));
+            let is = |text| folded.clone().eq(text).into();
+            let differs = reading.any_form("ne", text, is)?.not();
+            all = all.add(Condition::any().add(differs).add(column.clone().is_null()));
         }
         if let Some(texts) = &self.r#in.0 {
             reading.count()?;
             let texts = reading.inside("in", |reading| {
-                texts
-                    .iter()
-                    .map(|text| reading.text(text))
-                    .collect::<Result<Vec<_>>>()
+                let texts = texts.iter().map(|text| reading.search_forms(text));
+                texts.collect::<Result<Vec<_>>>()
             })?;
+            let texts = texts.concat();
             let values = texts.iter().map(|text| text.as_str().into()).collect();
             all = all.add(
                 reading.among(folded.clone(), ArrayType::String, values, || {
@@ -330,36 +348,40 @@ impl Comparison for StringFilter {
             );
         }
         if let Some(text) = &self.contains.0 {
-            reading.count()?;
-            let text = reading.inside("contains", |reading| reading.text(text))?;
-            let position = if reading.backend == DbBackend::Sqlite {
+            let position = if backend == DbBackend::Sqlite {
                 "instr"
             } else {
                 "strpos"
             };
-            all = all.add(Func::cust(position).arg(folded.clone()).arg(text).gt(0));
+            let is = |text| {
+                let position = Func::cust(position).arg(folded.clone()).arg(text);
+                position.gt(0).into()
+            };
+            all = all.add(reading.any_form("contains", text, is)?);
         }
         if let Some(text) = &self.starts_with.0 {
-            reading.count()?;
-            let text = reading.inside("startsWith", |reading| reading.text(text))?;
             // As a range, which an index on the folded text can serve.
-            all = all
-                .add_option(behind_all_with(&text).map(|behind| folded.clone().lt(behind)))
-                .add(folded.clone().gte(text));
+            let is = |text: String| {
+                Condition::all()
+                    .add_option(behind_all_with(&text).map(|behind| folded.clone().lt(behind)))
+                    .add(folded.clone().gte(text))
+            };
+            all = all.add(reading.any_form("startsWith", text, is)?);
         }
         if let Some(text) = &self.ends_with.0 {
-            reading.count()?;
-            let text = reading.inside("endsWith", |reading| reading.text(text))?;
-            all = all.add(if text.is_empty() {
-                column.clone().is_not_null()
-            } else if reading.backend == DbBackend::Sqlite {
-                Func::cust("substr")
-                    .arg(folded)
-                    .arg(-length(&text))
-                    .eq(text)
-            } else {
-                Func::cust("right").arg(folded).arg(length(&text)).eq(text)
-            });
+            let is = |text: String| {
+                let folded = folded.clone();
+                let is = if text.is_empty() {
+                    column.clone().is_not_null()
+                } else if backend == DbBackend::Sqlite {
+                    let end = Func::cust("substr").arg(folded).arg(-length(&text));
+                    end.eq(text)
+                } else {
+                    Func::cust("right").arg(folded).arg(length(&text)).eq(text)
+                };
+                is.into()
+            };
+            all = all.add(reading.any_form("endsWith", text, is)?);
         }
         add_is_null(all, column, &self.is_null, reading)
     }

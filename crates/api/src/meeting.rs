@@ -110,11 +110,11 @@ filter! {
     /// Which meetings. Everything given must hold; an empty filter matches all; a null inside is an error.
     MeetingFilter of meeting::Entity {
         /// By topic.
-        topic: StringFilter => |topic, reading| topic.on(column(meeting::Column::Topic), reading),
+        topic: StringFilter => |topic, reading| topic.on(meeting::Column::Topic, reading),
         /// By start.
         scheduled_time: DateTimeFilter => |time, reading| time.on(column(meeting::Column::ScheduledTime), reading),
         /// By location.
-        location: StringFilter => |location, reading| location.on(column(meeting::Column::Location), reading),
+        location: StringFilter => |location, reading| location.on(meeting::Column::Location, reading),
         /// By employees attending.
         employees: ListFilter<EmployeeFilter> => many::<meeting::Entity, _>,
     }

@@ -152,7 +152,7 @@ filter! {
     /// Which projects. Everything given must hold; an empty filter matches all; a null inside is an error.
     ProjectFilter of project::Entity {
         /// By title.
-        title: StringFilter => |title, reading| title.on(column(project::Column::Title), reading),
+        title: StringFilter => |title, reading| title.on(project::Column::Title, reading),
         /// By budget.
         budget: LongFilter => |budget, reading| budget.on(column(project::Column::Budget), reading),
         /// By distinct employees working on it.

@@ -8,11 +8,10 @@ use std::{
 };
 
 use async_graphql::{ID, MaybeUndefined};
-use entity::change::Kind;
+use entity::{change::Kind, text};
 use sea_orm::{
-    ActiveModelBehavior, ActiveModelTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait,
-    FromQueryResult, IdenStatic, IntoActiveModel, Iterable, QueryFilter, QueryOrder, QuerySelect,
-    QueryTrait, Statement, Value,
+    ActiveModelTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, FromQueryResult, IdenStatic,
+    IntoActiveModel, Iterable, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Statement, Value,
     sea_query::{Condition, Expr, ExprTrait, Query},
 };
 
@@ -124,10 +123,11 @@ impl<'c> Write<'c> {
         value.as_opt_ref().flatten().cloned()
     }
 
-    /// Text of 1 to `most` code points, trimmed; empty when it is not.
+    /// Text of 1 to `most` code points, in NFC and trimmed; empty when it is not.
     pub fn text(&mut self, place: Place, text: &str, most: usize) -> String {
-        let text = text.trim();
-        if text.is_empty() {
+        let text = text::normalized(text);
+        let text = text::trimmed(&text);
+        if text::is_blank(text) {
             self.invalid(place, "This cannot be empty.");
         } else if text.contains('\0') {
             self.invalid(place, "Text cannot contain the NUL character.");
@@ -396,11 +396,23 @@ impl<'c> Write<'c> {
     }
 
     /// Makes a row.
-    pub async fn insert<E: Versioned>(&mut self, row: E::ActiveModel) -> Result<E::Model, DbErr>
-    where
-        E::ActiveModel: ActiveModelBehavior + Send,
-    {
-        let row = row.insert(&self.transaction).await?;
+    pub async fn insert<E: Versioned>(&mut self, row: E::ActiveModel) -> Result<E::Model, DbErr> {
+        let table = E::default().table_name();
+        let (columns, values): (Vec<_>, Vec<_>) = columns_of::<E>(&row).into_iter().unzip();
+        let name = format!("{table} inserted {}", columns.join(" "));
+        let statement = self.statement(&name, values.clone(), || {
+            let mut insert = Query::insert();
+            insert
+                .into_table(E::default())
+                .columns(columns)
+                .returning(Query::returning().columns(E::Column::iter()));
+            // As many values as columns.
+            let _ = insert.values(values.into_iter().map(Expr::val));
+            self.backend().build(&insert)
+        });
+        let row = E::Model::find_by_statement(statement);
+        let row = row.one(&self.transaction).await?;
+        let row = row.ok_or(DbErr::RecordNotInserted)?;
         self.made::<E>(&row);
         Ok(row)
     }
@@ -414,13 +426,13 @@ impl<'c> Write<'c> {
     ) -> Result<Option<E::Model>, DbErr> {
         let table = E::default();
         let given = |column: E::Column| Some((column, row.get(column).into_value()?));
-        let own: Vec<_> = E::Column::iter().filter_map(given).collect();
+        let own = columns_of::<E>(row);
         let compared: Vec<_> = columns.iter().copied().filter_map(given).collect();
 
         // Which columns there are, and which are compared with null, is all that the text depends on.
         let mut name = format!("{} unless there", table.table_name());
         for (column, _) in &own {
-            name = name + " " + column.as_str();
+            name = name + " " + column;
         }
         for (column, value) in &compared {
             let sign = if value.is_some() { " same " } else { " null " };
@@ -468,18 +480,28 @@ impl<'c> Write<'c> {
     ) -> Result<(), DbErr>
     where
         E::Model: PartialEq,
-        E::ActiveModel: ActiveModelBehavior + Send,
     {
         if after == *before {
             return Ok(());
         }
         *E::version(&mut after) += 1;
         let change = E::change(Kind::Updated, &after);
-        let after = after
-            .into_active_model()
-            .reset_all()
-            .update(&self.transaction)
-            .await?;
+        let mut columns = columns_of::<E>(&after.clone().into_active_model());
+        columns.retain(|(column, _)| column != E::ID.as_str());
+        let key = Value::from(E::key(&after));
+        let values = columns.iter().map(|(_, value)| value.clone());
+        let values = values.chain([key.clone()]).collect();
+        let name = format!("{} updated", E::default().table_name());
+        let statement = self.statement(&name, values, || {
+            let columns = columns.into_iter();
+            let update = Query::update()
+                .table(E::default())
+                .values(columns.map(|(column, value)| (column, Expr::val(value))))
+                .and_where(Expr::col(E::ID).eq(key))
+                .take();
+            self.backend().build(&update)
+        });
+        self.transaction.execute_raw(statement).await?;
         self.known.put::<E>(after);
         self.record(change);
         Ok(())
@@ -502,6 +524,25 @@ impl<'c> Write<'c> {
         }
         Ok(())
     }
+}
+
+/// The columns that the row gives, and the companions of those that are text.
+fn columns_of<E: EntityTrait>(row: &E::ActiveModel) -> Vec<(String, Value)> {
+    let mut columns = Vec::new();
+    for column in E::Column::iter() {
+        let Some(value) = row.get(column).into_value() else {
+            continue;
+        };
+        let companion = match &value {
+            Value::String(text) => Some(text.as_deref().and_then(text::companion)),
+            _ => None,
+        };
+        columns.push((column.as_str().to_owned(), value));
+        if let Some(companion) = companion {
+            columns.push((text::companion_column(column.as_str()), companion.into()));
+        }
+    }
+    columns
 }
 
 /// That a row has the same as this one in these columns, nulls being the same.

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use entity::{assignment, employee, employee_meeting, meeting, project};
+use entity::{assignment, employee, employee_meeting, meeting, project, text::companion};
 use indicatif::{ProgressBar, ProgressStyle};
 use sea_orm::{ConnectionTrait, DatabaseBackend, DatabaseTransaction, DbErr, Statement};
 use serde_json::{Value, json};
@@ -59,11 +59,16 @@ pub(super) trait Row {
 impl Row for employee::Model {
     const TABLE: Table = Table {
         name: "employees",
-        columns: &[("id", "bigint"), ("name", "text"), ("hire_date", "date")],
+        columns: &[
+            ("id", "bigint"),
+            ("name", "text"),
+            ("name_folded", "text"),
+            ("hire_date", "date"),
+        ],
     };
 
     fn values(&self) -> Value {
-        json!([self.id, self.name, self.hire_date])
+        json!([self.id, self.name, companion(&self.name), self.hire_date])
     }
 
     fn count(counts: &mut Counts) -> &mut u64 {
@@ -77,8 +82,10 @@ impl Row for meeting::Model {
         columns: &[
             ("id", "bigint"),
             ("topic", "text"),
+            ("topic_folded", "text"),
             ("scheduled_time", "timestamptz"),
             ("location", "text"),
+            ("location_folded", "text"),
         ],
     };
 
@@ -86,8 +93,10 @@ impl Row for meeting::Model {
         json!([
             self.id,
             self.topic,
+            companion(&self.topic),
             time(self.scheduled_time),
-            self.location
+            self.location,
+            self.location.as_deref().and_then(companion)
         ])
     }
 
@@ -99,11 +108,16 @@ impl Row for meeting::Model {
 impl Row for project::Model {
     const TABLE: Table = Table {
         name: "projects",
-        columns: &[("id", "bigint"), ("title", "text"), ("budget", "bigint")],
+        columns: &[
+            ("id", "bigint"),
+            ("title", "text"),
+            ("title_folded", "text"),
+            ("budget", "bigint"),
+        ],
     };
 
     fn values(&self) -> Value {
-        json!([self.id, self.title, self.budget])
+        json!([self.id, self.title, companion(&self.title), self.budget])
     }
 
     fn count(counts: &mut Counts) -> &mut u64 {
@@ -117,6 +131,7 @@ impl Row for assignment::Model {
         columns: &[
             ("id", "bigint"),
             ("role", "text"),
+            ("role_folded", "text"),
             ("start_date", "timestamptz"),
             ("end_date", "timestamptz"),
             ("employee_id", "bigint"),
@@ -128,6 +143,7 @@ impl Row for assignment::Model {
         json!([
             self.id,
             self.role,
+            self.role.as_deref().and_then(companion),
             self.start_date.map(time),
             self.end_date.map(time),
             self.employee_id,
