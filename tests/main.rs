@@ -38,4 +38,5 @@ mod subscriptions;
 mod text;
 mod together;
 mod trusted;
+mod values;
 mod walk;

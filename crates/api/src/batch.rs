@@ -20,6 +20,7 @@ use std::{
     collections::HashMap,
     future::{Future, poll_fn},
     pin::pin,
+    ptr,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering},
@@ -27,7 +28,7 @@ use std::{
     task::{Poll, Waker},
 };
 
-use async_graphql::{Context, Pos};
+use async_graphql::Context;
 use chrono::SubsecRound;
 use futures_util::{FutureExt, Stream, StreamExt, future::BoxFuture, stream, task::AtomicWaker};
 
@@ -122,10 +123,11 @@ impl Shortcuts {
     };
 }
 
-/// What was found of the filters of each field, and how many conditions they have in all.
+/// What was found of the filters of each field, by where in memory the field is, and how many
+/// conditions they have in all.
 #[derive(Default)]
 struct FilteredFields {
-    fields: HashMap<Pos, Result<()>>,
+    fields: HashMap<usize, Result<()>>,
     conditions: usize,
 }
 
@@ -163,6 +165,7 @@ impl Batch {
         // What an event that failed has asked and no longer waits for.
         lock(&self.level).clear();
         *self.plans() = Plans::default();
+        *lock(&self.filtered_fields) = FilteredFields::default();
     }
 
     /// From here on these rows are known, and no others.
@@ -225,7 +228,8 @@ impl Batch {
             }
             Ok(())
         };
-        fields.entry(ctx.item.pos).or_insert_with(check).clone()
+        let place = ptr::from_ref(ctx.item).addr();
+        fields.entry(place).or_insert_with(check).clone()
     }
 
     /// The answer to the question for this key, once the level has been asked.

@@ -249,7 +249,8 @@ fn folded(fields: Vec<RootField>, kind: OperationType) -> Vec<Positioned<Selecti
     plain.collect()
 }
 
-fn same_arguments(a: &Field, b: &Field) -> bool {
+/// Whether two fields have the same arguments, in any order.
+pub fn same_arguments(a: &Field, b: &Field) -> bool {
     a.arguments.len() == b.arguments.len()
         && a.arguments.iter().all(|(name, value)| {
             b.get_argument(&name.node)

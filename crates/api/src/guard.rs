@@ -13,6 +13,7 @@ mod variables;
 
 use std::{
     any::{Any, TypeId},
+    collections::HashSet,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -27,7 +28,7 @@ use async_graphql::{
     },
 };
 
-use crate::{fold::is_one_field, kept::Kept, limits::Limits, nodes::KeptPlans};
+use crate::{fold::is_one_field, kept::Kept, limits::Limits, nodes::KeptPlans, scalar::Long};
 
 /// Checks requests, and remembers the documents it has checked.
 pub struct Guard {
@@ -45,6 +46,8 @@ struct Document {
     is_plain: bool,
     /// Whether all places are known in which its one operation uses variables.
     is_known: bool,
+    /// The variables that decide on a `@skip` or `@include`.
+    conditions: HashSet<Name>,
     /// Whether anything selected has a directive.
     has_directives: bool,
     /// Whether it asks about the schema itself.
@@ -100,28 +103,27 @@ impl Guard {
     }
 
     /// Parses and checks everything that can be told before the operation runs.
-    pub fn check(&self, request: Request) -> Result<Checked, Refused> {
+    pub fn check(&self, mut request: Request) -> Result<Checked, Refused> {
         self.check_variables(&request)?;
+        request.variables.values_mut().for_each(whole_numbers);
         let document = self.document(&request.query)?;
         let operation = operation(&document.parsed, request.operation_name.as_deref())?;
-        check_required(operation, &request)?;
+        put_defaults(operation, &mut request.variables);
+        check_nulls(operation, &document.conditions, &request.variables)?;
+        self.places.check_values(operation, &request.variables)?;
         self.price(request, document)
     }
 
     /// Each operation of a text, checked as far as that goes before anybody gives variables.
     pub(crate) fn check_text(&self, text: &str) -> Result<Vec<Checked>, Refused> {
         let document = self.document(text)?;
-        let names = document
-            .parsed
-            .operations
-            .iter()
-            .map(|(name, _)| name.cloned());
-        let price = |name: Option<Name>| {
+        let price = |(name, operation): (Option<&Name>, _)| {
             let mut request = Request::new("");
-            request.operation_name = name.map(|name| name.to_string());
+            request.operation_name = name.map(Name::to_string);
+            put_defaults(operation, &mut request.variables);
             self.price(request, document.clone())
         };
-        names.map(price).collect()
+        document.parsed.operations.iter().map(price).collect()
     }
 
     fn price(&self, request: Request, document: Arc<Document>) -> Result<Checked, Refused> {
@@ -160,16 +162,24 @@ impl Guard {
         if let Some(document) = self.documents().get(text) {
             return Ok(document);
         }
-        scan::scan(text, &self.limits)?;
-        let parsed = parse_query(text).map_err(|error| {
+        // The parser does not count a bare CR as the end of a line, and its positions must be unique.
+        // CR, LF and CRLF mean the same everywhere; in a string that is no block all are refused.
+        let lines = text.replace("\r\n", "\n").replace('\r', "\n");
+        scan::scan(&lines, &self.limits)?;
+        let parsed = parse_query(lines).map_err(|error| {
             let mut error = ServerError::from(error);
             set(&mut error, "code", "GRAPHQL_PARSE_FAILED");
             error
         })?;
         let fields = shape::check(&parsed, &self.limits)?;
-        let is_known = self.places.check(&parsed)?;
+        let variables::Usage {
+            all_known: is_known,
+            conditions,
+        } = self.places.check(&parsed)?;
+        shape::check_merging(&parsed)?;
         let has_directives = shape::has_directives(&parsed);
         let document = Arc::new(Document {
+            conditions,
             has_directives,
             is_plain: shape::is_plain(&parsed),
             is_known: is_known && parsed.operations.iter().count() == 1,
@@ -305,6 +315,11 @@ impl Checked {
         plans.filter(|_| self.is_executed_as_it_is()).cloned()
     }
 
+    /// Whether it asks about the schema itself.
+    pub(crate) fn introspects(&self) -> bool {
+        self.document.introspects
+    }
+
     /// Whether every name in the response is of one field only.
     pub(crate) fn is_plain(&self) -> bool {
         self.document.is_plain
@@ -348,19 +363,52 @@ fn operation<'a>(
     }
 }
 
-/// The library takes a variable that is missing for null, whatever its type.
-fn check_required(
+/// Makes each number with an integral value an integer, as JSON does not tell `2.0` from `2`. The
+/// schema has no `Float`.
+fn whole_numbers(value: &mut Value) {
+    match value {
+        Value::Number(number) if number.is_f64() => {
+            let whole = number.as_f64().filter(|number| {
+                // Beyond that neighbours are integers that a double cannot tell apart.
+                number.fract() == 0.0 && number.abs() <= Long::MAX as f64
+            });
+            if let Some(whole) = whole {
+                *number = (whole as i64).into();
+            }
+        }
+        Value::List(items) => items.iter_mut().for_each(whole_numbers),
+        Value::Object(fields) => fields.values_mut().for_each(whole_numbers),
+        _ => {}
+    }
+}
+
+/// Gives each variable without a value its default. An explicit null stays.
+fn put_defaults(operation: &Positioned<OperationDefinition>, variables: &mut Variables) {
+    for definition in &operation.node.variable_definitions {
+        let variable = &definition.node;
+        if let Some(default) = &variable.default_value {
+            let value = variables.entry(variable.name.node.clone());
+            value.or_insert_with(|| default.node.clone());
+        }
+    }
+}
+
+/// Refuses a null where a value is needed: for a variable of a non-null type, and for one with a
+/// default that decides on a `@skip` or `@include`.
+fn check_nulls(
     operation: &Positioned<OperationDefinition>,
-    request: &Request,
+    conditions: &HashSet<Name>,
+    variables: &Variables,
 ) -> Result<(), ServerError> {
     for definition in &operation.node.variable_definitions {
         let variable = &definition.node;
         let name = &variable.name.node;
-        let is_missing = match request.variables.get(name) {
-            None => variable.default_value.is_none(),
-            Some(value) => *value == Value::Null,
-        };
-        if is_missing && !variable.var_type.node.nullable {
+        let is_null = variables
+            .get(name)
+            .is_none_or(|value| *value == Value::Null);
+        let decides = variable.default_value.is_some() && conditions.contains(name);
+        let needs_value = decides || !variable.var_type.node.nullable;
+        if is_null && needs_value {
             let message = format!("Variable `${name}` needs a value.");
             return Err(coded("BAD_USER_INPUT", message, Some(definition.pos)));
         }

@@ -35,6 +35,27 @@ impl OutputType for Text<'_> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct DateTime(pub chrono::DateTime<Utc>);
 
+impl DateTime {
+    /// The error says what is expected.
+    fn read(value: &Value) -> Result<Self, &'static str> {
+        let text = match value {
+            Value::String(text) => text,
+            _ => "",
+        };
+        let instant = chrono::DateTime::<FixedOffset>::parse_from_rfc3339(text)
+            .map_err(|_| "expected RFC 3339 with an offset, for example 2023-10-31T09:30:00Z")?
+            .with_timezone(&Utc)
+            .trunc_subsecs(6);
+        if instant.timestamp_subsec_nanos() >= 1_000_000_000 {
+            return Err("leap seconds are not supported");
+        }
+        if !(1..=9999).contains(&instant.year()) {
+            return Err("the year must be 0001 to 9999");
+        }
+        Ok(Self(instant))
+    }
+}
+
 /// An exact point in time: RFC 3339 with an offset, always returned in UTC, for example `2023-10-31T09:30:00Z`. Input without an offset is rejected.
 #[Scalar(
     name = "DateTime",
@@ -42,28 +63,11 @@ pub struct DateTime(pub chrono::DateTime<Utc>);
 )]
 impl ScalarType for DateTime {
     fn parse(value: Value) -> InputValueResult<Self> {
-        let Value::String(text) = &value else {
-            return Err(InputValueError::expected_type(value));
-        };
-        let instant = chrono::DateTime::<FixedOffset>::parse_from_rfc3339(text)
-            .map_err(|_| {
-                InputValueError::custom(
-                    "expected RFC 3339 with an offset, for example 2023-10-31T09:30:00Z",
-                )
-            })?
-            .with_timezone(&Utc)
-            .trunc_subsecs(6);
-        if instant.timestamp_subsec_nanos() >= 1_000_000_000 {
-            return Err(InputValueError::custom("leap seconds are not supported"));
-        }
-        if !(1..=9999).contains(&instant.year()) {
-            return Err(InputValueError::custom("the year must be 0001 to 9999"));
-        }
-        Ok(Self(instant))
+        Self::read(&value).map_err(InputValueError::custom)
     }
 
     fn is_valid(value: &Value) -> bool {
-        Self::parse(value.clone()).is_ok()
+        Self::read(value).is_ok()
     }
 
     fn to_value(&self) -> Value {
@@ -84,6 +88,22 @@ impl ScalarType for DateTime {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Date(pub NaiveDate);
 
+impl Date {
+    /// The error says what is expected.
+    fn read(value: &Value) -> Result<Self, &'static str> {
+        let date = match value {
+            // chrono alone also takes `2022-5-17` and `+12022-05-17`.
+            Value::String(text) if text.len() == 10 => {
+                NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()
+            }
+            _ => None,
+        };
+        date.filter(|date| (1..=9999).contains(&date.year()))
+            .map(Self)
+            .ok_or("expected YYYY-MM-DD, for example 2022-05-17")
+    }
+}
+
 /// A calendar date with no time and no time zone, `YYYY-MM-DD`, for example `2022-05-17`.
 #[Scalar(
     name = "Date",
@@ -91,22 +111,11 @@ pub struct Date(pub NaiveDate);
 )]
 impl ScalarType for Date {
     fn parse(value: Value) -> InputValueResult<Self> {
-        let Value::String(text) = &value else {
-            return Err(InputValueError::expected_type(value));
-        };
-        // chrono alone also takes `2022-5-17` and `+12022-05-17`.
-        let date = (text.len() == 10)
-            .then(|| NaiveDate::parse_from_str(text, "%Y-%m-%d").ok())
-            .flatten()
-            .filter(|date| (1..=9999).contains(&date.year()))
-            .ok_or_else(|| {
-                InputValueError::custom("expected YYYY-MM-DD, for example 2022-05-17")
-            })?;
-        Ok(Self(date))
+        Self::read(&value).map_err(InputValueError::custom)
     }
 
     fn is_valid(value: &Value) -> bool {
-        Self::parse(value.clone()).is_ok()
+        Self::read(value).is_ok()
     }
 
     fn to_value(&self) -> Value {
@@ -137,6 +146,14 @@ pub struct Long(pub i64);
 impl Long {
     /// The widest whole number that a JSON number carries exactly everywhere: 2^53 − 1.
     pub const MAX: i64 = (1 << 53) - 1;
+
+    /// The error says what is expected.
+    fn read(value: &Value) -> Result<Self, &'static str> {
+        integer(value)
+            .filter(|number| number.unsigned_abs() <= Self::MAX.unsigned_abs())
+            .map(Self)
+            .ok_or("expected a whole number within ±9007199254740991")
+    }
 }
 
 /// A whole number wider than `Int`, sent as a JSON number. This API keeps it within ±9007199254740991 so that JavaScript reads it exactly.
@@ -146,25 +163,47 @@ impl Long {
 )]
 impl ScalarType for Long {
     fn parse(value: Value) -> InputValueResult<Self> {
-        let Value::Number(number) = &value else {
-            return Err(InputValueError::expected_type(value));
-        };
-        number
-            .as_i64()
-            .filter(|number| number.unsigned_abs() <= Self::MAX.unsigned_abs())
-            .map(Self)
-            .ok_or_else(|| {
-                InputValueError::custom("expected a whole number within ±9007199254740991")
-            })
+        Self::read(&value).map_err(InputValueError::custom)
     }
 
     fn is_valid(value: &Value) -> bool {
-        Self::parse(value.clone()).is_ok()
+        Self::read(value).is_ok()
     }
 
     fn to_value(&self) -> Value {
         Value::from(self.0)
     }
+}
+
+fn integer(value: &Value) -> Option<i64> {
+    match value {
+        Value::Number(number) => number.as_i64(),
+        _ => None,
+    }
+}
+
+/// Says why the scalar of this name does not take the value, for behind the name of an input.
+pub fn refusal(scalar: &str, value: &Value) -> Option<String> {
+    let expected = match scalar {
+        "DateTime" => DateTime::read(value).err(),
+        "Date" => Date::read(value).err(),
+        "Long" => Long::read(value).err(),
+        "ID" => (!ID::is_valid(value)).then_some("expected a string, for example \"emp_1\""),
+        "String" => (!String::is_valid(value)).then_some("expected a string"),
+        "Boolean" => (!bool::is_valid(value)).then_some("expected true or false"),
+        "Int" => match integer(value).map(i32::try_from) {
+            Some(Ok(_)) => None,
+            _ => Some("expected a whole number within ±2147483647"),
+        },
+        _ => None,
+    }?;
+    // As JSON, cut short; the library writes long values in full.
+    let mut given = value.to_string();
+    if let Some((end, _)) = given.char_indices().nth(60) {
+        given.truncate(end);
+        given.push('…');
+    }
+    Some(format!("is no {scalar}: {expected}, and got {given}."))
 }
 
 /// The public id of a row, as [`public_id`] makes it, which is not copied for long.

@@ -1,11 +1,13 @@
 //! The schema: the three roots, and how an operation runs. Builds without a database.
 
-use std::{borrow::Cow, future::ready, panic::AssertUnwindSafe, sync::Arc};
+use std::{borrow::Cow, collections::HashMap, future::ready, panic::AssertUnwindSafe, sync::Arc};
 
 use async_graphql::{
-    Context, Data, ID, Interface, MergedObject, ObjectType, Request, Response, SDLExportOptions,
-    Schema, SchemaBuilder, ServerError, Value,
-    parser::types::{ExecutableDocument, OperationType},
+    Context, Data, ID, Interface, MergedObject, Name, ObjectType, Positioned, Request, Response,
+    SDLExportOptions, Schema, SchemaBuilder, ServerError, Value,
+    parser::types::{
+        ExecutableDocument, Field, FragmentDefinition, OperationType, Selection, SelectionSet,
+    },
 };
 use entity::{assignment, employee, meeting, project};
 use futures_util::{
@@ -81,7 +83,7 @@ object! {
     /// * An id that is unknown, malformed or of another type gives null, matches nothing in a filter, and is NOT_FOUND in a mutation.
     /// * A `Date` has no time zone. A `DateTime` always has an offset, is cut off at the microsecond and is returned in UTC; years 0001 to 9999. «Now» is one instant per request.
     /// * An assignment runs from `startDate` up to, not including, `endDate`; a null end is open. So two stints that touch do not overlap. «Earliest first» puts a null start first.
-    /// * Mutations take one `input`, return one payload, and report everything the user can fix in `userErrors`; then nothing was changed. Top-level `errors` mean the request or the server is at fault. A null for an input that cannot be null is INVALID; so is text with NUL. `endDate` must be after `startDate`. Text is trimmed; lengths are in code points; ids given twice count once. Roles are compared exactly, case included, except in filters.
+    /// * Mutations take one `input`, return one payload, and report everything the user can fix in `userErrors`; then nothing was changed. Top-level `errors` mean the request or the server is at fault. A null for an input that has a default or may be left out without a meaning of its own (`expectedVersion`, `hireDate` when creating, `endDate` of `endAssignment`, lists of links) is like leaving it out, because typed clients send it; a null for anything else that cannot be null is INVALID; so is text with NUL, or text that shows nothing. `endDate` must be after `startDate`. Text is trimmed and stored in Unicode NFC; lengths are in code points; ids given twice count once. Roles are compared exactly, case included, except in filters.
     Query {
         /// All employees.
         employees -> EmployeeConnection from Source::all("Query.employees"),
@@ -252,6 +254,51 @@ pub fn sdl() -> String {
     builder(Query).finish().sdl_with_options(options)
 }
 
+/// What introspection says of the schema as a whole.
+const DESCRIPTION: &str = "Roster: who works on which project, in which role and when, and who \
+    attends which meeting. What holds everywhere stands in the description of `Query`.";
+
+/// Puts [`DESCRIPTION`] where an operation asks `__schema` for its `description`: the library answers
+/// with a text of its own, and an extension would slow down every field.
+fn describe(checked: &Checked, data: &mut Value) {
+    let fragments = &checked.document().fragments;
+    let root = &checked.operation().node.selection_set.node;
+    for schema in fields_named(root, "__schema", fragments) {
+        let Value::Object(data) = &mut *data else {
+            return;
+        };
+        let key = &schema.response_key().node;
+        let Some(Value::Object(answer)) = data.get_mut(key) else {
+            continue;
+        };
+        for field in fields_named(&schema.selection_set.node, "description", fragments) {
+            if let Some(description) = answer.get_mut(&field.response_key().node) {
+                *description = DESCRIPTION.into();
+            }
+        }
+    }
+}
+
+/// The fields of this name in a selection set, those of its fragments included.
+fn fields_named<'a>(
+    set: &'a SelectionSet,
+    name: &str,
+    fragments: &'a HashMap<Name, Positioned<FragmentDefinition>>,
+) -> Vec<&'a Field> {
+    let named = |selection: &'a Positioned<Selection>| match &selection.node {
+        Selection::Field(field) if field.node.name.node == name => vec![&field.node],
+        Selection::Field(_) => Vec::new(),
+        Selection::InlineFragment(fragment) => {
+            fields_named(&fragment.node.selection_set.node, name, fragments)
+        }
+        Selection::FragmentSpread(spread) => fragments
+            .get(&spread.node.fragment_name.node)
+            .map(|fragment| fields_named(&fragment.node.selection_set.node, name, fragments))
+            .unwrap_or_default(),
+    };
+    set.items.iter().flat_map(named).collect()
+}
+
 /// The API: the schema, the database, and the only way to run an operation.
 ///
 /// The schema itself is not to be had, and only what the [guard](crate::guard) has checked is run,
@@ -391,6 +438,9 @@ impl Roster {
             // meanwhile counts as deleted, where that can be said.
             let vanished = |error: &ServerError| error.source::<Vanished>().is_some();
             response.errors.retain(|error| !vanished(error));
+        }
+        if checked.introspects() {
+            describe(checked, &mut response.data);
         }
         let length = json::length(&response.data);
         if let Err(error) = batch.allowance.check_bytes(length, None) {

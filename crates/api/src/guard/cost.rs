@@ -80,7 +80,7 @@ impl Costs {
         Self { types }
     }
 
-    /// The largest number of objects that the operation can return.
+    /// The largest number of objects that the operation can return; the variables have their defaults.
     pub fn of(
         &self,
         operation: &OperationDefinition,
@@ -95,10 +95,7 @@ impl Costs {
         let mut walk = Walk {
             costs: self,
             fragments,
-            values: Values {
-                operation,
-                variables,
-            },
+            values: Values { variables },
             seen: HashMap::new(),
         };
         walk.selection_set(&operation.selection_set.node, root)
@@ -246,7 +243,6 @@ impl<'a> Walk<'a> {
 
 /// The values of arguments, variables looked up.
 struct Values<'a> {
-    operation: &'a OperationDefinition,
     variables: &'a BTreeMap<Name, ConstValue>,
 }
 
@@ -263,7 +259,7 @@ impl Values<'_> {
         // Things asked for one by one.
         let ids = || match field.get_argument("ids").map(|ids| &ids.node)? {
             Value::List(ids) => Some(ids.len()),
-            Value::Variable(name) => match self.variable(name)? {
+            Value::Variable(name) => match self.variables.get(name)? {
                 ConstValue::List(ids) => Some(ids.len()),
                 _ => Some(1),
             },
@@ -283,23 +279,13 @@ impl Values<'_> {
         match value {
             Value::Number(number) => Some(ConstValue::Number(number.clone())),
             Value::Boolean(boolean) => Some(ConstValue::Boolean(*boolean)),
-            Value::Variable(name) => match self.variable(name)? {
+            Value::Variable(name) => match self.variables.get(name)? {
                 ConstValue::Number(number) => Some(ConstValue::Number(number.clone())),
                 ConstValue::Boolean(boolean) => Some(ConstValue::Boolean(*boolean)),
                 _ => None,
             },
             _ => None,
         }
-    }
-
-    fn variable(&self, name: &Name) -> Option<&ConstValue> {
-        self.variables.get(name).or_else(|| {
-            let definitions = &self.operation.variable_definitions;
-            let definition = definitions
-                .iter()
-                .find(|definition| definition.node.name.node == *name)?;
-            Some(&definition.node.default_value.as_ref()?.node)
-        })
     }
 
     fn is_skipped(&self, directives: &[Positioned<Directive>]) -> bool {

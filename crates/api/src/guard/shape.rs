@@ -5,11 +5,11 @@ use std::collections::{HashMap, HashSet};
 
 use async_graphql::{
     Name, Positioned, ServerError,
-    parser::types::{ExecutableDocument, FragmentDefinition, Selection, SelectionSet},
+    parser::types::{ExecutableDocument, Field, FragmentDefinition, Selection, SelectionSet},
 };
 
 use super::{exceeded, invalid};
-use crate::limits::Limits;
+use crate::{fold::same_arguments, limits::Limits};
 
 /// Lists of introspection that lead from types to types: a few inside each other list the schema
 /// times itself.
@@ -98,6 +98,94 @@ pub fn is_plain(document: &ExecutableDocument) -> bool {
         let set = &operation.node.selection_set.node;
         in_set(set, &document.fragments, &mut HashSet::new())
     })
+}
+
+/// Refuses two fields that have the same name in the response and differ. The library, which finds the
+/// same ones, names an argument where it means the field.
+pub fn check_merging(document: &ExecutableDocument) -> Result<(), ServerError> {
+    /// By the type of the innermost fragment, and the name in the response.
+    type Fields<'a> = HashMap<(Option<&'a str>, &'a str), &'a Positioned<Field>>;
+
+    fn in_set<'a>(
+        set: &'a SelectionSet,
+        on: Option<&'a str>,
+        fragments: &'a Fragments,
+        fields: &mut Fields<'a>,
+        spread: &mut HashSet<&'a str>,
+    ) -> Result<(), ServerError> {
+        for selection in &set.items {
+            match &selection.node {
+                Selection::Field(field) => {
+                    let key = field.node.response_key().node.as_str();
+                    let first = *fields.entry((on, key)).or_insert(field);
+                    check_same(key, first, field)?;
+                    let below = &field.node.selection_set.node;
+                    in_set(
+                        below,
+                        None,
+                        fragments,
+                        &mut HashMap::new(),
+                        &mut HashSet::new(),
+                    )?;
+                }
+                Selection::InlineFragment(fragment) => {
+                    let condition = fragment.node.type_condition.as_ref();
+                    let on = condition.map(|condition| condition.node.on.node.as_str());
+                    let set = &fragment.node.selection_set.node;
+                    in_set(set, on, fragments, fields, spread)?;
+                }
+                Selection::FragmentSpread(selected) => {
+                    let name = selected.node.fragment_name.node.as_str();
+                    if let Some(fragment) = fragments.get(name)
+                        && spread.insert(name)
+                    {
+                        let on = fragment.node.type_condition.node.on.node.as_str();
+                        let set = &fragment.node.selection_set.node;
+                        in_set(set, Some(on), fragments, fields, spread)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    for (_, operation) in document.operations.iter() {
+        let set = &operation.node.selection_set.node;
+        let fragments = &document.fragments;
+        in_set(
+            set,
+            None,
+            fragments,
+            &mut HashMap::new(),
+            &mut HashSet::new(),
+        )?;
+    }
+    Ok(())
+}
+
+fn check_same(
+    key: &str,
+    first: &Positioned<Field>,
+    second: &Positioned<Field>,
+) -> Result<(), ServerError> {
+    let (a, b) = (&first.node, &second.node);
+    let why = if a.name.node != b.name.node {
+        format!(
+            "`{}` and `{}` are different fields",
+            a.name.node, b.name.node
+        )
+    } else if !same_arguments(a, b) {
+        "they have differing arguments".to_owned()
+    } else {
+        return Ok(());
+    };
+    let message = format!(
+        "Fields `{key}` conflict because {why}. Use different aliases on the fields to fetch both \
+         if this was intentional."
+    );
+    let mut error = invalid(message, Some(first.pos));
+    error.locations.push(second.pos);
+    Err(error)
 }
 
 /// Whether a root field asks about the schema itself. So does any such name in a fragment, wherever

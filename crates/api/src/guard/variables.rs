@@ -1,10 +1,15 @@
 //! Whether every variable fits where it is used: «All Variable Usages Are Allowed» of the GraphQL
-//! specification, which the library has and never comes to.
+//! specification, which the library has and never comes to. And whether scalars take the values
+//! that they are given, since the library does not say why one does not.
 //!
 //! It is also what makes one validation do for many requests: where variables fit, a document that
 //! is valid for some values is valid for all that are of the types it declares.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    convert::Infallible,
+    fmt::Display,
+};
 
 use async_graphql::{
     Name, Positioned, ServerError, Value as ConstValue, Variables,
@@ -19,7 +24,8 @@ use async_graphql::{
 };
 use async_graphql_value::Value;
 
-use super::{cost::named, invalid};
+use super::{coded, cost::named, invalid};
+use crate::scalar::refusal;
 
 /// Where values can be given.
 pub struct Places {
@@ -37,6 +43,16 @@ type Inputs = HashMap<Name, Place>;
 struct Place {
     ty: Type,
     has_default: bool,
+    /// A field of a `@oneOf` input object, which takes no null although its type is nullable.
+    is_one_of: bool,
+}
+
+/// How a document uses variables.
+pub struct Usage {
+    /// Whether all places were known.
+    pub all_known: bool,
+    /// The variables that decide on a `@skip` or `@include`.
+    pub conditions: HashSet<Name>,
 }
 
 impl From<&InputValueDefinition> for Place {
@@ -44,6 +60,7 @@ impl From<&InputValueDefinition> for Place {
         Self {
             ty: definition.ty.node.clone(),
             has_default: definition.default_value.is_some(),
+            is_one_of: false,
         }
     }
 }
@@ -69,7 +86,13 @@ impl Places {
                 TypeKind::Object(object) => object.fields,
                 TypeKind::Interface(interface) => interface.fields,
                 TypeKind::InputObject(input) => {
-                    inputs.insert(name, inputs_of(&input.fields));
+                    let mut fields = inputs_of(&input.fields);
+                    let directives = &definition.node.directives;
+                    let is_one_of = directives.iter().any(|on| on.node.name.node == "oneOf");
+                    for place in fields.values_mut() {
+                        place.is_one_of = is_one_of;
+                    }
+                    inputs.insert(name, fields);
                     continue;
                 }
                 _ => continue,
@@ -93,14 +116,18 @@ impl Places {
                     nullable: false,
                 },
                 has_default: false,
+                is_one_of: false,
             },
         }
     }
 
-    /// Refuses a variable that does not fit where an operation uses it. Otherwise tells whether all
-    /// places were known.
-    pub fn check(&self, document: &ExecutableDocument) -> Result<bool, ServerError> {
-        let mut all_known = true;
+    /// Refuses a variable that does not fit where an operation uses it, and a value in the text that
+    /// its scalar does not take.
+    pub fn check(&self, document: &ExecutableDocument) -> Result<Usage, ServerError> {
+        let mut usage = Usage {
+            all_known: true,
+            conditions: HashSet::new(),
+        };
         for (_, operation) in document.operations.iter() {
             let operation = &operation.node;
             let root = match operation.ty {
@@ -113,17 +140,74 @@ impl Places {
                 fragments: &document.fragments,
                 operation,
                 seen: HashSet::new(),
-                all_known: true,
+                usage: &mut usage,
             };
             walk.directives(&operation.directives)?;
             walk.selection_set(&operation.selection_set.node, root)?;
-            all_known &= walk.all_known;
         }
-        Ok(all_known)
+        Ok(usage)
+    }
+
+    /// Refuses variables with a value that a scalar in them does not take, and says which and why.
+    pub fn check_values(
+        &self,
+        operation: &Positioned<OperationDefinition>,
+        variables: &Variables,
+    ) -> Result<(), ServerError> {
+        for definition in &operation.node.variable_definitions {
+            let variable = &definition.node;
+            let Some(value) = variables.get(&variable.name.node) else {
+                continue;
+            };
+            let refused = self.refused(value, &variable.var_type.node);
+            if let Some(Refusal { path, message }) = refused {
+                let message = format!("Variable `${}{path}` {message}", variable.name.node);
+                return Err(coded("BAD_USER_INPUT", message, Some(definition.pos)));
+            }
+        }
+        Ok(())
+    }
+
+    /// The first scalar in the value that is not of its type. Other faults are the library's to tell.
+    fn refused(&self, value: &ConstValue, ty: &Type) -> Option<Refusal> {
+        let inside = |part: &dyn Display, refused: Option<Refusal>| {
+            let mut refused = refused?;
+            refused.path = format!(".{part}{}", refused.path);
+            Some(refused)
+        };
+        match (&ty.base, value) {
+            (_, ConstValue::Null) => None,
+            (BaseType::List(ty), ConstValue::List(items)) => items
+                .iter()
+                .enumerate()
+                .find_map(|(index, item)| inside(&index, self.refused(item, ty))),
+            // One value stands for a list of one.
+            (BaseType::List(ty), _) => self.refused(value, ty),
+            (BaseType::Named(name), _) => match (self.inputs.get(name), value) {
+                (Some(places), ConstValue::Object(fields)) => {
+                    fields.iter().find_map(|(name, value)| {
+                        let place = places.get(name)?;
+                        inside(name, self.refused(value, &place.ty))
+                    })
+                }
+                (Some(_), _) => None,
+                (None, _) => refusal(name, value).map(|message| Refusal {
+                    path: String::new(),
+                    message,
+                }),
+            },
+        }
     }
 }
 
-/// Whether the value of every variable is there or left out, and of the scalar type that is
+/// A value that a scalar does not take.
+struct Refusal {
+    /// Where it is, as in `.input.endDate`.
+    path: String,
+    message: String,
+}
+
+/// Whether the value of every variable is left out, the default, or of the scalar type that is
 /// declared for it. Of other types the library can tell.
 pub fn are_plain(operation: &OperationDefinition, variables: &Variables) -> bool {
     operation.variable_definitions.iter().all(|definition| {
@@ -134,6 +218,11 @@ pub fn are_plain(operation: &OperationDefinition, variables: &Variables) -> bool
         let Some(value) = variables.get(&definition.name.node) else {
             return true;
         };
+        // The default is a part of the text, which has been validated.
+        let default = definition.default_value.as_ref();
+        if default.is_some_and(|default| default.node == *value) {
+            return true;
+        }
         match (ty.as_str(), value) {
             ("ID" | "String", ConstValue::String(_)) | ("Boolean", ConstValue::Boolean(_)) => true,
             ("Int", ConstValue::Number(number)) => number
@@ -149,7 +238,7 @@ struct Walk<'a> {
     fragments: &'a HashMap<Name, Positioned<FragmentDefinition>>,
     operation: &'a OperationDefinition,
     seen: HashSet<&'a Name>,
-    all_known: bool,
+    usage: &'a mut Usage,
 }
 
 impl<'a> Walk<'a> {
@@ -167,6 +256,7 @@ impl<'a> Walk<'a> {
                     for (name, value) in &field.arguments {
                         let place = known.and_then(|(arguments, _)| arguments.get(&name.node));
                         self.value(&value.node, place, value)?;
+                        self.constant(name, value, place)?;
                     }
                     let below = known.map_or("", |(_, below)| below.as_str());
                     self.selection_set(&field.selection_set.node, below)?;
@@ -199,9 +289,36 @@ impl<'a> Walk<'a> {
             for (name, value) in &directive.node.arguments {
                 let place = (is_known && name.node == "if").then_some(&places.condition);
                 self.value(&value.node, place, value)?;
+                if let (Some(_), Value::Variable(name)) = (place, &value.node) {
+                    self.usage.conditions.insert(name.clone());
+                }
             }
         }
         Ok(())
+    }
+
+    /// Refuses a value without variables that holds something its scalar does not take.
+    fn constant(
+        &self,
+        name: &Positioned<Name>,
+        value: &Positioned<Value>,
+        place: Option<&Place>,
+    ) -> Result<(), ServerError> {
+        // A variable is checked by its own type: here it is taken for null.
+        let constant = value
+            .node
+            .clone()
+            .into_const_with(|_| Ok::<_, Infallible>(ConstValue::Null));
+        let (Some(place), Ok(constant)) = (place, constant) else {
+            return Ok(());
+        };
+        match self.places.refused(&constant, &place.ty) {
+            Some(Refusal { path, message }) => {
+                let message = format!("Argument `{}{path}` {message}", name.node);
+                Err(invalid(message, Some(value.pos)))
+            }
+            None => Ok(()),
+        }
     }
 
     /// A value in a place, unless the schema has no such place: then validation says so.
@@ -216,7 +333,7 @@ impl<'a> Walk<'a> {
             Value::Variable(name) => match place {
                 Some(place) => self.variable(name, place, at),
                 None => {
-                    self.all_known = false;
+                    self.usage.all_known = false;
                     Ok(())
                 }
             },
@@ -225,6 +342,7 @@ impl<'a> Walk<'a> {
                     BaseType::List(item) => Some(Place {
                         ty: Type::clone(item),
                         has_default: false,
+                        is_one_of: false,
                     }),
                     BaseType::Named(_) => None,
                 });
@@ -257,10 +375,17 @@ impl<'a> Walk<'a> {
             .find(|definition| definition.name.node == *name);
         // Validation says that there is no such variable.
         let Some(definition) = definition else {
-            self.all_known = false;
+            self.usage.all_known = false;
             return Ok(());
         };
         let ty = &definition.var_type.node;
+        if place.is_one_of && ty.nullable {
+            let message = format!(
+                "Variable `${name}` is of type `{ty}`, and this field of a `@oneOf` input cannot be \
+                 null. Declare the variable as `{ty}!`."
+            );
+            return Err(invalid(message, Some(at.pos)));
+        }
         let has_default = place.has_default
             || definition
                 .default_value
