@@ -211,7 +211,7 @@ pub struct Settings {
         env,
         value_name = "SECONDS",
         default_value_t = 1,
-        value_parser = clap::value_parser!(u64).range(..=3_600)
+        value_parser = within::<u64>(0..=3_600)
     )]
     pub shutdown_grace: u64,
     /// How long clients can take up the change feed where they left it

@@ -182,7 +182,8 @@ async fn migrate(settings: DatabaseSettings, step: MigrateStep) -> Result<(), Er
         ))?;
     }
     if matches!(step, MigrateStep::Status) && steps.iter().all(|(_, applied)| *applied) {
-        let stale = migrate::count_stale_copies(&connection).await?;
+        // A role that may read nothing but the list of migrations cannot count them.
+        let stale = migrate::count_stale_copies(&connection).await.unwrap_or(0);
         if stale > 0 {
             say(&format!(
                 "Stale copies of employees' names: {stale}. No answer shows them, but lists are out of \
