@@ -221,7 +221,7 @@ async fn a_role_that_lacks_rights_learns_which_statement_grants_them() {
         ("createEmployee(input: { name: \"Ann\" })", "employee"),
         (
             "createMeeting(input: { topic: \"M\", scheduledTime: \"2030-01-01T00:00:00Z\", \
-          attendeeIds: [\"emp_1\"] })",
+          employeeIds: [\"emp_1\"] })",
             "meeting",
         ),
         ("createProject(input: { title: \"P\" })", "project"),

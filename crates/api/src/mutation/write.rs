@@ -10,8 +10,9 @@ use std::{
 use async_graphql::{ID, MaybeUndefined};
 use entity::{change::Kind, text};
 use sea_orm::{
-    ActiveModelTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, FromQueryResult, IdenStatic,
-    IntoActiveModel, Iterable, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Statement, Value,
+    ActiveModelBehavior, ActiveModelTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait,
+    FromQueryResult, IdenStatic, IntoActiveModel, Iterable, QueryFilter, QueryOrder, QuerySelect,
+    QueryTrait, Statement, Value,
     sea_query::{Condition, Expr, ExprTrait, Query},
 };
 
@@ -396,8 +397,12 @@ impl<'c> Write<'c> {
     }
 
     /// Makes a row.
-    pub async fn insert<E: Versioned>(&mut self, row: E::ActiveModel) -> Result<E::Model, DbErr> {
+    pub async fn insert<E: Versioned>(&mut self, row: E::ActiveModel) -> Result<E::Model, DbErr>
+    where
+        E::ActiveModel: ActiveModelBehavior + Send,
+    {
         let table = E::default().table_name();
+        let row = row.before_save(&self.transaction, true).await?;
         let (columns, values): (Vec<_>, Vec<_>) = columns_of::<E>(&row).into_iter().unzip();
         let name = format!("{table} inserted {}", columns.join(" "));
         let statement = self.statement(&name, values.clone(), || {
@@ -480,13 +485,16 @@ impl<'c> Write<'c> {
     ) -> Result<(), DbErr>
     where
         E::Model: PartialEq,
+        E::ActiveModel: ActiveModelBehavior + Send,
     {
         if after == *before {
             return Ok(());
         }
         *E::version(&mut after) += 1;
         let change = E::change(Kind::Updated, &after);
-        let mut columns = columns_of::<E>(&after.clone().into_active_model());
+        let row = after.clone().into_active_model();
+        let row = row.before_save(&self.transaction, false).await?;
+        let mut columns = columns_of::<E>(&row);
         columns.retain(|(column, _)| column != E::ID.as_str());
         let key = Value::from(E::key(&after));
         let values = columns.iter().map(|(_, value)| value.clone());
