@@ -201,7 +201,7 @@ async fn a_role_that_lacks_rights_learns_which_statement_grants_them() {
     let serve = run(&home, &["serve", "--port", "0"], &url);
     assert!(serve.stderr.contains(&usage), "{}", serve.stderr);
 
-    // Tables of the owner: the role is told what it needs until it can serve.
+    // Tables of the owner: each message names a missing right, until the role can serve.
     run(&home, &["migrate", "up"], &home.database_url()).ok();
     sql(&admin, &usage).await;
     let status = run(&home, &["migrate", "status"], &url);

@@ -778,7 +778,7 @@ fn text_holds(text: Option<&str>, filter: &Value) -> bool {
     let needle = |value: &Value, is: &dyn Fn(&str) -> bool| {
         let needle = value.as_str().unwrap();
         let nfc = normalized(needle);
-        // The last is the case folding of all text that is asked for here.
+        // The last one folds the case of all text in these filters.
         is(&needle.to_ascii_lowercase())
             || is(&nfc.to_ascii_lowercase())
             || is(&normalized(&nfc.to_uppercase().to_lowercase()))

@@ -27,7 +27,7 @@ impl ColumnSet {
     /// The position of the row in its list, which a cursor is made of: no column of a [`Row`].
     const POSITION: Self = Self(1 << 31);
 
-    /// Whether the position of each row is asked for.
+    /// Whether the selection needs the position of each row.
     pub fn has_position(self) -> bool {
         self.0 & Self::POSITION.0 != 0
     }

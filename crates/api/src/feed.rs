@@ -31,7 +31,7 @@ use crate::{
     context::{Database, batch},
     error::{Error, Result},
     limits::Limits,
-    wakeup::Sleeper,
+    wakeup::CommitListener,
 };
 
 /// How many rows are read at a time.
@@ -54,9 +54,9 @@ struct Shared {
     database: Database,
     /// There may be new rows.
     woken: Notify,
-    /// A subscriber has come.
+    /// The first subscriber has come.
     wanted: Notify,
-    /// `None` tells all subscribers to look for themselves.
+    /// `None` makes every subscriber read the table by itself.
     live: broadcast::Sender<Option<Arc<change::Model>>>,
     /// The last number handed out; `None` while there are no subscribers.
     position: Mutex<Option<i64>>,
@@ -78,9 +78,9 @@ impl Feed {
         }))
     }
 
-    /// Something has been committed.
+    /// Wakes the reader of the table, after a commit.
     pub fn wake(&self) {
-        Sleeper::wake(self);
+        CommitListener::wake(self);
     }
 
     /// Hands what is committed to the subscribers, for ever; drop it to end it.
@@ -128,7 +128,7 @@ impl Feed {
     /// Where the reader stands; it has nothing to do while nobody listens.
     fn position(&self) -> Option<i64> {
         let mut position = self.lock_position();
-        if !self.is_wanted() {
+        if !self.has_subscribers() {
             *position = None;
         }
         *position
@@ -159,13 +159,13 @@ impl Feed {
         let mut pause = Pause::default();
         loop {
             self.0.wanted.notified().await;
-            while self.is_wanted() {
+            while self.has_subscribers() {
                 match self.0.database.commits.watch(self).await {
                     Ok(()) => pause = Pause::default(),
                     Err(error) => {
                         tracing::warn!(%error, "not told of changes; connecting again");
                         pause.wait().await;
-                        // Meanwhile changes are looked for.
+                        // A commit may have been missed.
                         self.wake();
                     }
                 }
@@ -245,8 +245,8 @@ impl Feed {
     }
 }
 
-impl Sleeper for Feed {
-    fn is_wanted(&self) -> bool {
+impl CommitListener for Feed {
+    fn has_subscribers(&self) -> bool {
         self.0.live.receiver_count() > 0
     }
 

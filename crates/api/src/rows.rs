@@ -202,7 +202,7 @@ impl Rows {
     }
 
     /// The SELECT as `t`, joined row by row, so that the order stays, to the rows that its rows refer
-    /// to. A row whose key alone is asked for needs no join.
+    /// to. A row of which only the key is selected needs no join.
     fn joined<R: Row>(&self, backend: DbBackend) -> String {
         let mut from = format!("({}) AS t", self.inner);
         for (reference, columns) in self.references::<R>() {

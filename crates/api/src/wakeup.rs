@@ -42,31 +42,31 @@ impl fmt::Debug for CommitSource {
     }
 }
 
-/// What hears of the commits.
-pub trait Sleeper: Sync {
-    /// Whether anything would come of a wake-up.
-    fn is_wanted(&self) -> bool;
-    /// There may have been a commit.
+/// A receiver of wake-ups.
+pub trait CommitListener: Sync {
+    /// Whether it has subscribers, without whom a wake-up is wasted.
+    fn has_subscribers(&self) -> bool;
+    /// Reports that there may have been a commit.
     fn wake(&self);
 }
 
 impl CommitSource {
-    /// Wakes the sleeper after each commit, as long as it wants to be.
+    /// Wakes the feed after each commit, as long as it has subscribers.
     ///
     /// # Errors
     ///
     /// When the connection is lost: commits may have been missed, and the next call makes them good.
-    pub async fn watch(&self, sleeper: &impl Sleeper) -> Result<(), SqlxError> {
+    pub async fn watch(&self, feed: &impl CommitListener) -> Result<(), SqlxError> {
         match self {
-            Self::Sqlite(options) => watch_data_version(options, sleeper).await,
-            Self::Postgres(options) => listen(options, sleeper).await,
+            Self::Sqlite(options) => watch_data_version(options, feed).await,
+            Self::Postgres(options) => listen(options, feed).await,
         }
     }
 }
 
 async fn watch_data_version(
     options: &SqliteConnectOptions,
-    sleeper: &impl Sleeper,
+    feed: &impl CommitListener,
 ) -> Result<(), SqlxError> {
     async fn data_version(connection: &mut SqliteConnection) -> Result<i64, SqlxError> {
         within(
@@ -78,19 +78,19 @@ async fn watch_data_version(
     // Of its own: the number counts commits of all other connections, as seen by this one.
     let mut connection = within(ANSWER, options.connect()).await?;
     let mut seen = data_version(&mut connection).await?;
-    sleeper.wake();
-    while sleeper.is_wanted() {
+    feed.wake();
+    while feed.has_subscribers() {
         sleep(POLLING).await;
         let now = data_version(&mut connection).await?;
         if now != seen {
             seen = now;
-            sleeper.wake();
+            feed.wake();
         }
     }
     connection.close().await
 }
 
-async fn listen(options: &PgConnectOptions, sleeper: &impl Sleeper) -> Result<(), SqlxError> {
+async fn listen(options: &PgConnectOptions, feed: &impl CommitListener) -> Result<(), SqlxError> {
     // `PgListener` takes its connection from a pool.
     let pool = PgPoolOptions::new()
         .max_connections(1)
@@ -104,21 +104,21 @@ async fn listen(options: &PgConnectOptions, sleeper: &impl Sleeper) -> Result<()
     );
     within(ANSWER, listener.listen_all([CHANNEL, &own])).await?;
     // Commits before this moment were not announced here.
-    sleeper.wake();
-    while sleeper.is_wanted() {
-        if !hears_itself(&mut listener, &own, sleeper).await? {
+    feed.wake();
+    while feed.has_subscribers() {
+        if !hears_itself(&mut listener, &own, feed).await? {
             tracing::warn!(
                 "LISTEN hears nothing from this PostgreSQL, which probably stands behind a \
                  transaction pooler: changes of other servers are looked for every second"
             );
             drop(listener);
-            return poll(sleeper).await;
+            return poll(feed).await;
         }
         let heartbeat = Instant::now() + HEARTBEAT;
         while let Ok(received) = timeout_at(heartbeat, listener.try_recv()).await {
             received?.ok_or_else(lost)?;
-            sleeper.wake();
-            if !sleeper.is_wanted() {
+            feed.wake();
+            if !feed.has_subscribers() {
                 break;
             }
         }
@@ -130,7 +130,7 @@ async fn listen(options: &PgConnectOptions, sleeper: &impl Sleeper) -> Result<()
 async fn hears_itself(
     listener: &mut PgListener,
     own: &str,
-    sleeper: &impl Sleeper,
+    feed: &impl CommitListener,
 ) -> Result<bool, SqlxError> {
     let notify = AssertSqlSafe(format!("NOTIFY {own}"));
     within(ANSWER, (&mut *listener).execute(notify)).await?;
@@ -139,14 +139,14 @@ async fn hears_itself(
         if received?.ok_or_else(lost)?.channel() == own {
             return Ok(true);
         }
-        sleeper.wake();
+        feed.wake();
     }
     Ok(false)
 }
 
-async fn poll(sleeper: &impl Sleeper) -> Result<(), SqlxError> {
-    while sleeper.is_wanted() {
-        sleeper.wake();
+async fn poll(feed: &impl CommitListener) -> Result<(), SqlxError> {
+    while feed.has_subscribers() {
+        feed.wake();
         sleep(POLLING).await;
     }
     Ok(())

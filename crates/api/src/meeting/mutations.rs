@@ -488,7 +488,7 @@ fn keys(wanted: &[Wanted]) -> Vec<i64> {
     wanted.iter().filter_map(|wanted| wanted.key).collect()
 }
 
-/// Who attends a meeting, by id; refuses at `place` if there are too many.
+/// Returns the ids of the attendees of a meeting; refuses at `place` if there are too many.
 async fn attendees(write: &mut Write<'_>, place: Place, meeting: i64) -> Result<Vec<i64>, Stop> {
     let employees = employee_meeting::Entity::find()
         .select_only()
