@@ -5,7 +5,7 @@
 //!
 //! A text column `x` has a companion column `x_folded`, which no entity has. The companion is null
 //! where the database's own `lower()`, which folds ASCII, gives the folded text. Otherwise it holds
-//! the folded text, [`SEPARATOR`] and the text that was folded. A companion whose second half is not
+//! the folded text, U+001F and the text that was folded. A companion whose second half is not
 //! the text of the column is ignored: another program has written the column since, and such text
 //! is compared without regard to ASCII case only. So no trigger is needed to keep it.
 
