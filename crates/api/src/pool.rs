@@ -28,7 +28,7 @@ use deadpool::{
     },
 };
 use sea_orm::{
-    DbErr, RuntimeErr, SqlxError,
+    DbBackend, DbErr, RuntimeErr, SqlxError,
     sqlx::{
         self, AssertSqlSafe, ConnectOptions, Connection, Database, Postgres, Sqlite,
         postgres::{PgConnectOptions, PgConnection},
@@ -306,6 +306,53 @@ impl<DB: Backend> Pool<DB> {
             sleep(Duration::from_millis(5)).await;
         }
         self.pool.close();
+    }
+}
+
+/// A pool of either database.
+#[derive(Clone)]
+pub enum DatabasePool {
+    /// Of SQLite.
+    Sqlite(Pool<Sqlite>),
+    /// Of PostgreSQL.
+    Postgres(Pool<Postgres>),
+}
+
+impl From<Pool<Sqlite>> for DatabasePool {
+    fn from(pool: Pool<Sqlite>) -> Self {
+        Self::Sqlite(pool)
+    }
+}
+
+impl From<Pool<Postgres>> for DatabasePool {
+    fn from(pool: Pool<Postgres>) -> Self {
+        Self::Postgres(pool)
+    }
+}
+
+impl DatabasePool {
+    /// Returns which database it is.
+    pub fn backend(&self) -> DbBackend {
+        match self {
+            Self::Sqlite(_) => DbBackend::Sqlite,
+            Self::Postgres(_) => DbBackend::Postgres,
+        }
+    }
+
+    /// See [`Pool::size`].
+    pub fn size(&self) -> (usize, usize) {
+        match self {
+            Self::Sqlite(pool) => pool.size(),
+            Self::Postgres(pool) => pool.size(),
+        }
+    }
+
+    /// See [`Pool::close`].
+    pub async fn close(&self) {
+        match self {
+            Self::Sqlite(pool) => pool.close().await,
+            Self::Postgres(pool) => pool.close().await,
+        }
     }
 }
 

@@ -5,14 +5,14 @@ use std::{fmt, sync::Arc};
 use sea_orm::{
     DbBackend, DbErr, QueryResult, RuntimeErr, SqlxError, Statement, Value,
     sea_query::Values,
-    sqlx::{self, AssertSqlSafe, Executor, IntoArguments, Postgres, Sqlite},
+    sqlx::{self, AssertSqlSafe, Executor, IntoArguments},
 };
 use sea_query_sqlx::SqlxValues;
 
 use crate::{
     error::Result,
     kept::SharedKept,
-    pool::{Backend, Fault, Pool},
+    pool::{Backend, DatabasePool, Fault, Pool},
     rows::Rows,
     together::Kinds,
 };
@@ -23,17 +23,11 @@ const WRITTEN: usize = 1 << 20;
 /// What all queries read with. All clones are one.
 #[derive(Clone)]
 pub struct Reader {
-    pool: ReaderPool,
+    pool: DatabasePool,
     observer: Option<Arc<Observer>>,
     written: SharedKept<Rows>,
     /// What all operations look up together.
     pub together: Kinds,
-}
-
-#[derive(Clone)]
-enum ReaderPool {
-    Sqlite(Pool<Sqlite>),
-    Postgres(Pool<Postgres>),
 }
 
 type Observer = dyn Fn(&Statement) + Send + Sync;
@@ -44,22 +38,11 @@ impl fmt::Debug for Reader {
     }
 }
 
-impl From<Pool<Sqlite>> for Reader {
-    fn from(pool: Pool<Sqlite>) -> Self {
-        Self::new(ReaderPool::Sqlite(pool))
-    }
-}
-
-impl From<Pool<Postgres>> for Reader {
-    fn from(pool: Pool<Postgres>) -> Self {
-        Self::new(ReaderPool::Postgres(pool))
-    }
-}
-
 impl Reader {
-    fn new(pool: ReaderPool) -> Self {
+    /// Reads on connections of this pool.
+    pub fn new(pool: impl Into<DatabasePool>) -> Self {
         Self {
-            pool,
+            pool: pool.into(),
             observer: None,
             written: SharedKept::new(WRITTEN),
             together: Kinds::default(),
@@ -68,10 +51,7 @@ impl Reader {
 
     /// Which database it is.
     pub fn backend(&self) -> DbBackend {
-        match self.pool {
-            ReaderPool::Sqlite(_) => DbBackend::Sqlite,
-            ReaderPool::Postgres(_) => DbBackend::Postgres,
-        }
+        self.pool.backend()
     }
 
     /// Shows every statement before it is sent.
@@ -100,25 +80,19 @@ impl Reader {
             ));
         }
         match &self.pool {
-            ReaderPool::Sqlite(pool) => query_optional(pool, statement, values).await,
-            ReaderPool::Postgres(pool) => query_optional(pool, statement, values).await,
+            DatabasePool::Sqlite(pool) => query_optional(pool, statement, values).await,
+            DatabasePool::Postgres(pool) => query_optional(pool, statement, values).await,
         }
     }
 
     /// How many connections are open, and how many of them are free.
     pub fn size(&self) -> (usize, usize) {
-        match &self.pool {
-            ReaderPool::Sqlite(pool) => pool.size(),
-            ReaderPool::Postgres(pool) => pool.size(),
-        }
+        self.pool.size()
     }
 
     /// Waits for the connections in use, then closes all.
     pub async fn close(&self) {
-        match &self.pool {
-            ReaderPool::Sqlite(pool) => pool.close().await,
-            ReaderPool::Postgres(pool) => pool.close().await,
-        }
+        self.pool.close().await;
     }
 }
 

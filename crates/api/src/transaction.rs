@@ -14,7 +14,7 @@ use tokio::sync::Mutex;
 
 use crate::{
     kept::SharedKept,
-    pool::{Backend, Fault, Pool, PooledConnection},
+    pool::{Backend, DatabasePool, Fault, Pool, PooledConnection},
 };
 
 /// How many bytes of SQL are kept, to be sent again with other values.
@@ -23,14 +23,8 @@ const WRITTEN: usize = 1 << 16;
 /// Begins transactions. All clones are one.
 #[derive(Clone)]
 pub struct Transactions {
-    pool: WriterPool,
+    pool: DatabasePool,
     written: SharedKept<String>,
-}
-
-#[derive(Clone)]
-enum WriterPool {
-    Sqlite(Pool<Sqlite>),
-    Postgres(Pool<Postgres>),
 }
 
 impl fmt::Debug for Transactions {
@@ -39,23 +33,11 @@ impl fmt::Debug for Transactions {
     }
 }
 
-impl From<Pool<Sqlite>> for Transactions {
-    /// SQLite has one writer, so one connection is enough.
-    fn from(pool: Pool<Sqlite>) -> Self {
-        Self::new(WriterPool::Sqlite(pool))
-    }
-}
-
-impl From<Pool<Postgres>> for Transactions {
-    fn from(pool: Pool<Postgres>) -> Self {
-        Self::new(WriterPool::Postgres(pool))
-    }
-}
-
 impl Transactions {
-    fn new(pool: WriterPool) -> Self {
+    /// Begins transactions on connections of this pool. SQLite has one writer, so one is enough there.
+    pub fn new(pool: impl Into<DatabasePool>) -> Self {
         Self {
-            pool,
+            pool: pool.into(),
             written: SharedKept::new(WRITTEN),
         }
     }
@@ -63,16 +45,15 @@ impl Transactions {
     /// Begins a transaction. On SQLite it waits here until no other connection writes.
     pub async fn begin(&self) -> Result<Transaction, DbErr> {
         let connection = match &self.pool {
-            WriterPool::Sqlite(pool) => WriterConnection::Sqlite(begin(pool).await?, pool.clone()),
-            WriterPool::Postgres(pool) => {
+            DatabasePool::Sqlite(pool) => {
+                WriterConnection::Sqlite(begin(pool).await?, pool.clone())
+            }
+            DatabasePool::Postgres(pool) => {
                 WriterConnection::Postgres(begin(pool).await?, pool.clone())
             }
         };
         Ok(Transaction {
-            backend: match connection {
-                WriterConnection::Sqlite(..) => DbBackend::Sqlite,
-                WriterConnection::Postgres(..) => DbBackend::Postgres,
-            },
+            backend: self.pool.backend(),
             connection: Mutex::new(connection),
         })
     }
@@ -86,18 +67,12 @@ impl Transactions {
 
     /// How many connections are open, and how many of them are free.
     pub fn size(&self) -> (usize, usize) {
-        match &self.pool {
-            WriterPool::Sqlite(pool) => pool.size(),
-            WriterPool::Postgres(pool) => pool.size(),
-        }
+        self.pool.size()
     }
 
     /// Waits for the transactions that run, then closes all connections.
     pub async fn close(&self) {
-        match &self.pool {
-            WriterPool::Sqlite(pool) => pool.close().await,
-            WriterPool::Postgres(pool) => pool.close().await,
-        }
+        self.pool.close().await;
     }
 }
 
@@ -255,7 +230,7 @@ mod tests {
             lock: Duration::from_secs(1),
         };
         let pool = Pool::<Sqlite>::new(Connector::new(options, "", settings)).expect("a pool");
-        let transactions = Transactions::from(pool);
+        let transactions = Transactions::new(pool);
         let tables = "CREATE TABLE parents (id INTEGER PRIMARY KEY); CREATE TABLE children \
             (parent INTEGER REFERENCES parents (id) DEFERRABLE INITIALLY DEFERRED)";
         run(&transactions, tables).await.expect("tables");

@@ -9,7 +9,7 @@ use std::{
 };
 
 use api::{
-    CommitSource,
+    CommitSource, Reader, Transactions,
     pool::{Connector, Pool, PoolSettings},
 };
 use futures_util::future::join;
@@ -141,8 +141,8 @@ fn open_sqlite(
         .pragma("mmap_size", MAPPED.to_string());
     let reader = Connector::<Sqlite>::new(options.clone(), "", settings(readers as u32));
     Ok(api::Database {
-        reader: Pool::new(reader).map_err(no_pool)?.into(),
-        transactions: writer.map_err(no_pool)?.into(),
+        reader: Reader::new(Pool::new(reader).map_err(no_pool)?),
+        transactions: Transactions::new(writer.map_err(no_pool)?),
         commits: CommitSource::Sqlite(Box::new(options)),
     })
 }
@@ -216,8 +216,8 @@ fn open_postgres(
     let readers = Pool::new(readers).map_err(no_pool)?;
     readers.warm_up(FIRST);
     Ok(api::Database {
-        reader: readers.into(),
-        transactions: writers.into(),
+        reader: Reader::new(readers),
+        transactions: Transactions::new(writers),
         commits: CommitSource::Postgres(Box::new(options)),
     })
 }

@@ -264,7 +264,7 @@ fn dispatcher() -> (Batch, Reader, Log) {
     let connector = Connector::<Sqlite>::new(SqliteConnectOptions::new(), "", settings);
     let pool = Pool::new(connector).unwrap();
     let batch = Batch::new(&Limits::DEFAULT, Shortcuts::ALL, Plans::default());
-    (batch, Reader::from(pool), Log::default())
+    (batch, Reader::new(pool), Log::default())
 }
 
 fn poll_once<F: Future>(future: F) -> Poll<F::Output> {
