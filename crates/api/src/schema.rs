@@ -14,6 +14,7 @@ use futures_util::{
     FutureExt, StreamExt,
     stream::{self, BoxStream},
 };
+use tokio::task::JoinSet;
 
 use crate::{
     answer::{Answer, Cost, code},
@@ -392,7 +393,12 @@ impl Roster {
         };
         stream::unfold(Some(subscription), |subscription| async move {
             let mut subscription = subscription?;
-            let answer = subscription.next().await?;
+            // In a task of its own, which ends when this stream is dropped: an event that is being
+            // resolved holds connections, also while the client does not read and nothing polls this.
+            let mut task = JoinSet::new();
+            task.spawn(async move { (subscription.next().await, subscription) });
+            let (answer, subscription) = task.join_next().await?.ok()?;
+            let answer = answer?;
             // An answer that was not executed is the last one.
             let next = answer.executed.then_some(subscription);
             Some((answer, next))

@@ -23,7 +23,7 @@ use futures_util::{
     stream::{self, BoxStream},
 };
 use sha2::{Digest, Sha256};
-use tokio::{sync::OwnedSemaphorePermit, time::timeout};
+use tokio::{sync::OwnedSemaphorePermit, task::JoinSet, time::timeout};
 
 use crate::{
     app::{App, RequestId, Server},
@@ -164,9 +164,13 @@ pub fn run_stream(app: &App, id: RequestId, checked: Checked) -> BoxStream<'stat
         return app.roster.run_stream(checked).boxed();
     }
     let once = async move {
-        match app.run(&id, &checked).await {
-            Ok((answer, permit)) => (answer, Some(permit)),
-            Err(Overloaded) => (refused(overloaded()), None),
+        // In a task of its own, which ends when this future is dropped: an operation holds
+        // connections, also while the client does not read and the socket polls nothing.
+        let mut task = JoinSet::new();
+        task.spawn(async move { app.run(&id, &checked).await });
+        match task.join_next().await {
+            Some(Ok(Ok((answer, permit)))) => (answer, Some(permit)),
+            _ => (refused(overloaded()), None),
         }
     };
     // The socket polls for the end when it has sent the answer: until then the permit is held.
