@@ -26,6 +26,7 @@ fn a_url_that_is_misread_is_refused_without_its_password() {
             "postgres://me:1?secret%40127.0.0.1:1/db",
             "a parameter is unknown",
         ),
+        ("postgres://me:1?secret=1", "a parameter is unknown"),
         ("postgres://me:secret%@127.0.0.1:1/db", "%25 for %"),
         ("postgres://me:%zzsecret@127.0.0.1:1/db", "%25 for %"),
         ("postgres://me:%ffsecret@127.0.0.1:1/db", "not understood"),
@@ -97,6 +98,10 @@ fn a_parameter_that_would_be_ignored_is_refused() {
             "127.0.0.1:1 did not answer",
         ),
         ("hostaddr=127.0.0.1&port=1", "127.0.0.1:1 did not answer"),
+        (
+            "channel_binding=prefer&target_session_attrs=read-write",
+            "127.0.0.1:1 did not answer",
+        ),
     ] {
         is_refused(
             &home,

@@ -123,7 +123,7 @@ async fn compress(answered: Request<Response>) -> Response {
 /// has only the first.
 pub async fn listen(settings: &Settings) -> Result<Vec<TcpListener>, Error> {
     let Settings { host, port, .. } = settings;
-    let listeners = if host == "localhost" {
+    let listeners = if host.eq_ignore_ascii_case("localhost") {
         listen_on_loopbacks(*port).await?
     } else {
         vec![bind(host, *port).await?]

@@ -117,6 +117,7 @@ pub async fn up(connection: &DatabaseConnection) -> Result<Vec<String>, Error> {
 /// Takes back the newest `steps` migrations.
 pub async fn down(connection: &DatabaseConnection, steps: u32) -> Result<(), Error> {
     let transaction = database::begin_alone(connection).await?;
+    privileges::ensure(&transaction, Access::Migrate).await?;
     Migrator::down(&transaction, Some(steps))
         .await
         .map_err(failed)?;
@@ -212,9 +213,11 @@ async fn refuse_used(connection: &impl ConnectionTrait) -> Result<(), Error> {
              WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name"
         }
         _ => {
-            "SELECT relname::text FROM pg_class WHERE relkind IN ('r', 'p', 'f', 'v', 'm') \
-             AND relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema()) \
-             ORDER BY relname"
+            "WITH own AS (SELECT oid FROM pg_namespace WHERE nspname = current_schema()) \
+             SELECT relname::text FROM pg_class WHERE relkind IN ('r', 'p', 'f', 'v', 'm') \
+             AND relnamespace = (SELECT oid FROM own) UNION ALL \
+             SELECT typname::text FROM pg_type WHERE typtype IN ('d', 'e') \
+             AND typnamespace = (SELECT oid FROM own) ORDER BY 1"
         }
     };
     let rows = connection

@@ -46,6 +46,12 @@ ELSE ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE'] END) AS privilege \
 WHERE relnamespace = $1::oid AND relkind IN ('r', 'p') AND relname = ANY ($3) \
 AND NOT has_table_privilege(pg_class.oid, privilege)";
 
+/// The owner of a table of this program whose rights the role does not have. Only an owner alters.
+const FIND_OWNER: &str = "\
+SELECT quote_ident(pg_get_userbyid(relowner)) FROM pg_class \
+WHERE relnamespace = $1::oid AND relkind IN ('r', 'p') AND relname = ANY ($2) \
+AND NOT pg_has_role(relowner, 'USAGE') LIMIT 1";
+
 /// Refuses a role that lacks rights, and names the statement that grants them.
 pub(crate) async fn ensure(connection: &impl ConnectionTrait, access: Access) -> Result<(), Error> {
     let backend = connection.get_database_backend();
@@ -69,6 +75,15 @@ pub(crate) async fn ensure(connection: &impl ConnectionTrait, access: Access) ->
         };
         let grant = format!("GRANT {privileges} ON SCHEMA {schema} TO {role}");
         return Err(Error::MissingPrivilege { role, grant });
+    }
+    if access == Access::Migrate {
+        let values: [Value; 2] = [oid.into(), TABLES.map(str::to_owned).to_vec().into()];
+        let owner = Statement::from_sql_and_values(backend, FIND_OWNER, values);
+        if let Some(row) = connection.query_one_raw(owner).await? {
+            let owner: String = row.try_get_by_index(0)?;
+            let grant = format!("GRANT {owner} TO {role}");
+            return Err(Error::MissingPrivilege { role, grant });
+        }
     }
     let mut tables = vec!["seaql_migrations".to_owned()];
     if access == Access::Serve {

@@ -155,7 +155,8 @@ impl Write for Timed {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let written = if self.phase.is_switching() {
+        // Behind an answer that is still being written the head comes later.
+        let written = if self.phase.is_switching() && bytes.starts_with(b"HTTP/1.1 101") {
             let head = with_handshake_names(bytes);
             let written = Pin::new(&mut self.stream).poll_write(context, &head);
             if written.is_ready() {

@@ -34,6 +34,18 @@ const PARAMETERS: [&str; 18] = [
     "user",
 ];
 
+/// Parameters of libpq that hosting providers put into their URLs, with the values that ask for
+/// nothing beyond what SQLx does.
+const HARMLESS: [(&str, &str); 7] = [
+    ("channel_binding", "disable"),
+    ("channel_binding", "prefer"),
+    ("gssencmode", "disable"),
+    ("gssencmode", "prefer"),
+    ("target_session_attrs", "any"),
+    ("target_session_attrs", "primary"),
+    ("target_session_attrs", "read-write"),
+];
+
 const FORM: &str = "write postgres://USER:PASSWORD@HOST/NAME";
 
 /// A stray one of these characters ends the user, the password or the host too early.
@@ -54,8 +66,10 @@ pub(crate) fn postgres(url: &str) -> Result<PgConnectOptions, Error> {
         return Err(refused(ENCODE));
     }
     let query = path.split_once('?').map_or("", |(_, query)| query);
+    // USER:PASSWORD with the host forgotten: what follows may belong to the password.
+    let is_shown = authority.contains('@') || !authority.contains(':');
     for (name, value) in parse(query.as_bytes()) {
-        check_parameter(&name, &value)?;
+        check_parameter(&name, &value, is_shown)?;
     }
     let (user, host) = match authority.rfind('@') {
         Some(at) => authority.split_at(at + 1),
@@ -77,7 +91,7 @@ pub(crate) fn postgres(url: &str) -> Result<PgConnectOptions, Error> {
     };
     let options: PgConnectOptions = format!("postgres://{user}{localhost}{host}{path}")
         .parse()
-        .map_err(|error: SqlxError| Error::DatabaseUrl(Reason::from(&error)))?;
+        .map_err(|_: SqlxError| refused(&format!("a part of it is not valid; {ENCODE}")))?;
     if options.get_port() == 0 {
         return Err(refused("the port must be from 1 to 65535"));
     }
@@ -118,9 +132,9 @@ pub(crate) fn sqlite(url: &str) -> Result<SqliteConnectOptions, Error> {
     Ok(options.create_if_missing(is_created))
 }
 
-fn check_parameter(name: &str, value: &str) -> Result<(), Error> {
+fn check_parameter(name: &str, value: &str, is_shown: bool) -> Result<(), Error> {
     let is_option = name.starts_with("options[") && name.ends_with(']');
-    if PARAMETERS.contains(&name) || is_option {
+    if PARAMETERS.contains(&name) || HARMLESS.contains(&(name, value)) || is_option {
         return Ok(());
     }
     let instead = match &*name.to_ascii_lowercase() {
@@ -134,7 +148,7 @@ fn check_parameter(name: &str, value: &str) -> Result<(), Error> {
     };
     // A password that is not encoded may stand where a parameter is expected.
     let is_name = |char: char| char.is_ascii_alphanumeric() || "_-.".contains(char);
-    let name = match !value.is_empty() && name.chars().all(is_name) {
+    let name = match is_shown && !value.is_empty() && name.chars().all(is_name) {
         true => Cow::Owned(format!("the parameter {name} is unknown")),
         false => Cow::Borrowed("a parameter is unknown"),
     };

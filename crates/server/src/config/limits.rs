@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::number::{TIME, within};
 
-/// Bytes of a size: more than this is no limit.
+/// The largest size in bytes. A larger one would not limit anything.
 const BYTES: u64 = 1 << 30;
 
 /// Things of one kind in a request.
@@ -46,7 +46,7 @@ pub struct LimitSettings {
     pub write_timeout: u64,
     /// Size of all answers together that clients have not read yet; above it, answers of more than
     /// 64 KiB are refused with 503
-    #[arg(long, env, hide_short_help = true, value_name = "BYTES", default_value_t = 256 << 20, value_parser = within::<usize>(0..=BYTES))]
+    #[arg(long, env, hide_short_help = true, value_name = "BYTES", default_value_t = 256 << 20, value_parser = within::<usize>(1..=BYTES))]
     pub max_unread_answers: usize,
     /// Operations at once, until their answers have been sent; more are refused with 503
     #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = 256, value_parser = within::<u32>(1..=1_000_000))]
