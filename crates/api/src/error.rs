@@ -148,10 +148,11 @@ fn is_away(error: &DbErr) -> bool {
                 | SqlxError::Tls(_)
                 | SqlxError::PoolTimedOut
                 | SqlxError::PoolClosed => true,
-                // Class 53 insufficient resources, 57 operator intervention (shutdown), 55P03 lock
+                // Class 08 connection exceptions, 53 insufficient resources, 57 operator intervention (shutdown), 55P03 lock
                 // not available; SQLite's 5 busy, 6 locked, 13 disk full.
                 SqlxError::Database(error) => error.code().is_some_and(|code| {
-                    code.starts_with("53")
+                    code.starts_with("08")
+                        || code.starts_with("53")
                         || code.starts_with("57")
                         || matches!(&*code, "55P03" | "5" | "6" | "13")
                 }),

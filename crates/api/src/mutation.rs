@@ -35,6 +35,7 @@ use crate::{
     feed::Feed,
     known::Known,
     nodes::Object,
+    pool::Fault,
     scalar::DateTime,
     schema::Node,
     user_error::UserError,
@@ -172,8 +173,10 @@ impl Writer {
                 return Ok((Err(write.errors), Known::default()));
             }
             Err(Stop::Failed(error)) => {
-                // What failed is reported, not that a dead connection cannot roll back either.
-                let _ = write.transaction.rollback().await;
+                // A dead connection is closed, which rolls back, too, without another wait.
+                if Fault::of_db(&error) == Fault::Statement {
+                    let _ = write.transaction.rollback().await;
+                }
                 return Err(error);
             }
         };

@@ -7,7 +7,7 @@
 //!   rolled back by itself.
 //! * A connection that is found dead, or whose plans are stale, is rarely the only one: all that were
 //!   opened before the fault are replaced when they are next taken.
-//! * No connection is pinged on release or acquire, unless it was idle for half a minute. SQLx's own
+//! * No connection is pinged on release or acquire, unless it was idle for 10 s. SQLx's own
 //!   pool pings on every release, which is as much work as a small statement.
 
 use std::{
@@ -31,17 +31,17 @@ use sea_orm::{
     DbBackend, DbErr, RuntimeErr, SqlxError,
     sqlx::{
         self, AssertSqlSafe, ConnectOptions, Connection, Database, Postgres, Sqlite,
-        postgres::{PgConnectOptions, PgConnection},
+        postgres::{PgConnectOptions, PgConnection, PgDatabaseError, PgSeverity},
         sqlite::{SqliteConnectOptions, SqliteConnection},
     },
 };
 use tokio::time::{sleep, timeout};
 
 /// A connection that was not used for this long is pinged before it is used again.
-const IDLE: Duration = Duration::from_secs(30);
+const IDLE: Duration = Duration::from_secs(10);
 
-/// Time for that ping.
-const PING: Duration = Duration::from_secs(1);
+/// Time for that ping: a dead connection must be replaced within the time of a readiness probe.
+const PING: Duration = Duration::from_millis(300);
 
 /// Time that the database has, beyond its own limits, to report that a statement exceeded them.
 const GRACE: Duration = Duration::from_secs(2);
@@ -67,7 +67,7 @@ impl PoolSettings {
     }
 }
 
-/// What the pool needs to know of a database.
+/// A database that the pool can connect to.
 pub trait Backend:
     Database<Connection: Connection<Database = Self, Options = Self::Connect>>
 {
@@ -103,15 +103,22 @@ impl Backend for Sqlite {
 impl Backend for Postgres {
     type Connect = PgConnectOptions;
 
-    const BEGIN: &'static str = "BEGIN";
+    /// A standby refuses it, and the connection is replaced: after a failover it leads to the old
+    /// primary.
+    const BEGIN: &'static str = "BEGIN READ WRITE";
 
     async fn set_up(
         connector: &Connector<Self>,
         connection: &mut PgConnection,
     ) -> Result<Option<Deadline>, SqlxError> {
         let session = sqlx::raw_sql(AssertSqlSafe(connector.session.clone()));
-        session.execute(connection).await?;
-        Ok(None)
+        session.execute(&mut *connection).await?;
+        // A cancelled statement ends with its connection, where the server can tell.
+        let check = "SELECT set_config('client_connection_check_interval', '2s', false)";
+        match sqlx::raw_sql(check).execute(connection).await {
+            Err(error) if !matches!(error, SqlxError::Database(_)) => Err(error),
+            _ => Ok(None),
+        }
     }
 }
 
@@ -182,7 +189,11 @@ impl<DB: Backend> managed::Manager for Connector<DB> {
             return Err(RecycleError::message("opened before a fault"));
         }
         if metrics.last_used() > IDLE {
-            within(PING, session.connection.ping()).await?;
+            if let Err(error) = within(PING, session.connection.ping()).await {
+                // The others are refused without a ping of their own.
+                replace(&self.generation, session.generation);
+                return Err(error.into());
+            }
         }
         Ok(())
     }
@@ -242,24 +253,23 @@ impl<DB: Backend> Pool<DB> {
             Err(PoolError::Timeout(TimeoutType::Wait)) => self.pool.get().await,
             taken => taken,
         };
-        let session = taken.map_err(|error| {
+        let connection = PooledConnection(Some(taken.map_err(|error| {
             let error = match error {
                 PoolError::Backend(error) => error,
                 PoolError::Closed => SqlxError::PoolClosed,
                 _ => SqlxError::PoolTimedOut,
             };
             DbErr::Conn(RuntimeErr::SqlxError(error.into()))
-        })?;
-        if let Some(deadline) = &session.deadline {
-            deadline.restart();
-        }
-        Ok(PooledConnection(Some(session)))
+        })?));
+        connection.restart_deadline();
+        Ok(connection)
     }
 
-    /// Waits for a statement on one of the connections, within the limit on this side. When it finds
-    /// a fault of the connection, all that are open now are replaced, each when it is next taken.
+    /// Waits for a statement on a connection of this generation, within the limit on this side. A
+    /// fault of the connection lets all of its generation be replaced, each when it is next taken.
     pub async fn within<T>(
         &self,
+        generation: u32,
         statement: impl Future<Output = Result<T, SqlxError>>,
     ) -> Result<T, SqlxError> {
         let outcome = within(self.limit, statement).await;
@@ -267,8 +277,7 @@ impl<DB: Backend> Pool<DB> {
             && Fault::of(error) != Fault::Statement
         {
             tracing::debug!(%error, "the open database connections are replaced");
-            let Connector { generation, .. } = self.pool.manager();
-            generation.fetch_add(1, Ordering::Relaxed);
+            replace(&self.pool.manager().generation, generation);
         }
         outcome
     }
@@ -360,6 +369,22 @@ impl DatabasePool {
 pub struct PooledConnection<DB: Backend>(Option<Object<Connector<DB>>>);
 
 impl<DB: Backend> PooledConnection<DB> {
+    /// The generation of the connection, for [`Pool::within`].
+    pub fn generation(&self) -> u32 {
+        self.0.as_ref().map_or(0, |session| session.generation)
+    }
+
+    /// Restarts the deadline of the statements of a SQLite connection.
+    pub fn restart_deadline(&self) {
+        let deadline = self
+            .0
+            .as_ref()
+            .and_then(|session| session.deadline.as_ref());
+        if let Some(deadline) = deadline {
+            deadline.restart();
+        }
+    }
+
     /// The connection, unless it was released.
     pub fn get_mut(&mut self) -> Result<&mut DB::Connection, SqlxError> {
         let session = self.0.as_mut().ok_or(SqlxError::PoolClosed)?;
@@ -380,12 +405,12 @@ impl<DB: Backend> Drop for PooledConnection<DB> {
     }
 }
 
-/// What the failure of a statement says of its connection.
+/// State of a connection after a statement failed on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// Nothing: the database answered.
+    /// The connection works: the statement is at fault.
     Statement,
-    /// It has been closed. A statement that only reads can be sent again.
+    /// The connection is closed. A statement that only reads can be sent again.
     Closed,
     /// Its prepared statements are older than the tables (PostgreSQL's 0A000, “cached plan must not
     /// change result type”, for as long as the connection lives). The statement did not run.
@@ -401,11 +426,30 @@ impl Fault {
             SqlxError::Io(error) if error.kind() == io::ErrorKind::TimedOut => Self::Silent,
             SqlxError::Database(error) => match error.code().as_deref() {
                 Some("0A000") => Self::StalePlan,
-                // Operator intervention: shutdown, crash, terminated backend.
-                Some(code) if code.starts_with("57P") => Self::Closed,
-                _ => Self::Statement,
+                // Connection exceptions, and operator intervention: shutdown, crash.
+                Some(code) if code.starts_with("08") || code.starts_with("57P") => Self::Closed,
+                _ => match error.try_downcast_ref::<PgDatabaseError>() {
+                    Some(error) if is_fatal(error.severity()) => Self::Closed,
+                    _ => Self::Statement,
+                },
             },
-            _ => Self::Closed,
+            SqlxError::Io(_)
+            | SqlxError::Tls(_)
+            | SqlxError::Protocol(_)
+            | SqlxError::WorkerCrashed
+            | SqlxError::BeginFailed
+            | SqlxError::PoolClosed => Self::Closed,
+            _ => Self::Statement,
+        }
+    }
+
+    /// Reads it from an error of SeaORM.
+    pub fn of_db(error: &DbErr) -> Self {
+        match error {
+            DbErr::Conn(RuntimeErr::SqlxError(error))
+            | DbErr::Exec(RuntimeErr::SqlxError(error))
+            | DbErr::Query(RuntimeErr::SqlxError(error)) => Self::of(error),
+            _ => Self::Statement,
         }
     }
 
@@ -413,6 +457,18 @@ impl Fault {
     pub fn is_retryable(self) -> bool {
         matches!(self, Self::Closed | Self::StalePlan)
     }
+}
+
+/// Whether PostgreSQL closes the connection behind the error.
+fn is_fatal(severity: PgSeverity) -> bool {
+    matches!(severity, PgSeverity::Fatal | PgSeverity::Panic)
+}
+
+/// Ends a generation, unless it has ended already: connections that fail later must not let the new
+/// ones be replaced.
+fn replace(current: &AtomicU32, generation: u32) {
+    let next = generation.wrapping_add(1);
+    let _ = current.compare_exchange(generation, next, Ordering::Relaxed, Ordering::Relaxed);
 }
 
 /// Waits for the database no longer than this.
@@ -526,8 +582,12 @@ mod tests {
         let (pool, _directory) = pool(2);
         let [mut one, mut other] = [get(&pool).await, get(&pool).await];
         assert!(mark(&mut one).await && mark(&mut other).await);
-        let fault = pool.within(ready(Err::<(), _>(SqlxError::WorkerCrashed)));
-        assert!(fault.await.is_err());
+        // Both fail, and the second failure does not count against the new ones.
+        for connection in [&one, &other] {
+            let fault = ready(Err::<(), _>(SqlxError::WorkerCrashed));
+            let fault = pool.within(connection.generation(), fault);
+            assert!(fault.await.is_err());
+        }
         one.release();
         other.release();
         let [mut one, mut other] = [get(&pool).await, get(&pool).await];
@@ -542,8 +602,10 @@ mod tests {
         let (pool, _directory) = pool(1);
         let mut connection = get(&pool).await;
         assert!(mark(&mut connection).await);
+        let generation = connection.generation();
         let failed = connection.get_mut().expect("not released");
-        assert!(pool.within(failed.execute("SELECT nothing")).await.is_err());
+        let failed = pool.within(generation, failed.execute("SELECT nothing"));
+        assert!(failed.await.is_err());
         connection.release();
         assert!(!mark(&mut get(&pool).await).await, "the same connection");
     }
@@ -553,8 +615,10 @@ mod tests {
         let (pool, _directory) = pool(1);
         let mut connection = get(&pool).await;
         assert!(mark(&mut connection).await);
+        let generation = connection.generation();
         connection.release();
-        let silent = pool.within(pending::<Result<(), SqlxError>>()).await;
+        let silent = pool.within(generation, pending::<Result<(), SqlxError>>());
+        let silent = silent.await;
         let silent = silent.expect_err("it never answers");
         assert_eq!(Fault::of(&silent), Fault::Silent);
         assert!(mark(&mut get(&pool).await).await, "another connection");

@@ -112,8 +112,9 @@ where
         let mut connection = pool.get().await?;
         let values = SqlxValues(Values(values.clone()));
         let query = sqlx::query_with(AssertSqlSafe(statement.clone()), values);
+        let generation = connection.generation();
         let found = query.fetch_optional(connection.get_mut().map_err(querying)?);
-        let error = match pool.within(found).await {
+        let error = match pool.within(generation, found).await {
             Ok(row) => {
                 connection.release();
                 return Ok(row.map(QueryResult::from));

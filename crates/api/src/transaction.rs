@@ -84,9 +84,14 @@ where
     let mut is_retry = false;
     loop {
         let mut connection = pool.get().await?;
+        let generation = connection.generation();
         let begun = connection.get_mut().map_err(querying)?.execute(DB::BEGIN);
-        let error = match pool.within(begun).await {
-            Ok(_) => return Ok(connection),
+        let error = match pool.within(generation, begun).await {
+            Ok(_) => {
+                // The wait for SQLite's lock does not count.
+                connection.restart_deadline();
+                return Ok(connection);
+            }
             Err(error) => error,
         };
         if is_retry || !Fault::of(&error).is_retryable() {
@@ -129,8 +134,9 @@ impl Transaction {
         where
             for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
         {
-            pool.within(connection.get_mut()?.execute(statement))
-                .await?;
+            let generation = connection.generation();
+            let ending = connection.get_mut()?.execute(statement);
+            pool.within(generation, ending).await?;
             connection.release();
             Ok(())
         }
@@ -150,13 +156,15 @@ macro_rules! run {
         match &mut *$transaction.connection.lock().await {
             WriterConnection::Sqlite(connection, pool) => {
                 let query = sqlx::query_with(AssertSqlSafe(sql), values);
+                let generation = connection.generation();
                 let running = query.$run(connection.get_mut().map_err(querying)?);
-                pool.within(running).await.map($into)
+                pool.within(generation, running).await.map($into)
             }
             WriterConnection::Postgres(connection, pool) => {
                 let query = sqlx::query_with(AssertSqlSafe(sql), values);
+                let generation = connection.generation();
                 let running = query.$run(connection.get_mut().map_err(querying)?);
-                pool.within(running).await.map($into)
+                pool.within(generation, running).await.map($into)
             }
         }
     }};
@@ -176,12 +184,14 @@ impl ConnectionTrait for Transaction {
         let sql = AssertSqlSafe(sql.to_owned());
         let executed = match &mut *self.connection.lock().await {
             WriterConnection::Sqlite(connection, pool) => {
+                let generation = connection.generation();
                 let running = connection.get_mut().map_err(querying)?.execute(sql);
-                pool.within(running).await.map(Into::into)
+                pool.within(generation, running).await.map(Into::into)
             }
             WriterConnection::Postgres(connection, pool) => {
+                let generation = connection.generation();
                 let running = connection.get_mut().map_err(querying)?.execute(sql);
-                pool.within(running).await.map(Into::into)
+                pool.within(generation, running).await.map(Into::into)
             }
         };
         executed.map_err(executing)

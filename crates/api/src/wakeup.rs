@@ -13,7 +13,7 @@ use sea_orm::{
         sqlite::{SqliteConnectOptions, SqliteConnection},
     },
 };
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::{changes::CHANNEL, pool::within};
 
@@ -22,6 +22,9 @@ const HEARTBEAT: Duration = Duration::from_secs(10);
 
 /// How long the database may take to answer, or to deliver a notification.
 const ANSWER: Duration = Duration::from_secs(5);
+
+/// How long the feed is polled before LISTEN is tried again.
+const DEAF: Duration = Duration::from_secs(60);
 
 /// How often the feed is looked at where the database announces nothing.
 const POLLING: Duration = Duration::from_secs(1);
@@ -135,17 +138,21 @@ async fn hears_itself(
     let notify = AssertSqlSafe(format!("NOTIFY {own}"));
     within(ANSWER, (&mut *listener).execute(notify)).await?;
     let answer = Instant::now() + ANSWER;
-    while let Ok(received) = timeout_at(answer, listener.try_recv()).await {
-        if received?.ok_or_else(lost)?.channel() == own {
+    while Instant::now() < answer {
+        if let Ok(received) = timeout(POLLING, listener.try_recv()).await
+            && received?.ok_or_else(lost)?.channel() == own
+        {
             return Ok(true);
         }
+        // A notification of a commit, or none for a while.
         feed.wake();
     }
     Ok(false)
 }
 
 async fn poll(feed: &impl CommitListener) -> Result<(), SqlxError> {
-    while feed.has_subscribers() {
+    let end = Instant::now() + DEAF;
+    while feed.has_subscribers() && Instant::now() < end {
         feed.wake();
         sleep(POLLING).await;
     }

@@ -2,6 +2,7 @@
 //! without. Knows no table.
 
 use std::{
+    hash::{BuildHasher, RandomState},
     io,
     path::{Path, PathBuf},
     thread,
@@ -30,7 +31,7 @@ use crate::{
     error::{Error, Reason},
 };
 
-/// How much of a SQLite file readers map into memory: all of it, up to the most that SQLite allows.
+/// Bytes of a SQLite file that readers map into memory: the most that SQLite allows.
 const MAPPED: u32 = 0x7fff_0000;
 
 /// How many connections a server needs at once when it begins: for the first request, and for
@@ -252,12 +253,7 @@ fn session(deadlines: Option<&DeadlineSettings>) -> String {
         ("jit", "off".to_owned()),
     ];
     let settings = settings.map(|(name, value)| format!("set_config('{name}', '{value}', false)"));
-    // A cancelled statement ends with its connection, where the system can tell (it refuses the
-    // setting where it cannot).
-    const CHECK_CLIENT: &str = "DO $$ BEGIN \
-        PERFORM set_config('client_connection_check_interval', '2s', false); \
-        EXCEPTION WHEN OTHERS THEN NULL; END $$";
-    format!("SELECT {}; {CHECK_CLIENT}", settings.join(", "))
+    format!("SELECT {}", settings.join(", "))
 }
 
 async fn maintain_postgres(
@@ -284,41 +280,44 @@ async fn maintain_postgres(
     let mut first = connection?;
     let mut second = match second {
         Ok(second) => second,
-        // It was down when it was tried.
+        // The database was down at the first attempt.
         Err(_) => pool.acquire().await.map_err(failed)?,
     };
-    refuse_transaction_pooler(&mut first, &mut second).await?;
+    let limit = seconds(deadlines.connect_timeout);
+    match timeout(limit, is_transaction_pooler(&mut first, &mut second)).await {
+        Ok(Ok(false)) => {}
+        Ok(Ok(true)) => return Err(Error::TransactionPooler),
+        Ok(Err(error)) => return Err(failed(error)),
+        Err(_) => return Err(failed(SqlxError::PoolTimedOut)),
+    }
     drop(second);
     let _ = first.close().await;
     Ok(SqlxPostgresConnector::from_sqlx_postgres_pool(pool))
 }
 
-/// Behind a pooler in transaction mode a session's settings and prepared statements belong to any
-/// client, and LISTEN hears nothing. It is recognized by what two connections see of each other: such a
-/// pooler gives the session of one that is idle to the next that asks.
-async fn refuse_transaction_pooler(
+/// Whether a pooler in transaction mode answers: there a session's settings and prepared statements
+/// belong to any client, and LISTEN hears nothing. It gives the session of an idle connection to the
+/// next one that asks, so two connections see each other's settings.
+async fn is_transaction_pooler(
     first: &mut PgConnection,
     second: &mut PgConnection,
-) -> Result<(), Error> {
+) -> Result<bool, SqlxError> {
     async fn mark(connection: &mut PgConnection) -> Result<String, SqlxError> {
         let select = "SELECT coalesce(current_setting('roster.session', true), '')";
         let row = sqlx::raw_sql(select).fetch_one(connection).await?;
         sqlx::Row::try_get(&row, 0)
     }
-    let is_shared = async {
-        let set = "SELECT set_config('roster.session', pg_backend_pid()::text, false)";
-        first.execute(sqlx::raw_sql(set)).await?;
-        // Holds its session until the end of the transaction, so that the first may get another one.
-        second.execute(sqlx::raw_sql("BEGIN")).await?;
-        let is_shared = !mark(second).await?.is_empty() || mark(first).await?.is_empty();
-        second.execute(sqlx::raw_sql("COMMIT")).await?;
-        Ok(is_shared)
-    };
-    match is_shared.await {
-        Ok(false) => Ok(()),
-        Ok(true) => Err(Error::TransactionPooler),
-        Err(error) => Err(failed(error)),
-    }
+    // Another one for each start: a session pooler may keep the setting of the last.
+    let own = format!("{:x}", RandomState::new().hash_one("roster.session"));
+    let set = format!("SELECT set_config('roster.session', '{own}', false)");
+    first
+        .execute(sqlx::raw_sql(sqlx::AssertSqlSafe(set)))
+        .await?;
+    // Holds its session until the end of the transaction, so that the first may get another one.
+    second.execute(sqlx::raw_sql("BEGIN")).await?;
+    let is_shared = mark(second).await? == own || mark(first).await? != own;
+    second.execute(sqlx::raw_sql("COMMIT")).await?;
+    Ok(is_shared)
 }
 
 fn failed(error: SqlxError) -> Error {

@@ -5,13 +5,16 @@ use std::time::Duration;
 use api::Database;
 use axum::{Router, http::StatusCode, routing::get};
 use futures_util::future::try_join;
-use sea_orm::DbErr;
+use sea_orm::{DbBackend, DbErr};
 use tokio::time::timeout;
 
 use crate::shutdown::Shutdown;
 
 /// A database that takes longer for nothing is as good as absent; the answer is promised within 1 s.
 const DATABASE: Duration = Duration::from_millis(800);
+
+/// How long SQLite's lock is waited for.
+const WRITER: Duration = Duration::from_millis(300);
 
 /// `/health/live` and `/health/ready`.
 pub fn routes(database: Database, shutdown: Shutdown) -> Router {
@@ -38,13 +41,25 @@ async fn is_usable(database: &Database) -> bool {
     let read = database
         .reader
         .query_optional("SELECT 1".into(), Vec::new());
-    let write = async { database.transactions.begin().await?.rollback().await };
-    match try_join(read, write).await {
+    match try_join(read, can_write(database)).await {
         Ok(_) => true,
         Err(error) => {
-            let error: DbErr = error;
             tracing::warn!("not ready: {}", crate::error::Reason::from(error));
             false
         }
     }
+}
+
+/// SQLite has one writer: while a transaction of this or another process writes, the next one waits,
+/// and that is no fault.
+async fn can_write(database: &Database) -> Result<(), DbErr> {
+    let transaction = database.transactions.begin();
+    let begun = match database.reader.backend() {
+        DbBackend::Sqlite => match timeout(WRITER, transaction).await {
+            Ok(begun) => begun,
+            Err(_) => return Ok(()),
+        },
+        _ => transaction.await,
+    };
+    begun?.rollback().await
 }
