@@ -326,7 +326,17 @@ async fn a_project_of_many_is_deleted_in_bounded_memory() {
 #[tokio::test(flavor = "multi_thread")]
 async fn remembered_documents_take_the_memory_that_was_set() {
     const CACHE: u64 = 32 << 20;
-    let program = Program::demo(&["--document-cache", &CACHE.to_string()]);
+    // One worker: each keeps memory of its own that is free.
+    let program = Program::start(
+        &[
+            "demo",
+            "--port",
+            "0",
+            "--document-cache",
+            &CACHE.to_string(),
+        ],
+        &[("TOKIO_WORKER_THREADS", "1")],
+    );
     let documents = |shape: &str, count: usize| -> Vec<String> {
         let document = |n: usize| match shape {
             "fields" => format!(

@@ -188,12 +188,12 @@ impl<DB: Backend> managed::Manager for Connector<DB> {
         if session.generation != self.generation.load(Ordering::Relaxed) {
             return Err(RecycleError::message("opened before a fault"));
         }
-        if metrics.last_used() > IDLE {
-            if let Err(error) = within(PING, session.connection.ping()).await {
-                // The others are refused without a ping of their own.
-                replace(&self.generation, session.generation);
-                return Err(error.into());
-            }
+        if metrics.last_used() > IDLE
+            && let Err(error) = within(PING, session.connection.ping()).await
+        {
+            // The others are refused without a ping of their own.
+            replace(&self.generation, session.generation);
+            return Err(error.into());
         }
         Ok(())
     }

@@ -91,7 +91,7 @@ pub(crate) fn postgres(url: &str) -> Result<PgConnectOptions, Error> {
     };
     let options: PgConnectOptions = format!("postgres://{user}{localhost}{host}{path}")
         .parse()
-        .map_err(|_: SqlxError| refused(&format!("a part of it is not valid; {ENCODE}")))?;
+        .map_err(|_: SqlxError| refused(format!("a part of it is not valid; {ENCODE}")))?;
     if options.get_port() == 0 {
         return Err(refused("the port must be from 1 to 65535"));
     }
