@@ -206,6 +206,9 @@ async fn a_role_that_lacks_rights_learns_which_statement_grants_them() {
     let serve = run(&home, &["serve", "--port", "0"], &url);
     assert!(serve.stderr.contains(&usage), "{}", serve.stderr);
 
+    // Some hardened databases lend their procedural language to no role.
+    sql(&admin, "REVOKE USAGE ON LANGUAGE plpgsql FROM PUBLIC").await;
+
     // Tables of the owner: each message names a missing right, until the role can serve.
     run(&home, &["migrate", "up"], &home.database_url()).ok();
     sql(&admin, &usage).await;
@@ -252,6 +255,23 @@ async fn a_role_that_lacks_rights_learns_which_statement_grants_them() {
     );
     server.terminate().ok();
 
+    // Only the owner of the tables may alter them.
+    let may_create = format!("GRANT CREATE ON SCHEMA public TO \"{role}\"");
+    sql(&admin, &may_create).await;
+    let down = run(&home, &["migrate", "down"], &url);
+    let (_, grant) = down.stderr.split_once("let its owner run: GRANT ").unwrap();
+    // Membership in the owning role, not a right on something.
+    assert!(grant.contains(&format!(" TO \"{role}\"")), "{grant}");
+    assert!(!grant.contains(" ON "), "{grant}");
+    sql(&admin, "GRANT USAGE ON LANGUAGE plpgsql TO PUBLIC").await;
+    sql(
+        &admin,
+        &may_create
+            .replace("GRANT", "REVOKE")
+            .replace(" TO ", " FROM "),
+    )
+    .await;
+
     // An empty database: the role creates its tables after one more statement.
     sql(&admin, "DROP SCHEMA public CASCADE; CREATE SCHEMA public").await;
     let up = run(&home, &["migrate", "up"], &url);
@@ -289,6 +309,12 @@ async fn fresh_spares_rows_and_the_tables_of_others_unless_forced() {
         home.roster(&["migrate", "fresh", "--force"]).ok();
 
         let connection = home.connect().await;
+        if home.database_url().starts_with("postgres") {
+            sql(&connection, "CREATE TYPE mood AS ENUM ('glad')").await;
+            let refused = home.roster(&["migrate", "fresh"]).stderr;
+            assert!(refused.contains("mood belongs to another"), "{refused}");
+            sql(&connection, "DROP TYPE mood").await;
+        }
         sql(&connection, "CREATE TABLE theirs (id int)").await;
         let refused = home.roster(&["migrate", "fresh"]);
         assert_eq!(refused.code, 1);
