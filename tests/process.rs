@@ -194,15 +194,10 @@ async fn no_request_is_cut_by_the_end_of_a_server_under_load() {
 async fn ask_until_the_end(url: String) -> usize {
     let mut count = 0;
     while let Some(mut connection) = KeptOpen::open(&url).await {
-        let mut is_new = true;
         loop {
-            let (status, closes) = match connection.ask(QUERY).await {
-                Ok(answer) => answer,
-                // The kernel may complete a connection in the moment in which the listener closes.
-                Err(_) if count > 0 && is_new => return count,
-                Err(error) => panic!("request {count} is cut: {error}"),
-            };
-            is_new = false;
+            let answer = connection.ask(QUERY).await;
+            let (status, closes) =
+                answer.unwrap_or_else(|error| panic!("request {count} is cut: {error}"));
             assert_eq!(status, 200);
             count += 1;
             if closes {

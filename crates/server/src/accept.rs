@@ -20,6 +20,8 @@ use axum::{
 };
 use hyper::{body::Incoming, server::conn::http1, service::Service};
 use hyper_util::rt::TokioTimer;
+#[cfg(target_os = "linux")]
+use socket2::{SockFilter, SockRef};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::OwnedSemaphorePermit,
@@ -35,6 +37,9 @@ use crate::{app::App, beside, config::seconds, error::Error, http};
 
 /// Time for running requests after the grace: with the default grace the process ends within 10 s.
 const DRAIN: Duration = Duration::from_secs(8);
+
+/// Time in which a handshake that has begun is completed.
+const HANDSHAKE: Duration = Duration::from_millis(50);
 
 /// After a failure to accept, as when the process has too many files open.
 const BREATH: Duration = Duration::from_millis(50);
@@ -55,6 +60,11 @@ pub async fn serve(listeners: Vec<TcpListener>, app: App) -> Result<(), Error> {
         () = accept(&listeners, &others, &app) => {}
         () = grace => {}
         () = app.shutdown.forced() => return Err(Error::Forced),
+    }
+    refuse_new(&listeners);
+    tokio::select! {
+        () = accept(&listeners, &others, &app) => {}
+        () = sleep(HANDSHAKE) => {}
     }
     app.shutdown.drain();
     accept_backlog(listeners, &others, &app);
@@ -89,6 +99,27 @@ async fn accept(listeners: &[TcpListener], others: &Router, app: &App) {
             }
         }
     }
+}
+
+/// Lets the kernel ignore new connections, while those whose handshake has begun still arrive: one
+/// that is completed between the last accept and the end of its listener would be reset. Clients try
+/// again and are refused. Elsewhere than on Linux that gap of some microseconds remains.
+fn refuse_new(listeners: &[TcpListener]) {
+    #[cfg(target_os = "linux")]
+    for listener in listeners {
+        // Of a TCP segment the flags are in byte 13, and SYN is their second bit: drop, or keep.
+        let filter = [
+            SockFilter::new(0x30, 0, 0, 13),
+            SockFilter::new(0x45, 0, 1, 0x02),
+            SockFilter::new(0x06, 0, 0, 0),
+            SockFilter::new(0x06, 0, 0, u32::MAX),
+        ];
+        if let Err(error) = SockRef::from(listener).attach_filter(&filter) {
+            tracing::debug!(%error, "new connections cannot be ignored");
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = listeners;
 }
 
 /// Accepts the connections that wait in the kernel, then closes the listeners. Closing them first
