@@ -260,9 +260,9 @@ impl<'s> Coercion<'s> {
 
     fn enum_value(&mut self, value: &Json, definition: &TypeDefinition) {
         let name = &definition.name;
-        let values = || definition.values.iter().map(|value| &**value);
+        let values = || definition.values.keys().map(|value| &**value);
         match value {
-            Json::String(text) if definition.values.contains(text.as_str()) => {}
+            Json::String(text) if definition.values.contains_key(text.as_str()) => {}
             Json::String(text) => self.invalid(&|suggestions| {
                 let mut hint = suggestions.did_you_mean("the enum value", text, values());
                 if hint.is_empty() {

@@ -58,7 +58,7 @@ pub use normalized::{
 pub use parser::parse;
 pub use prepare::{CheckedDocument, PreparedRequest, prepare};
 pub use schema::{
-    BuiltInScalar, DirectiveDefinition, FieldDefinition, InputDefinition, ScalarCheck, Schema,
-    TypeDefinition, TypeId, TypeKind, TypeRef,
+    BuiltInScalar, DirectiveDefinition, Documentation, FieldDefinition, InputDefinition,
+    ScalarCheck, Schema, TypeDefinition, TypeId, TypeKind, TypeRef,
 };
 pub use validate::validate;

@@ -1,4 +1,4 @@
-//! Literals as JSON, and how messages show literals and JSON.
+//! Literals as JSON and as text, and how messages show literals and JSON.
 
 use std::fmt::Write as _;
 
@@ -32,21 +32,28 @@ pub(crate) fn number(text: &str) -> Option<Number> {
         .or_else(|| Number::from_f64(text.parse().ok()?))
 }
 
+/// The constant on one line, as the grammar writes it.
+pub(crate) fn print(literal: &Literal<'_>) -> Box<str> {
+    let mut printed = Printer::new(usize::MAX);
+    printed.literal(literal);
+    printed.out.into_boxed_str()
+}
+
 /// Characters of a value that a message shows.
 const SHOWN: usize = 200;
 
 /// The literal as the grammar writes it, cut if it is long.
 pub(crate) fn show_literal(literal: &Literal<'_>) -> String {
-    let mut shown = String::new();
-    write_literal(literal, &mut shown);
-    cut(shown)
+    let mut shown = Printer::new(SHOWN);
+    shown.literal(literal);
+    cut(shown.out)
 }
 
 /// The JSON value in the syntax of the grammar, cut if it is long.
 pub(crate) fn show_json(value: &Json) -> String {
-    let mut shown = String::new();
-    write_json(value, &mut shown);
-    cut(shown)
+    let mut shown = Printer::new(SHOWN);
+    shown.json(value);
+    cut(shown.out)
 }
 
 fn cut(mut shown: String) -> String {
@@ -57,73 +64,93 @@ fn cut(mut shown: String) -> String {
     shown
 }
 
-fn write_string(text: &str, out: &mut String) {
-    let shown: String = text.chars().take(SHOWN).collect();
-    let _ = write!(out, "{}", Json::String(shown));
+/// Prints values, and stops soon after the text is long enough.
+struct Printer {
+    out: String,
+    /// Characters that are needed.
+    needed: usize,
 }
 
-fn write_list<T>(items: &[T], out: &mut String, write: impl Fn(&T, &mut String)) {
-    out.push('[');
-    for (number, item) in items.iter().enumerate() {
-        if out.len() > SHOWN * 4 {
-            return;
-        }
-        out.push_str(if number > 0 { ", " } else { "" });
-        write(item, out);
+impl Printer {
+    fn new(needed: usize) -> Self {
+        let out = String::new();
+        Self { out, needed }
     }
-    out.push(']');
-}
 
-fn write_object<'v, T: 'v>(
-    fields: impl ExactSizeIterator<Item = (&'v str, &'v T)>,
-    out: &mut String,
-    write: impl Fn(&T, &mut String),
-) {
-    if fields.len() == 0 {
-        return out.push_str("{}");
+    fn is_enough(&self) -> bool {
+        // A character has at most four bytes.
+        self.out.len() > self.needed.saturating_mul(4)
     }
-    for (number, (name, value)) in fields.enumerate() {
-        if out.len() > SHOWN * 4 {
-            return;
-        }
-        out.push_str(if number > 0 { ", " } else { "{ " });
-        out.extend(name.chars().take(SHOWN));
-        out.push_str(": ");
-        write(value, out);
-    }
-    out.push_str(" }");
-}
 
-fn write_literal(literal: &Literal<'_>, out: &mut String) {
-    match &literal.kind {
-        LiteralKind::Variable(name) => {
-            out.push('$');
-            out.push_str(name);
+    fn string(&mut self, text: &str) {
+        let shown: String = text.chars().take(self.needed).collect();
+        let _ = write!(self.out, "{}", Json::String(shown));
+    }
+
+    fn list<T>(&mut self, items: &[T], print: impl Fn(&mut Self, &T)) {
+        self.out.push('[');
+        for (number, item) in items.iter().enumerate() {
+            if self.is_enough() {
+                return;
+            }
+            self.out.push_str(if number > 0 { ", " } else { "" });
+            print(self, item);
         }
-        LiteralKind::Int(text) | LiteralKind::Float(text) | LiteralKind::Enum(text) => {
-            out.push_str(text);
+        self.out.push(']');
+    }
+
+    fn object<'v, T: 'v>(
+        &mut self,
+        fields: impl ExactSizeIterator<Item = (&'v str, &'v T)>,
+        print: impl Fn(&mut Self, &T),
+    ) {
+        if fields.len() == 0 {
+            return self.out.push_str("{}");
         }
-        LiteralKind::String(text) => write_string(text, out),
-        LiteralKind::Boolean(value) => out.push_str(if *value { "true" } else { "false" }),
-        LiteralKind::Null => out.push_str("null"),
-        LiteralKind::List(items) => write_list(items, out, write_literal),
-        LiteralKind::Object(fields) => {
-            let fields = fields.iter().map(|field| (field.name.text, &field.value));
-            write_object(fields, out, write_literal);
+        for (number, (name, value)) in fields.enumerate() {
+            if self.is_enough() {
+                return;
+            }
+            self.out.push_str(if number > 0 { ", " } else { "{ " });
+            self.out.extend(name.chars().take(self.needed));
+            self.out.push_str(": ");
+            print(self, value);
+        }
+        self.out.push_str(" }");
+    }
+
+    fn literal(&mut self, literal: &Literal<'_>) {
+        match &literal.kind {
+            LiteralKind::Variable(name) => {
+                self.out.push('$');
+                self.out.push_str(name);
+            }
+            LiteralKind::Int(text) | LiteralKind::Float(text) | LiteralKind::Enum(text) => {
+                self.out.push_str(text);
+            }
+            LiteralKind::String(text) => self.string(text),
+            LiteralKind::Boolean(true) => self.out.push_str("true"),
+            LiteralKind::Boolean(false) => self.out.push_str("false"),
+            LiteralKind::Null => self.out.push_str("null"),
+            LiteralKind::List(items) => self.list(items, |printer, item| printer.literal(item)),
+            LiteralKind::Object(fields) => {
+                let fields = fields.iter().map(|field| (field.name.text, &field.value));
+                self.object(fields, |printer, value| printer.literal(value));
+            }
         }
     }
-}
 
-fn write_json(value: &Json, out: &mut String) {
-    match value {
-        Json::Array(items) => write_list(items, out, write_json),
-        Json::Object(fields) => {
-            let fields = fields.iter().map(|(name, value)| (name.as_str(), value));
-            write_object(fields, out, write_json);
-        }
-        Json::String(text) => write_string(text, out),
-        other => {
-            let _ = write!(out, "{other}");
+    fn json(&mut self, value: &Json) {
+        match value {
+            Json::Array(items) => self.list(items, |printer, item| printer.json(item)),
+            Json::Object(fields) => {
+                let fields = fields.iter().map(|(name, value)| (name.as_str(), value));
+                self.object(fields, |printer, value| printer.json(value));
+            }
+            Json::String(text) => self.string(text),
+            other => {
+                let _ = write!(self.out, "{other}");
+            }
         }
     }
 }

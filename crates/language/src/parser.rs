@@ -1,6 +1,8 @@
 //! Parser of executable documents (specification, section 2): recursive descent with one token of
 //! lookahead, never deeper than [`DocumentLimits::brackets`].
 
+use std::borrow::Cow;
+
 use crate::{
     ast::{Argument, Directive, Document, Literal, LiteralKind, Name, Position, TypeSyntax},
     error::Diagnostic,
@@ -154,12 +156,14 @@ impl<'a> Parser<'a> {
     }
 
     /// Reads a description if one is next.
-    pub(crate) fn description(&mut self) -> Parsed<bool> {
-        let is_next = matches!(self.token, Token::String(_) | Token::BlockString(_));
-        if is_next {
-            self.advance()?;
+    pub(crate) fn description(&mut self) -> Parsed<Option<Cow<'a, str>>> {
+        if !matches!(self.token, Token::String(_) | Token::BlockString(_)) {
+            return Ok(None);
         }
-        Ok(is_next)
+        Ok(match self.advance()? {
+            Token::String(text) | Token::BlockString(text) => Some(text),
+            _ => None,
+        })
     }
 
     /// Counts one level of nesting while `inner` runs.

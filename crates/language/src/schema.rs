@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, fmt, sync::Arc};
 
-use indexmap::{IndexMap, IndexSet};
+use indexmap::IndexMap;
 use serde_json::Value as Json;
 
 use crate::{
@@ -11,7 +11,10 @@ use crate::{
 };
 
 mod build;
+mod documentation;
 mod sdl;
+
+pub use documentation::Documentation;
 
 /// Number of a type in its [`Schema`].
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -99,15 +102,21 @@ pub struct TypeDefinition {
     /// Fields of an input object.
     pub input_fields: IndexMap<Arc<str>, InputDefinition>,
     /// Values of an enum.
-    pub values: IndexSet<Arc<str>>,
+    pub values: IndexMap<Arc<str>, Documentation>,
     /// Interfaces of an object or interface.
     pub interfaces: Vec<TypeId>,
+    /// Members of a union, in the order of the SDL.
+    pub members: Vec<TypeId>,
     /// Object types that a value can have, ascending; the type itself for an object.
     pub possible_types: Vec<TypeId>,
     /// True for an input object with `@oneOf`.
     pub is_one_of: bool,
     /// Set for the scalars of the specification.
     pub built_in: Option<BuiltInScalar>,
+    /// Description.
+    pub description: Option<Box<str>>,
+    /// The URL of `@specifiedBy` on a scalar: section 3.13.4.
+    pub specified_by_url: Option<Box<str>>,
     /// Check of a custom scalar's values.
     pub(crate) check: Option<ScalarCheck>,
 }
@@ -136,6 +145,8 @@ pub struct FieldDefinition {
     pub ty: TypeRef,
     /// Arguments.
     pub arguments: IndexMap<Arc<str>, InputDefinition>,
+    /// Description and deprecation.
+    pub documentation: Documentation,
 }
 
 /// An argument, or a field of an input object.
@@ -145,6 +156,11 @@ pub struct InputDefinition {
     pub ty: TypeRef,
     /// Default value as JSON, enum values as strings; defaults inside of it are not put in.
     pub default: Option<Json>,
+    /// The default value as a literal on one line, present if `default` is. Numbers are as the SDL
+    /// writes them, and block strings are strings.
+    pub default_literal: Option<Box<str>>,
+    /// Description and deprecation.
+    pub documentation: Documentation,
 }
 
 impl InputDefinition {
@@ -163,6 +179,8 @@ pub struct DirectiveDefinition {
     pub arguments: IndexMap<Arc<str>, InputDefinition>,
     /// True if it may stand more than once at one place.
     pub is_repeatable: bool,
+    /// Description and deprecation.
+    pub documentation: Documentation,
 }
 
 /// A schema. Cheap to look up, built once from SDL by [`Schema::parse`].
@@ -176,6 +194,7 @@ pub struct Schema {
     subscription: Option<TypeId>,
     /// `__typename`, `__schema` and `__type`.
     meta_fields: [FieldDefinition; 3],
+    description: Option<Box<str>>,
 }
 
 impl Schema {
@@ -249,6 +268,11 @@ impl Schema {
     /// The text of a type reference, such as `[ID!]!`.
     pub fn display<'a>(&'a self, ty: &'a TypeRef) -> impl fmt::Display + 'a {
         DisplayType { schema: self, ty }
+    }
+
+    /// The description of the schema definition.
+    pub fn description(&self) -> Option<&str> {
+        self.description.as_deref()
     }
 
     pub(crate) fn type_names(&self) -> impl Iterator<Item = &str> {

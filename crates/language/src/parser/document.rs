@@ -15,7 +15,7 @@ impl<'a> Parser<'a> {
         let mut document = Document::default();
         loop {
             let at = self.at;
-            let is_described = self.description()?;
+            let is_described = self.description()?.is_some();
             if is_described && self.is(b'{') {
                 let message =
                     "Unexpected description, descriptions are not supported on shorthand queries.";

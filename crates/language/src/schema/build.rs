@@ -6,11 +6,11 @@ use std::{
     sync::Arc,
 };
 
-use indexmap::{IndexMap, IndexSet};
+use indexmap::IndexMap;
 
 use super::{
-    BuiltInScalar, DirectiveDefinition, FieldDefinition, InputDefinition, Schema, TypeDefinition,
-    TypeId, TypeKind, TypeRef,
+    BuiltInScalar, DirectiveDefinition, Documentation, FieldDefinition, InputDefinition, Schema,
+    TypeDefinition, TypeId, TypeKind, TypeRef,
     sdl::{Definitions, InputSource, TypeSource, fail},
 };
 use crate::{
@@ -30,12 +30,22 @@ impl Definitions<'_> {
                     source.interfaces.extend(extension.interfaces);
                     source.members.extend(extension.members);
                     source.is_one_of |= extension.is_one_of;
+                    if extension.specified_by_url.is_some() {
+                        source.specified_by_url = extension.specified_by_url;
+                    }
                 }
                 _ => {
                     let message = format!("Cannot extend \"{}\", which is not defined.", name.text);
                     return fail(message, name.at);
                 }
             }
+        }
+        for (name, reason) in std::mem::take(&mut self.directive_extensions) {
+            let Some(source) = self.directives.get_mut(name.text) else {
+                let message = format!("Cannot extend \"@{}\", which is not defined.", name.text);
+                return fail(message, name.at);
+            };
+            source.documentation.deprecate(reason);
         }
         let roots = std::mem::take(&mut self.roots);
         let resolver = Resolver {
@@ -46,7 +56,7 @@ impl Definitions<'_> {
                 .collect(),
         };
         let mut types = Vec::with_capacity(self.types.len());
-        for (name, source) in &self.types {
+        for (name, source) in std::mem::take(&mut self.types) {
             types.push(resolver.type_definition(name, source)?);
         }
         // Objects are possible types of their interfaces and of the unions that list them.
@@ -67,8 +77,9 @@ impl Definitions<'_> {
         for (name, source) in std::mem::take(&mut self.directives) {
             let directive = DirectiveDefinition {
                 locations: source.locations,
-                arguments: resolver.inputs(&source.arguments)?,
+                arguments: resolver.inputs(source.arguments)?,
                 is_repeatable: source.is_repeatable,
+                documentation: source.documentation,
             };
             directives.insert(Arc::from(name), directive);
         }
@@ -103,6 +114,7 @@ impl Definitions<'_> {
             types,
             ids,
             directives,
+            description: self.description,
         })
     }
 }
@@ -156,13 +168,14 @@ impl Resolver {
         })
     }
 
-    fn type_definition(&self, name: &str, source: &TypeSource<'_>) -> Parsed<TypeDefinition> {
+    fn type_definition(&self, name: &str, source: TypeSource<'_>) -> Parsed<TypeDefinition> {
         let mut fields = IndexMap::new();
-        for field in &source.fields {
+        for field in source.fields {
             let definition = FieldDefinition {
                 name: Arc::from(field.name.text),
                 ty: self.type_ref(&field.ty)?,
-                arguments: self.inputs(&field.arguments)?,
+                arguments: self.inputs(field.arguments)?,
+                documentation: field.documentation,
             };
             let key = Arc::clone(&definition.name);
             if fields.insert(key, definition).is_some() {
@@ -170,22 +183,21 @@ impl Resolver {
                 return fail(message, field.name.at);
             }
         }
+        let members = self.ids(&source.members)?;
         let possible_types = match source.kind {
             TypeKind::Object => self.ids.get(name).copied().into_iter().collect(),
-            _ => self.ids(&source.members)?,
+            _ => members.clone(),
         };
-        let values: IndexSet<Arc<str>> = source
-            .values
-            .iter()
-            .map(|name| Arc::from(name.text))
-            .collect();
+        let values = source.values.into_iter();
+        let values = values.map(|(name, documentation)| (Arc::from(name.text), documentation));
         Ok(TypeDefinition {
             name: Arc::from(name),
             kind: source.kind,
             fields,
-            input_fields: self.inputs(&source.inputs)?,
-            values,
+            input_fields: self.inputs(source.inputs)?,
+            values: values.collect(),
             interfaces: self.ids(&source.interfaces)?,
+            members,
             possible_types,
             is_one_of: source.is_one_of,
             built_in: match name {
@@ -196,16 +208,20 @@ impl Resolver {
                 "ID" => Some(BuiltInScalar::Id),
                 _ => None,
             },
+            description: source.description,
+            specified_by_url: source.specified_by_url,
             check: None,
         })
     }
 
-    fn inputs(&self, sources: &[InputSource<'_>]) -> Parsed<IndexMap<Arc<str>, InputDefinition>> {
+    fn inputs(&self, sources: Vec<InputSource<'_>>) -> Parsed<IndexMap<Arc<str>, InputDefinition>> {
         let mut inputs = IndexMap::new();
         for source in sources {
             let definition = InputDefinition {
                 ty: self.type_ref(&source.ty)?,
                 default: source.default.as_ref().map(literal::to_json),
+                default_literal: source.default.as_ref().map(literal::print),
+                documentation: source.documentation,
             };
             let name = source.name;
             if self.kinds[definition.ty.base().0 as usize].is_output_only() {
@@ -228,11 +244,14 @@ impl Resolver {
         let name = InputDefinition {
             ty: string.clone(),
             default: None,
+            default_literal: None,
+            documentation: Documentation::default(),
         };
         let field = |name: &str, ty, arguments| FieldDefinition {
             name: Arc::from(name),
             ty,
             arguments,
+            documentation: Documentation::default(),
         };
         Ok([
             field("__typename", string, IndexMap::new()),

@@ -3,9 +3,9 @@
 
 use indexmap::IndexMap;
 
-use super::TypeKind;
+use super::{Documentation, TypeKind};
 use crate::{
-    ast::{Literal, Name, OperationKind, Position, TypeSyntax},
+    ast::{Directive, Literal, LiteralKind, Name, OperationKind, Position, TypeSyntax},
     error::{Diagnostic, Stage},
     limits::DocumentLimits,
     parser::{Parsed, Parser},
@@ -38,28 +38,33 @@ pub(super) struct TypeSource<'a> {
     pub(super) kind: TypeKind,
     pub(super) fields: Vec<FieldSource<'a>>,
     pub(super) inputs: Vec<InputSource<'a>>,
-    pub(super) values: Vec<Name<'a>>,
+    pub(super) values: Vec<(Name<'a>, Documentation)>,
     pub(super) interfaces: Vec<Name<'a>>,
     pub(super) members: Vec<Name<'a>>,
     pub(super) is_one_of: bool,
+    pub(super) description: Option<Box<str>>,
+    pub(super) specified_by_url: Option<Box<str>>,
 }
 
 pub(super) struct FieldSource<'a> {
     pub(super) name: Name<'a>,
     pub(super) ty: TypeSyntax<'a>,
     pub(super) arguments: Vec<InputSource<'a>>,
+    pub(super) documentation: Documentation,
 }
 
 pub(super) struct InputSource<'a> {
     pub(super) name: Name<'a>,
     pub(super) ty: TypeSyntax<'a>,
     pub(super) default: Option<Literal<'a>>,
+    pub(super) documentation: Documentation,
 }
 
 pub(super) struct DirectiveSource<'a> {
     pub(super) arguments: Vec<InputSource<'a>>,
     pub(super) locations: Vec<String>,
     pub(super) is_repeatable: bool,
+    pub(super) documentation: Documentation,
 }
 
 #[derive(Default)]
@@ -67,8 +72,11 @@ pub(super) struct Definitions<'a> {
     pub(super) types: IndexMap<&'a str, TypeSource<'a>>,
     pub(super) extensions: Vec<(Name<'a>, TypeSource<'a>)>,
     pub(super) directives: IndexMap<&'a str, DirectiveSource<'a>>,
+    /// Names and reasons of deprecation.
+    pub(super) directive_extensions: Vec<(Name<'a>, Option<Box<str>>)>,
     pub(super) roots: Vec<(OperationKind, Name<'a>)>,
     pub(super) has_schema: bool,
+    pub(super) description: Option<Box<str>>,
 }
 
 impl<'a> Definitions<'a> {
@@ -77,7 +85,7 @@ impl<'a> Definitions<'a> {
     fn read(&mut self, text: &'a str, is_built_in: bool) -> Parsed<()> {
         let mut parser = Parser::new(text, &LIMITS)?;
         while !parser.is_end() {
-            parser.description()?;
+            let description = description(&mut parser)?;
             let is_extension = parser.skip_keyword("extend")?;
             let Some(keyword) = parser.keyword() else {
                 return parser.unexpected();
@@ -85,7 +93,10 @@ impl<'a> Definitions<'a> {
             match keyword {
                 "schema" => {
                     parser.advance()?;
-                    self.has_schema |= !is_extension;
+                    if !is_extension {
+                        self.has_schema = true;
+                        self.description = description;
+                    }
                     parser.directives(false)?;
                     let roots = parser.bracketed(b'{', b'}', root)?;
                     self.roots.extend(roots);
@@ -95,10 +106,11 @@ impl<'a> Definitions<'a> {
                     parser.expect(b'@')?;
                     let name = parser.name()?;
                     if is_extension {
-                        parser.directives(false)?;
+                        let reason = deprecation_reason(&parser.directives(false)?);
+                        self.directive_extensions.push((name, reason));
                         continue;
                     }
-                    let directive = directive(&mut parser)?;
+                    let directive = directive(&mut parser, description)?;
                     let is_duplicate = self.directives.contains_key(name.text);
                     if !is_duplicate {
                         self.directives.insert(name.text, directive);
@@ -107,7 +119,7 @@ impl<'a> Definitions<'a> {
                     }
                 }
                 _ => {
-                    let (name, source) = type_definition(&mut parser, keyword)?;
+                    let (name, source) = type_definition(&mut parser, keyword, description)?;
                     let is_duplicate = self.types.contains_key(name.text);
                     if is_extension {
                         self.extensions.push((name, source));
@@ -135,9 +147,12 @@ fn root<'a>(parser: &mut Parser<'a>) -> Parsed<(OperationKind, Name<'a>)> {
     Ok((kind, parser.name()?))
 }
 
-fn directive<'a>(parser: &mut Parser<'a>) -> Parsed<DirectiveSource<'a>> {
+fn directive<'a>(
+    parser: &mut Parser<'a>,
+    description: Option<Box<str>>,
+) -> Parsed<DirectiveSource<'a>> {
     let arguments = parser.bracketed(b'(', b')', input)?;
-    parser.directives(false)?;
+    let reason = deprecation_reason(&parser.directives(false)?);
     let is_repeatable = parser.skip_keyword("repeatable")?;
     parser.expect_keyword("on")?;
     let locations = separated(parser, b'|')?;
@@ -145,12 +160,14 @@ fn directive<'a>(parser: &mut Parser<'a>) -> Parsed<DirectiveSource<'a>> {
         arguments,
         locations: locations.iter().map(|name| name.text.to_owned()).collect(),
         is_repeatable,
+        documentation: Documentation::new(description, reason),
     })
 }
 
 fn type_definition<'a>(
     parser: &mut Parser<'a>,
     keyword: &str,
+    description: Option<Box<str>>,
 ) -> Parsed<(Name<'a>, TypeSource<'a>)> {
     let kind = match keyword {
         "scalar" => TypeKind::Scalar,
@@ -171,12 +188,15 @@ fn type_definition<'a>(
         interfaces: Vec::new(),
         members: Vec::new(),
         is_one_of: false,
+        description,
+        specified_by_url: None,
     };
     if parser.skip_keyword("implements")? {
         source.interfaces = separated(parser, b'&')?;
     }
     let directives = parser.directives(false)?;
-    source.is_one_of = directives.iter().any(|one| one.name.text == "oneOf");
+    source.is_one_of = find(&directives, "oneOf").is_some();
+    source.specified_by_url = find(&directives, "specifiedBy").and_then(|one| string(one, "url"));
     match kind {
         TypeKind::Scalar => {}
         TypeKind::Object | TypeKind::Interface => {
@@ -201,21 +221,22 @@ fn separated<'a>(parser: &mut Parser<'a>, separator: u8) -> Parsed<Vec<Name<'a>>
 }
 
 fn field<'a>(parser: &mut Parser<'a>) -> Parsed<FieldSource<'a>> {
-    parser.description()?;
+    let description = description(parser)?;
     let name = parser.name()?;
     let arguments = parser.bracketed(b'(', b')', input)?;
     parser.expect(b':')?;
     let ty = parser.type_reference()?;
-    parser.directives(false)?;
+    let reason = deprecation_reason(&parser.directives(false)?);
     Ok(FieldSource {
         name,
         ty,
         arguments,
+        documentation: Documentation::new(description, reason),
     })
 }
 
 fn input<'a>(parser: &mut Parser<'a>) -> Parsed<InputSource<'a>> {
-    parser.description()?;
+    let description = description(parser)?;
     let name = parser.name()?;
     parser.expect(b':')?;
     let ty = parser.type_reference()?;
@@ -223,12 +244,17 @@ fn input<'a>(parser: &mut Parser<'a>) -> Parsed<InputSource<'a>> {
         true => Some(parser.literal(false)?),
         false => None,
     };
-    parser.directives(false)?;
-    Ok(InputSource { name, ty, default })
+    let reason = deprecation_reason(&parser.directives(false)?);
+    Ok(InputSource {
+        name,
+        ty,
+        default,
+        documentation: Documentation::new(description, reason),
+    })
 }
 
-fn enum_value<'a>(parser: &mut Parser<'a>) -> Parsed<Name<'a>> {
-    parser.description()?;
+fn enum_value<'a>(parser: &mut Parser<'a>) -> Parsed<(Name<'a>, Documentation)> {
+    let description = description(parser)?;
     let name = parser.name()?;
     if matches!(name.text, "true" | "false" | "null") {
         let message = format!(
@@ -237,6 +263,31 @@ fn enum_value<'a>(parser: &mut Parser<'a>) -> Parsed<Name<'a>> {
         );
         return Err(Diagnostic::syntax(message, name.at));
     }
-    parser.directives(false)?;
-    Ok(name)
+    let reason = deprecation_reason(&parser.directives(false)?);
+    Ok((name, Documentation::new(description, reason)))
+}
+
+fn description(parser: &mut Parser<'_>) -> Parsed<Option<Box<str>>> {
+    let description = parser.description()?;
+    Ok(description.map(|text| Box::from(&*text)))
+}
+
+/// The reason of `@deprecated`, if it is among the directives: section 3.13.3.
+fn deprecation_reason(directives: &[Directive<'_>]) -> Option<Box<str>> {
+    let deprecated = find(directives, "deprecated")?;
+    string(deprecated, "reason").or_else(|| Some(Box::from("No longer supported")))
+}
+
+fn find<'d, 'a>(directives: &'d [Directive<'a>], name: &str) -> Option<&'d Directive<'a>> {
+    directives.iter().find(|one| one.name.text == name)
+}
+
+/// The argument of a directive, if it is given and a string.
+fn string(directive: &Directive<'_>, argument: &str) -> Option<Box<str>> {
+    let mut arguments = directive.arguments.iter();
+    let given = arguments.find(|one| one.name.text == argument)?;
+    match &given.value.kind {
+        LiteralKind::String(text) => Some(Box::from(&**text)),
+        _ => None,
+    }
 }

@@ -142,14 +142,14 @@ impl<'a> Validator<'a> {
     fn enum_value(&mut self, value: &'a Literal<'a>, definition: &'a TypeDefinition) {
         let name = &definition.name;
         let is_enum = match value.kind {
-            LiteralKind::Enum(text) if definition.values.contains(text) => return,
+            LiteralKind::Enum(text) if definition.values.contains_key(text) => return,
             LiteralKind::Enum(_) => true,
             _ => false,
         };
         let suggestions = &mut self.suggestions;
         self.report.invalid(value.at, || {
             let found = show_literal(value);
-            let values = definition.values.iter().map(|value| &**value);
+            let values = definition.values.keys().map(|value| &**value);
             let similar = suggestions.did_you_mean("the enum value", &found, values);
             if is_enum {
                 format!("Value \"{found}\" does not exist in \"{name}\" enum.{similar}")
