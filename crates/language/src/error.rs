@@ -34,7 +34,8 @@ pub enum PathSegment {
 /// The limit that a document exceeds.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct ExceededLimit {
-    /// The field's name in [`DocumentLimits`](crate::DocumentLimits).
+    /// The field's name in [`DocumentLimits`](crate::DocumentLimits), or `max_bytes` of
+    /// [`introspect`](crate::introspect()).
     pub name: &'static str,
     /// The largest number that is allowed.
     pub maximum: u64,
@@ -52,7 +53,7 @@ pub struct Diagnostic {
     /// Places in the document, the offending one first. Empty if no place applies.
     pub locations: Vec<Position>,
     /// In [`Stage::Coerce`] the variable and the way into its value; in [`Stage::Limit`] the
-    /// response path of the field that is too expensive. Empty otherwise.
+    /// response path of the field that is too expensive or too long. Empty otherwise.
     pub path: Vec<PathSegment>,
     /// Set in [`Stage::Limit`] only.
     pub limit: Option<ExceededLimit>,

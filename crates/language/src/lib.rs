@@ -11,9 +11,10 @@
 //! | coerce | [`coerce_variables`] | section 6.1.2 |
 //! | normalize | [`normalize()`] | section 6.3.2 |
 //! | limit | [`measure()`] | |
+//! | introspect | [`introspect()`] | section 4 |
 //!
 //! [`prepare()`] runs the first four. [`CheckedDocument`] splits them at the places where a server
-//! caches.
+//! caches. [`introspect()`] answers `__schema` and `__type`; all other fields are the engine's.
 //!
 //! ```
 //! use language::{DocumentLimits, Schema, prepare};
@@ -33,6 +34,7 @@ pub mod ast;
 mod coerce;
 mod dependencies;
 mod error;
+mod introspect;
 mod lexer;
 mod limits;
 mod literal;
@@ -49,6 +51,7 @@ mod validate;
 pub use argument::ArgumentValue;
 pub use coerce::{VariableDefinition, coerce_variables};
 pub use error::{Diagnostic, ExceededLimit, MAX_ERRORS, PathSegment, Stage};
+pub use introspect::introspect;
 pub use limits::DocumentLimits;
 pub use measure::{CostModel, FieldCost, Measurement, measure};
 pub use normalize::normalize;

@@ -275,6 +275,19 @@ impl Schema {
         self.description.as_deref()
     }
 
+    /// All types in the order of the SDL, then the scalars of the specification that are used and
+    /// the types of introspection.
+    pub(crate) fn types(&self) -> impl Iterator<Item = TypeId> {
+        let ids = (0..self.types.len()).map(|number| TypeId(number as u32));
+        ids.filter(|id| self.ids.contains_key(&self.type_at(*id).name))
+    }
+
+    /// All directives in the order of the SDL, then those of the specification.
+    pub(crate) fn directives(&self) -> impl Iterator<Item = (&str, &DirectiveDefinition)> {
+        let directives = self.directives.iter();
+        directives.map(|(name, directive)| (&**name, directive))
+    }
+
     pub(crate) fn type_names(&self) -> impl Iterator<Item = &str> {
         self.ids.keys().map(|name| &**name)
     }
