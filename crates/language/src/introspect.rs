@@ -16,8 +16,9 @@ use crate::{
     },
 };
 
-/// Returns the value of a root field `__schema` or `__type` as JSON text (specification, section
-/// 4). The keys have the order of the selection, which a JSON map would lose.
+/// Returns the value of a root field `__schema`, `__type` or `__typename` as JSON text
+/// (specification, section 4). The keys have the order of the selection, which a JSON map would
+/// lose.
 ///
 /// `variables` are coerced. The text is `null` for a `__type` whose name the schema does not have,
 /// and for any other field. Types and directives come in the order of the SDL, then those that the
@@ -55,6 +56,7 @@ pub fn introspect(
             let id = name.as_str().and_then(|name| schema.type_named(name));
             id.map(IntrospectionObject::Type).into()
         }
+        "__typename" => IntrospectionValue::Name(&schema.type_at(field.parent).name),
         _ => IntrospectionValue::Null,
     };
     writer.value(value, field)?;

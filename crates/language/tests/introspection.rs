@@ -404,6 +404,10 @@ fn each_object_has_a_typename() {
     let schema = schema("type Query { a(b: Int!): Key } enum Key { ONE }");
     for (text, expected) in [
         (
+            "{ __typename a: __typename }",
+            r#"{"__typename":"Query","a":"Query"}"#,
+        ),
+        (
             "{ __schema { __typename queryType { __typename fields { __typename args { __typename type { __typename ofType { __typename } } } } } } }",
             r#"{"__schema":{"__typename":"__Schema","queryType":{"__typename":"__Type","fields":[{"__typename":"__Field","args":[{"__typename":"__InputValue","type":{"__typename":"__Type","ofType":{"__typename":"__Type"}}}]}]}}}"#,
         ),

@@ -22,7 +22,7 @@ impl Documentation {
         }))
     }
 
-    /// The description: section 2.14. Absent if the SDL has none; an empty one is present.
+    /// The description, in Markdown. Absent if the SDL has none; an empty one is present.
     pub fn description(&self) -> Option<&str> {
         self.0.as_ref()?.description.as_deref()
     }
