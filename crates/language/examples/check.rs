@@ -1,14 +1,15 @@
 //! Answers whether documents are valid: reads one JSON object a line, `{id, sdl, document,
 //! variables?, operationName?}`, and writes `{id, valid, errors?}` for each. With `normalize: true`
 //! a valid document is also answered as `{normalized, variables}`: its text and coerced variables.
-//! A line without `sdl` has the schema of the line before.
+//! With `introspect: true` a valid document whose root fields are introspection is also
+//! answered as `{introspection}`: the text of a JSON object, or null if a field is an error. A line without `sdl` has the schema of the line before.
 
 use std::{
     collections::HashMap,
     io::{self, BufRead, Write},
 };
 
-use language::{Diagnostic, DocumentLimits, PreparedRequest, Schema, prepare};
+use language::{Diagnostic, DocumentLimits, PreparedRequest, Schema, introspect, prepare};
 use serde_json::{Map, Value as Json, json};
 
 /// Wide enough for any document of a test suite.
@@ -58,11 +59,26 @@ fn answer(schema: &Schema, request: &Json) -> Result<Json, Vec<Diagnostic>> {
     let name = request["operationName"].as_str();
     let prepared = prepare(schema, text, name, variables, &LIMITS)?;
     let mut answer = json!({ "id": request["id"], "valid": true });
+    if request["introspect"] == true {
+        answer["introspection"] = introspect_all(schema, &prepared).ok().into();
+    }
     if request["normalize"] == true {
         answer["normalized"] = print(schema, &prepared).into();
         answer["variables"] = prepared.variables.into();
     }
     Ok(answer)
+}
+
+/// The answers of all root fields.
+fn introspect_all(schema: &Schema, prepared: &PreparedRequest) -> Result<String, Diagnostic> {
+    let branches = prepared.operation.root.branches.iter();
+    let fields = branches.flat_map(|branch| &branch.fields);
+    let answers = fields.map(|field| {
+        let value = introspect(schema, field, &prepared.variables, usize::MAX)?;
+        Ok(format!("\"{}\":{value}", field.response_key()))
+    });
+    let answers: Vec<String> = answers.collect::<Result<_, _>>()?;
+    Ok(format!("{{{}}}", answers.join(",")))
 }
 
 fn print(schema: &Schema, prepared: &PreparedRequest) -> String {
