@@ -5,7 +5,7 @@ use std::{collections::HashSet, sync::Arc};
 use serde_json::{Map, Value as Json};
 
 use crate::{
-    ast::{Directive, Document, LiteralKind, OperationDefinition, Selection},
+    ast::{Directive, Document, LiteralKind, OperationDefinition, Selection, VariableSyntax},
     schema::Schema,
     validate::index_fragments,
 };
@@ -76,11 +76,10 @@ impl Dependencies {
                 }
             }
         }
-        let may_be_absent = |name: &&str| {
+        let is_optional = |name: &&str| {
             let mut variables = operation.variables.iter();
             let variable = variables.find(|variable| variable.name.text == *name);
-            variable
-                .is_some_and(|variable| variable.default.is_none() && !variable.ty.is_non_null())
+            variable.is_some_and(may_be_absent)
         };
         let sorted = |names: HashSet<&str>| {
             let mut names: Vec<Arc<str>> = names.into_iter().map(Arc::from).collect();
@@ -89,7 +88,7 @@ impl Dependencies {
         };
         Self {
             conditions: sorted(conditional),
-            optional: sorted(defaulted.into_iter().filter(may_be_absent).collect()),
+            optional: sorted(defaulted.into_iter().filter(is_optional).collect()),
         }
     }
 
@@ -102,6 +101,11 @@ impl Dependencies {
             .map(|name| variables.contains_key(&**name));
         conditions.chain(optional).collect()
     }
+}
+
+/// True if a variable may have no value: it is neither required nor has a default.
+pub(crate) fn may_be_absent(variable: &VariableSyntax<'_>) -> bool {
+    variable.default.is_none() && !variable.ty.is_non_null()
 }
 
 /// True if a variable has the value true; null is not true: section 6.3.2.

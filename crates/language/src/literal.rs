@@ -40,7 +40,7 @@ pub(crate) fn print(literal: &Literal<'_>) -> Box<str> {
 }
 
 /// Characters of a value that a message shows.
-const SHOWN: usize = 200;
+const SHOWN: usize = 100;
 
 /// The literal as the grammar writes it, cut if it is long.
 pub(crate) fn show_literal(literal: &Literal<'_>) -> String {

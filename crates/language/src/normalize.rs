@@ -15,7 +15,7 @@ use crate::{
         Directive, Document, Field, LiteralKind, OperationDefinition, Position, Selection,
         SelectionSet,
     },
-    dependencies::{conditions, is_true},
+    dependencies::{conditions, is_true, may_be_absent},
     error::{Diagnostic, Stage},
     limits::DocumentLimits,
     normalized::{
@@ -44,6 +44,7 @@ pub fn normalize(
         schema,
         document,
         fragments: index_fragments(document),
+        operation,
         variables,
         limits,
         at: operation.at,
@@ -75,6 +76,7 @@ struct Normalizer<'a> {
     schema: &'a Schema,
     document: &'a Document<'a>,
     fragments: HashMap<&'a str, usize>,
+    operation: &'a OperationDefinition<'a>,
     variables: &'a Map<String, Json>,
     limits: &'a DocumentLimits,
     /// Place of the operation.
@@ -215,6 +217,17 @@ impl<'a> Normalizer<'a> {
         })
     }
 
+    /// True if a variable has no value. One that is required or has a default always has one.
+    fn is_absent(&self, name: &str) -> bool {
+        let may_be_absent = || {
+            let mut variables = self.operation.variables.iter();
+            variables
+                .find(|variable| variable.name.text == name)
+                .is_some_and(may_be_absent)
+        };
+        !self.variables.contains_key(name) && may_be_absent()
+    }
+
     fn branch(&mut self, groups: &[Group<'a>], on: TypeId) -> Result<TypeBranch, Diagnostic> {
         let mut fields = Vec::with_capacity(groups.len());
         for group in groups {
@@ -248,7 +261,7 @@ impl<'a> Normalizer<'a> {
             };
             // An argument whose variable has no value has its default: section 6.4.1.
             if let LiteralKind::Variable(variable) = argument.value.kind
-                && !self.variables.contains_key(variable)
+                && self.is_absent(variable)
                 && self.schema.has_default(parent, &definition.name, name)
             {
                 continue;

@@ -97,17 +97,9 @@ impl NormalizedField {
 }
 
 impl NormalizedOperation {
-    /// True if the root selects introspection only, and at least one of its fields: the answer
-    /// depends on the schema alone.
-    pub fn is_introspection_only(&self) -> bool {
-        let mut fields = self.root.branches.iter().flat_map(|branch| &branch.fields);
-        fields.clone().any(|field| *field.name != *"__typename")
-            && fields.all(|field| field.name.starts_with("__"))
-    }
-
-    /// True if the root selects `__schema` or `__type`.
-    pub fn has_introspection(&self) -> bool {
-        let mut fields = self.root.branches.iter().flat_map(|branch| &branch.fields);
-        fields.any(|field| matches!(&*field.name, "__schema" | "__type"))
+    /// Fields of the root that ask about the schema: `__schema` and `__type`.
+    pub fn introspection(&self) -> impl Iterator<Item = &NormalizedField> {
+        let fields = self.root.branches.iter().flat_map(|branch| &branch.fields);
+        fields.filter(|field| matches!(&*field.name, "__schema" | "__type"))
     }
 }

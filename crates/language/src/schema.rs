@@ -277,7 +277,7 @@ impl Schema {
 
     /// All types in the order of the SDL, then the scalars of the specification that are used and
     /// the types of introspection.
-    pub(crate) fn types(&self) -> impl Iterator<Item = TypeId> {
+    pub fn types(&self) -> impl Iterator<Item = TypeId> {
         let ids = (0..self.types.len()).map(|number| TypeId(number as u32));
         ids.filter(|id| self.ids.contains_key(&self.type_at(*id).name))
     }

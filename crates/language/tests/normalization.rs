@@ -180,24 +180,23 @@ fn sets_and_fields_are_numbered() {
 }
 
 #[test]
-fn introspection_is_recognized() {
+fn introspection_is_found_at_the_root() {
     let schema = schema(ROSTER);
-    let is_only = |text: &str| {
+    let keys = |text: &str| {
         let prepared = run(&schema, text, json!({}), &DocumentLimits::DEFAULT).expect("valid");
-        let operation = prepared.operation;
-        (
-            operation.is_introspection_only(),
-            operation.has_introspection(),
-        )
+        let fields = prepared.operation.introspection();
+        fields
+            .map(|field| field.response_key().to_string())
+            .collect::<Vec<_>>()
     };
     assert_eq!(
-        is_only("{ __schema { types { name } } __typename }"),
-        (true, true)
+        keys("{ __schema { types { name } } __typename a: __schema { description } }"),
+        ["__schema", "a"]
     );
-    assert_eq!(is_only("{ __typename }"), (false, false));
+    assert_eq!(keys("{ __typename }"), [""; 0]);
     assert_eq!(
-        is_only("{ ...F } fragment F on Query { __type(name: \"A\") { name } node(id: 1) { id } }"),
-        (false, true)
+        keys("{ ...F } fragment F on Query { __type(name: \"A\") { name } node(id: 1) { id } }"),
+        ["__type"]
     );
 }
 

@@ -40,7 +40,7 @@ fn documents_that_break_a_rule_are_refused_with_the_cause() {
     for (text, expected) in [
         (
             "{ employee(id:\"emp_1\"){x:name} employee(id:\"emp_1\"){x:hireDate} }",
-            "1:24 Fields \"x\" conflict because they return conflicting types \"String!\" and \"Date!\". Use different aliases on the fields to fetch both if this was intentional.",
+            "1:24 Fields \"x\" conflict because \"name\" and \"hireDate\" are different fields. Use different aliases on the fields to fetch both if this was intentional.",
         ),
         (
             "{ employee(id:1) { ...A ...B } } fragment A on Employee { projects(first:1) { totalCount } } fragment B on Employee { projects(first:2) { totalCount } }",

@@ -9,7 +9,7 @@ use std::{
 
 use super::Validator;
 use crate::{
-    ast::{Argument, Field, Literal, LiteralKind, Selection, SelectionSet},
+    ast::{Argument, Field, Literal, LiteralKind, Position, Selection, SelectionSet},
     error::{Diagnostic, Stage},
     schema::{FieldDefinition, Schema, TypeId, TypeKind, TypeRef},
 };
@@ -35,6 +35,8 @@ struct Merge<'v, 'a> {
     /// Addresses of selection sets whose fields have been compared, by kind of comparison.
     compared_shapes: HashSet<Vec<usize>>,
     compared_fields: HashSet<Vec<usize>>,
+    /// Places of fields that conflict: each pair is reported once.
+    reported: HashSet<[Position; 2]>,
 }
 
 /// Checks the operations of a document whose fragments exist and have no cycles.
@@ -46,13 +48,14 @@ pub(super) fn check(validator: &mut Validator<'_>, steps: usize) {
         steps,
         compared_shapes: HashSet::new(),
         compared_fields: HashSet::new(),
+        reported: HashSet::new(),
     };
     for operation in &document.operations {
         let Some(root) = schema.root(operation.kind) else {
             continue;
         };
         let sets = [(&operation.selection_set, root)];
-        if merge.shapes(&sets).and(merge.fields(&sets)).is_err() {
+        if merge.fields(&sets).is_err() || merge.shapes(&sets).is_err() {
             let unit = "fields that may conflict";
             let error = Diagnostic::exceeded("merge_steps", steps, unit, operation.at);
             return merge.validator.report.push(|| error);
@@ -268,6 +271,9 @@ impl<'a> Merge<'_, 'a> {
         reason: impl FnOnce(&Schema) -> String,
     ) {
         let (key, at) = (first.field.response_key(), other.field.response_key().at);
+        if !self.reported.insert([key.at, at]) {
+            return;
+        }
         let schema = self.schema;
         self.validator.report.push(|| {
             let message = format!(
