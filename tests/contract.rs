@@ -1,9 +1,6 @@
 //! The schema as a contract: the file that clients generate code from, and what it promises.
 
-use async_graphql::parser::{
-    parse_schema,
-    types::{TypeKind, TypeSystemDefinition},
-};
+use language::{Documentation, Schema};
 
 #[test]
 fn the_schema_file_is_what_the_program_says() {
@@ -16,54 +13,31 @@ fn the_schema_file_is_what_the_program_says() {
 
 #[test]
 fn everything_in_the_schema_has_a_description() {
-    let document = parse_schema(api::sdl()).unwrap();
+    let schema = Schema::parse(&api::sdl()).unwrap();
     let mut bare = Vec::new();
-    for definition in document.definitions {
-        let TypeSystemDefinition::Type(definition) = definition else {
-            continue;
-        };
-        let definition = definition.node;
-        let name = definition.name.node;
-        let mut expect = |what: String, described: bool| {
-            if !described {
-                bare.push(what);
+    let mut expect = |place: &str, description: Option<&str>| {
+        if description.is_none_or(str::is_empty) {
+            bare.push(place.to_owned());
+        }
+    };
+    expect("schema", schema.description());
+    for id in schema.types() {
+        let definition = schema.type_at(id);
+        let name = &definition.name;
+        expect(name, definition.description.as_deref());
+        let text = Documentation::description;
+        for (field, definition) in &definition.fields {
+            expect(&format!("{name}.{field}"), text(&definition.documentation));
+            for (argument, definition) in &definition.arguments {
+                let place = format!("{name}.{field}({argument})");
+                expect(&place, text(&definition.documentation));
             }
-        };
-        expect(name.to_string(), definition.description.is_some());
-        let fields = match definition.kind {
-            TypeKind::Object(object) => object.fields,
-            TypeKind::Interface(interface) => interface.fields,
-            TypeKind::InputObject(input) => {
-                for field in input.fields {
-                    expect(
-                        format!("{name}.{}", field.node.name.node),
-                        field.node.description.is_some(),
-                    );
-                }
-                continue;
-            }
-            TypeKind::Enum(values) => {
-                for value in values.values {
-                    expect(
-                        format!("{name}.{}", value.node.value.node),
-                        value.node.description.is_some(),
-                    );
-                }
-                continue;
-            }
-            TypeKind::Scalar | TypeKind::Union(_) => continue,
-        };
-        for field in fields {
-            let field = field.node;
-            let place = format!("{name}.{}", field.name.node);
-            for argument in field.arguments {
-                let argument = argument.node;
-                expect(
-                    format!("{place}({})", argument.name.node),
-                    argument.description.is_some(),
-                );
-            }
-            expect(place, field.description.is_some());
+        }
+        for (field, definition) in &definition.input_fields {
+            expect(&format!("{name}.{field}"), text(&definition.documentation));
+        }
+        for (value, documentation) in &definition.values {
+            expect(&format!("{name}.{value}"), text(documentation));
         }
     }
     assert_eq!(bare, Vec::<String>::new());

@@ -72,8 +72,8 @@ async fn limits_on_the_text() {
     one_under_and_one_over(
         &app,
         "brackets",
-        query("{ employees(first: 1, where: {and: [{}]}) { totalCount } }"),
-        query("{ employees(first: 1, where: {and: [{and: []}]}) { totalCount } }").clone(),
+        query("{ employees(first: 1, where: {and: [{and: []}]}) { totalCount } }"),
+        query("{ employees(first: 1, where: {and: [{and: [{}]}]}) { totalCount } }"),
     )
     .await;
     let directives = |count| {
@@ -130,15 +130,27 @@ async fn limits_on_the_document() {
         ))
     };
     one_under_and_one_over(&app, "aliases", aliases(2), aliases(3)).await;
-    let roots = |count| query(format!("{{ {} }}", "__typename ".repeat(count)));
+    let roots = |count| {
+        let fields = [
+            "employees",
+            "meetings",
+            "projects",
+            "assignments",
+            "changes",
+        ];
+        let fields = fields.map(|field| format!("{field} {{ __typename }} "));
+        query(format!("{{ {} }}", fields[..count].concat()))
+    };
     one_under_and_one_over(&app, "root_fields", roots(4), roots(5)).await;
     let fields = |count| {
+        let inside = "nodes { id name hireDate version __typename } totalCount";
+        let typename = "totalCount __typename ".split_inclusive(' ').take(count);
         query(format!(
-            "{{ employees {{ nodes {{ {} }} }} }}",
-            "name ".repeat(count)
+            "{{ employees {{ {inside} }} meetings {{ {} }} }}",
+            typename.collect::<String>()
         ))
     };
-    one_under_and_one_over(&app, "fields", fields(8), fields(9)).await;
+    one_under_and_one_over(&app, "fields", fields(1), fields(2)).await;
     let variables = |count| {
         let declared: String = (0..count)
             .map(|n| format!("$v{n}: Boolean = true "))

@@ -11,6 +11,7 @@ mod cli;
 mod contract;
 mod copies;
 mod database_url;
+mod documents;
 mod examples;
 mod faults;
 mod feed;

@@ -344,7 +344,7 @@ async fn figures_and_the_log_tell_of_operations_and_never_of_values() {
     post(json!({ "query": "{ employees(first: 1) { nodes { name } } }" }).to_string())
         .await
         .unwrap();
-    post(json!({ "query": format!("{{ {} }}", "a: __typename ".repeat(51)) }).to_string())
+    post(json!({ "query": format!("{{ employees {{ {} }} }}", (0..51).map(|n| format!("a{n}: totalCount ")).collect::<String>()) }).to_string())
         .await
         .unwrap();
     let text = reqwest::get(format!("http://{metrics}/metrics"))

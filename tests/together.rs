@@ -3,13 +3,7 @@
 
 use std::time::Duration;
 
-use api::{
-    Roster,
-    answer::Answer,
-    auth::{Role, Viewer},
-    json,
-};
-use async_graphql::{Request, Variables};
+use api::{Roster, answer::Answer, guard::Request, json};
 use entity::employee;
 use futures_util::{
     FutureExt,
@@ -47,9 +41,11 @@ fn asking(app: &TestApp) -> Vec<(i64, BoxFuture<'static, Answer>)> {
     let ask = |id| {
         let text = "query ($id: ID!) { employee(id: $id) { name } }";
         let variables = json!({ "id": format!("emp_{id}") });
-        let request = Request::new(text)
-            .variables(Variables::from_json(variables))
-            .data(Viewer { role: Role::Viewer });
+        let request = Request {
+            text: text.to_owned(),
+            variables: variables.as_object().cloned().unwrap_or_default(),
+            ..Request::default()
+        };
         let checked = roster.check(request).unwrap();
         let roster = roster.clone();
         (id, async move { roster.run(&checked).await }.boxed())

@@ -15,7 +15,7 @@ use crate::{
     database::Company,
     http::Connection,
     machine,
-    operations::Operation,
+    operations::{Operation, Request},
     program::{Kind, Programs, Server, free_port, root},
     say,
     table::{Table, thousands},
@@ -26,6 +26,9 @@ const EMPLOYEES: u64 = 10_000;
 
 /// How much more, or less, is more than chance.
 const TOLERANCE: f64 = 0.05;
+
+/// What a document as clients send it may take, to what a plain one takes that is answered alike.
+const CLIENT_RATIO: f64 = 1.10;
 
 /// Requests that fill caches before anything is counted.
 const WARM_UP: u64 = 50;
@@ -80,6 +83,10 @@ pub fn run(settings: &Settings) -> Result<()> {
         }
     }
     say(&table.to_string())?;
+    let slow: Vec<String> = slow_clients(&counts).collect();
+    if !slow.is_empty() {
+        return Err(slow.join("\n").into());
+    }
     if settings.save {
         return save(baseline, counts);
     }
@@ -122,20 +129,45 @@ fn count(
             requests
         ));
         let mut nth = 0;
-        let mut ask = |times| -> Result<()> {
-            for _ in 0..times {
-                let (employee, project) = keys(operation, nth);
-                connection.ask(&operation.graphql().with(employee, project))?;
-                nth += 1;
-            }
-            Ok(())
+        let mut count = |request: &Request| -> Result<u64> {
+            let mut ask = |times| -> Result<()> {
+                for _ in 0..times {
+                    let (employee, project) = keys(operation, nth);
+                    connection.ask(&request.with(employee, project))?;
+                    nth += 1;
+                }
+                Ok(())
+            };
+            ask(WARM_UP.min(requests))?;
+            dumps.take()?;
+            ask(requests)?;
+            Ok(dumps.take()? / requests)
         };
-        ask(WARM_UP.min(requests))?;
-        dumps.take()?;
-        ask(requests)?;
-        counted.insert(operation.name().to_owned(), dumps.take()? / requests);
+        counted.insert(operation.name().to_owned(), count(&operation.graphql())?);
+        for client in operation.clients() {
+            counted.insert(client.name.to_owned(), count(&client.sent)?);
+            let plain = format!("{}{PLAIN}", client.name);
+            counted.insert(plain, count(&client.plain)?);
+        }
     }
     Ok(counted)
+}
+
+/// Ends the name of the plain document that is answered like a client's.
+const PLAIN: &str = "-plain";
+
+/// The documents of clients that take too much more than the plain ones.
+fn slow_clients<'c>(counts: &'c Counts) -> impl Iterator<Item = String> + 'c {
+    counts.iter().flat_map(|(database, operations)| {
+        operations.iter().filter_map(move |(name, &plain)| {
+            let client = name.strip_suffix(PLAIN)?;
+            let ratio = operations[client] as f64 / plain as f64;
+            let is_slow = ratio > CLIENT_RATIO;
+            is_slow.then(|| {
+                format!("{client} on {database} takes {ratio:.2} times what the plain one takes")
+            })
+        })
+    })
 }
 
 /// So many that two runs differ by much less than the tolerance.

@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use clap::ValueEnum;
-use serde_json::{Value, json};
+use language::{CheckedDocument, DocumentLimits, Schema};
+use serde_json::{Map, Value, json};
 
 /// What is measured.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -90,6 +91,56 @@ impl Operation {
         graphql(self.document(), self.variables())
     }
 
+    /// The same as clients send it: with fragments and repeated fields, and with input objects as
+    /// variables.
+    pub fn clients(self) -> Vec<ClientRequest> {
+        let employee = json!({ "employee": "emp_<employee>" });
+        let assign =
+            json!({ "input": { "employeeId": "emp_<employee>", "projectId": "prj_<project>" } });
+        let filter = json!({
+            "where": { "hireDate": { "gte": "0001-01-01" } },
+            "orderBy": [{ "field": "NAME" }],
+        });
+        macro_rules! sent_by {
+            ($client:literal, $file:literal, $variables:expr) => {
+                ClientRequest::new(
+                    concat!($file, "-", $client),
+                    include_str!(concat!("../operations/", $client, "/", $file, ".graphql")),
+                    $variables,
+                )
+            };
+        }
+        match self {
+            Self::Point => vec![sent_by!("apollo", "point", employee)],
+            Self::Mission => vec![
+                sent_by!("apollo", "mission", employee.clone()),
+                sent_by!("relay", "mission", employee),
+            ],
+            Self::Nested => vec![sent_by!("apollo", "nested", json!({}))],
+            Self::Flat => vec![
+                sent_by!("apollo", "flat", json!({})),
+                ClientRequest {
+                    name: "flat-input",
+                    sent: graphql(include_str!("../operations/input/flat.graphql"), filter),
+                    plain: graphql(
+                        include_str!("../operations/input/flat.plain.graphql"),
+                        json!({}),
+                    ),
+                },
+            ],
+            Self::Edges => vec![sent_by!("apollo", "edges", json!({}))],
+            Self::Write => vec![
+                sent_by!("apollo", "write", assign.clone()),
+                sent_by!("relay", "write", assign.clone()),
+                ClientRequest {
+                    name: "write-input",
+                    sent: graphql(include_str!("../operations/input/write.graphql"), assign),
+                    plain: self.graphql(),
+                },
+            ],
+        }
+    }
+
     /// What the floor is asked.
     pub fn by_hand(self) -> Request {
         let (method, path) = match self {
@@ -109,6 +160,44 @@ impl Operation {
             body: None,
         }
     }
+}
+
+/// A request as a client sends it, and one that is answered alike and has nothing to merge.
+pub struct ClientRequest {
+    pub name: &'static str,
+    pub sent: Request,
+    pub plain: Request,
+}
+
+impl ClientRequest {
+    fn new(name: &'static str, document: &str, variables: Value) -> Self {
+        Self {
+            name,
+            plain: graphql(&plain(document), variables.clone()),
+            sent: graphql(document, variables),
+        }
+    }
+}
+
+/// The document with each field once and without fragments.
+fn plain(document: &str) -> String {
+    let limits = DocumentLimits::DEFAULT;
+    let schema = Schema::parse(include_str!("../../schema.graphql"));
+    let schema = schema.expect("the file is what the server says");
+    let checked = CheckedDocument::check(&schema, document, None, &limits);
+    let checked = checked.unwrap_or_else(|errors| panic!("{document}: {errors:?}"));
+    let operation = checked.normalize(&schema, &Map::new(), &limits);
+    let operation = operation.unwrap_or_else(|error| panic!("{document}: {error}"));
+    let variables = checked.variables().iter();
+    let variables: Vec<_> = variables
+        .map(|variable| format!("${}: {}", variable.name, schema.display(&variable.ty)))
+        .collect();
+    let variables = match variables.is_empty() {
+        true => String::new(),
+        false => format!("({})", variables.join(", ")),
+    };
+    let root = operation.root.display(&schema);
+    format!("{}{variables} {root}", operation.kind)
 }
 
 /// A request to the server.

@@ -12,8 +12,7 @@ use std::{
 use async_graphql::{Pos, ServerError};
 
 use crate::{
-    error::{Error, Result},
-    guard::limit_error,
+    error::{Error, Result, limit_error},
     limits::Limits,
 };
 
@@ -129,18 +128,17 @@ impl Allowance {
             return Ok(());
         }
         self.exceeded.store(true, Ordering::Relaxed);
-        let message = format!(
-            "This answer would be larger than {} bytes. Ask for smaller pages with `first`, or for \
-             fewer fields.",
-            self.most_bytes
-        );
-        Err(limit_error(
-            "answer_bytes",
-            self.most_bytes as u64,
-            message,
-            pos,
-        ))
+        Err(answer_too_large(self.most_bytes, pos))
     }
+}
+
+/// An answer would have more than `most` bytes.
+pub fn answer_too_large(most: usize, pos: Option<Pos>) -> ServerError {
+    let message = format!(
+        "This answer would be larger than {most} bytes. Ask for smaller pages with `first`, or for \
+         fewer fields."
+    );
+    limit_error("answer_bytes", most as u64, message, pos)
 }
 
 /// Runs a statement of the operation that this belongs to.

@@ -2,10 +2,7 @@
 
 use async_graphql::{Response, ServerError, Value, value};
 
-use crate::{
-    filter::NO_NULL,
-    guard::{Refused, set},
-};
+use crate::{error::set, filter::NO_NULL, guard::Refused};
 
 /// The answer to an operation, or one event of a subscription.
 #[derive(Debug)]
@@ -35,7 +32,7 @@ impl Answer {
     /// Nothing ran.
     pub fn refused(refused: Refused, limit: u64) -> Self {
         Self {
-            response: Response::from_errors(vec![*refused.error]),
+            response: Response::from_errors(refused.errors),
             executed: false,
             cost: refused.cost.map(|requested| Cost {
                 requested,
@@ -45,8 +42,7 @@ impl Answer {
         }
     }
 
-    /// What the schema answered. Its own validation says nothing of kinds of errors, and an error
-    /// without a path is one that kept everything from running.
+    /// What the resolvers answered. An error without a path is one that kept everything from running.
     pub fn ran(mut response: Response, cost: Cost) -> Self {
         let executed = response.data != Value::Null
             || response.errors.iter().any(|error| !error.path.is_empty());
@@ -56,7 +52,7 @@ impl Answer {
                 NO_NULL.clone_into(&mut error.message);
             }
             if code(error).is_none() {
-                set(error, "code", missing_code(executed, &error.message));
+                set(error, "code", missing_code(&error.message));
             }
         }
         Self {
@@ -111,13 +107,11 @@ pub fn code(error: &ServerError) -> Option<&str> {
     }
 }
 
-fn missing_code(executed: bool, message: &str) -> &'static str {
+fn missing_code(message: &str) -> &'static str {
     if message.starts_with("internal:") {
         "INTERNAL"
-    } else if executed {
+    } else {
         // A value of an argument that its type does not take.
         "BAD_USER_INPUT"
-    } else {
-        "GRAPHQL_VALIDATION_FAILED"
     }
 }

@@ -13,7 +13,6 @@ use sea_orm::sea_query::{
 use serde::de::SeqAccess;
 
 use crate::{
-    argument::IntOr,
     arrays::Column,
     batch::Question,
     columns::{ColumnSet, Reference},
@@ -328,9 +327,9 @@ impl<F: Filter + LinkEnd> LinkEdge<F> {
     pub async fn assignments(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "At most this many; largest value 100.", default)] first: IntOr<20>,
+        #[graphql(desc = "At most this many; largest value 100.", default = 20)] first: i32,
     ) -> Result<Nodes<Assignment>> {
-        let limit = short_list(first.0)?;
+        let limit = short_list(first)?;
         let question = LinkAssignments {
             link: self.link(),
             limit,
@@ -405,9 +404,9 @@ impl<F: Filter + LinkEnd> LinkEdge<F> {
         desc = "The assignments between the two, earliest first. Never empty. Only those matching `through`, when it is given.",
         arg(
             name = "first",
-            ty = "IntOr<20>",
+            ty = "i32",
             desc = "At most this many; largest value 100.",
-            default
+            default = 20
         )
     ),
     field(

@@ -3,24 +3,22 @@
 //! What a field needs follows from its root, so a new field is never without a decision: everything
 //! below `Query` and `Subscription` is for viewers, every field of `Mutation` for editors.
 
-use async_graphql::{
-    PathSegment, Positioned, ServerError,
-    parser::types::{OperationType, Selection, SelectionSet},
-};
+use async_graphql::{PathSegment, ServerError, parser::types::OperationType};
 
-use crate::guard::{Checked, coded};
+use crate::{error::coded, guard::Checked};
 
 /// What somebody may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
     /// Reads.
+    #[default]
     Viewer,
     /// Reads and writes.
     Editor,
 }
 
-/// Whoever asks; goes with the request as its data. Without one a request may only read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Whoever asks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Viewer {
     /// What they may do.
     pub role: Role,
@@ -28,51 +26,29 @@ pub struct Viewer {
 
 /// Refuses the fields at the root that the viewer may not have, each at its path.
 pub fn authorize(checked: &Checked) -> Result<(), Vec<ServerError>> {
-    let role = checked
-        .data::<Viewer>()
-        .map_or(Role::Viewer, |viewer| viewer.role);
-    let needed = match checked.kind {
+    let needed = match checked.kind() {
         OperationType::Query | OperationType::Subscription => Role::Viewer,
         OperationType::Mutation => Role::Editor,
     };
-    if role >= needed {
+    if checked.viewer.role >= needed {
         return Ok(());
     }
-    let mut errors = Vec::new();
-    forbid(
-        checked,
-        &checked.operation().node.selection_set,
-        &mut errors,
-    );
+    let fields = checked.operation.root_fields();
+    let fields = fields.filter(|field| field.node.name.node != "__typename");
+    let errors: Vec<_> = fields
+        .map(|field| {
+            let key = field.node.response_key().node.to_string();
+            let error = coded(
+                "FORBIDDEN",
+                format!("`{}` needs the role editor.", field.node.name.node),
+                Some(field.pos),
+            );
+            error.with_path(vec![PathSegment::Field(key)])
+        })
+        .collect();
     if errors.is_empty() {
         Ok(())
     } else {
         Err(errors)
-    }
-}
-
-fn forbid(checked: &Checked, set: &Positioned<SelectionSet>, errors: &mut Vec<ServerError>) {
-    for selection in &set.node.items {
-        match &selection.node {
-            Selection::Field(field) if field.node.name.node == "__typename" => {}
-            Selection::Field(field) => {
-                let key = field.node.response_key().node.to_string();
-                let error = coded(
-                    "FORBIDDEN",
-                    format!("`{}` needs the role editor.", field.node.name.node),
-                    Some(field.pos),
-                );
-                errors.push(error.with_path(vec![PathSegment::Field(key)]));
-            }
-            Selection::InlineFragment(fragment) => {
-                forbid(checked, &fragment.node.selection_set, errors);
-            }
-            Selection::FragmentSpread(spread) => {
-                let name = &spread.node.fragment_name.node;
-                if let Some(fragment) = checked.document().fragments.get(name) {
-                    forbid(checked, &fragment.node.selection_set, errors);
-                }
-            }
-        }
     }
 }

@@ -20,7 +20,6 @@ use std::{
     collections::HashMap,
     future::{Future, poll_fn},
     pin::pin,
-    ptr,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering},
@@ -28,7 +27,7 @@ use std::{
     task::{Poll, Waker},
 };
 
-use async_graphql::Context;
+use async_graphql::{Context, Value};
 use chrono::SubsecRound;
 use futures_util::{FutureExt, Stream, StreamExt, future::BoxFuture, stream, task::AtomicWaker};
 
@@ -36,13 +35,13 @@ use driver::Driver;
 
 use crate::{
     allowance::{Allowance, within},
+    compat::{Executable, Plan, number},
     context::{Found, Record},
     error::{Error, Result},
     feed::Delivery,
     filter::{AnyFilter, FilterLimits},
     known::Known,
     limits::Limits,
-    nodes::Plans,
     reader::Reader,
     rows::Key,
     scalar::DateTime,
@@ -88,7 +87,11 @@ pub struct Batch {
     filtered_fields: Mutex<FilteredFields>,
     /// What may be left out on the way to the same answer.
     pub shortcuts: Shortcuts,
-    plans: Mutex<Plans>,
+    operation: Arc<Executable>,
+    /// Answers to `__schema` and `__type`, by the number of the field.
+    introspection: Vec<(usize, Value)>,
+    /// What was made of the arguments of a field for one parent, by the number of the field.
+    shared: Mutex<foldhash::HashMap<usize, Arc<dyn Any + Send + Sync>>>,
     /// The event that is being resolved, of a subscription.
     pub delivery: Delivery,
 }
@@ -106,9 +109,6 @@ pub struct Shortcuts {
     pub listed: bool,
     /// Single rows are looked up together with other operations.
     pub together: bool,
-    /// A document that has been validated is not validated again for other variables of the types
-    /// it declares.
-    pub validated: bool,
 }
 
 impl Shortcuts {
@@ -119,12 +119,11 @@ impl Shortcuts {
         columns: true,
         listed: true,
         together: true,
-        validated: true,
     };
 }
 
-/// What was found of the filters of each field, by where in memory the field is, and how many
-/// conditions they have in all.
+/// What was found of the filters of each field, by its number, and how many conditions they have in
+/// all.
 #[derive(Default)]
 struct FilteredFields {
     fields: HashMap<usize, Result<()>>,
@@ -133,7 +132,12 @@ struct FilteredFields {
 
 impl Batch {
     /// Of an operation with these limits.
-    pub fn new(limits: &Limits, shortcuts: Shortcuts, plans: Plans) -> Self {
+    pub fn new(
+        limits: &Limits,
+        shortcuts: Shortcuts,
+        operation: Arc<Executable>,
+        introspection: Vec<(usize, Value)>,
+    ) -> Self {
         Self {
             now: Mutex::new(clock()),
             known: Mutex::default(),
@@ -147,7 +151,9 @@ impl Batch {
             },
             filtered_fields: Mutex::default(),
             shortcuts,
-            plans: Mutex::new(plans),
+            operation,
+            introspection,
+            shared: Mutex::default(),
             delivery: Delivery::default(),
         }
     }
@@ -164,7 +170,7 @@ impl Batch {
         self.allowance.renew();
         // What an event that failed has asked and no longer waits for.
         lock(&self.level).clear();
-        *self.plans() = Plans::default();
+        lock(&self.shared).clear();
         *lock(&self.filtered_fields) = FilteredFields::default();
     }
 
@@ -183,21 +189,39 @@ impl Batch {
         Ok(row)
     }
 
-    /// What the selections of the operation ask.
-    pub fn plans(&self) -> MutexGuard<'_, Plans> {
-        lock(&self.plans)
+    /// What the selection set of the field with this number asks.
+    pub(crate) fn plan(&self, number: usize) -> &Plan {
+        &self.operation.plans[number]
+    }
+
+    /// What the schema says of itself in this field.
+    pub(crate) fn introspected(&self, ctx: &Context<'_>) -> Option<Value> {
+        let number = field_number(ctx);
+        let mut answers = self.introspection.iter();
+        let (_, answer) = answers.find(|(field, _)| *field == number)?;
+        Some(answer.clone())
+    }
+
+    /// What was made of the arguments of this field for another parent: they are the same for all.
+    pub fn shared<S: Any + Send + Sync>(&self, ctx: &Context<'_>) -> Option<Arc<S>> {
+        let shared = lock(&self.shared).get(&field_number(ctx))?.clone();
+        shared.downcast().ok()
+    }
+
+    /// Keeps for the other parents what was made of the arguments of this field.
+    pub fn share<S: Any + Send + Sync>(&self, ctx: &Context<'_>, made: Arc<S>) {
+        lock(&self.shared).insert(field_number(ctx), made);
     }
 
     /// What is made once for all parents of the field.
-    pub fn shared<S: Any + Send + Sync>(
+    pub fn shared_or<S: Any + Send + Sync>(
         &self,
         ctx: &Context<'_>,
         make: impl FnOnce() -> S,
     ) -> Arc<S> {
-        let shared = self.plans().shared(ctx.item);
-        shared.unwrap_or_else(|| {
+        self.shared(ctx).unwrap_or_else(|| {
             let made = Arc::new(make());
-            self.plans().share(ctx.item, made.clone());
+            self.share(ctx, made.clone());
             made
         })
     }
@@ -228,8 +252,10 @@ impl Batch {
             }
             Ok(())
         };
-        let place = ptr::from_ref(ctx.item).addr();
-        fields.entry(place).or_insert_with(check).clone()
+        fields
+            .entry(field_number(ctx))
+            .or_insert_with(check)
+            .clone()
     }
 
     /// The answer to the question for this key, once the level has been asked.
@@ -374,6 +400,11 @@ impl Question for EndOfLevel {
     async fn ask(&self, _: &Reader, keys: &[i64]) -> Result<Vec<()>> {
         Ok(vec![(); keys.len()])
     }
+}
+
+/// The number of the field in its operation.
+fn field_number(ctx: &Context<'_>) -> usize {
+    number(&ctx.item.node.selection_set)
 }
 
 fn clock() -> DateTime {

@@ -10,7 +10,6 @@ use sea_orm::{
 };
 
 use crate::{
-    argument::IntOr,
     assignment::{AssignmentFilter, short_list},
     batch::Question,
     connection::connection,
@@ -91,10 +90,10 @@ impl ColleagueEdge {
     async fn shared_projects(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "At most this many; largest value 100.", default)] first: IntOr<20>,
+        #[graphql(desc = "At most this many; largest value 100.", default = 20)] first: i32,
     ) -> Result<Nodes<Project>> {
         let shared = self.shared_unless(ColleagueVia::Meetings, self.through());
-        self.rows::<project::Entity>(ctx, shared, first.0).await
+        self.rows::<project::Entity>(ctx, shared, first).await
     }
 
     /// How many projects are shared.
@@ -107,10 +106,10 @@ impl ColleagueEdge {
     async fn shared_meetings(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "At most this many; largest value 100.", default)] first: IntOr<20>,
+        #[graphql(desc = "At most this many; largest value 100.", default = 20)] first: i32,
     ) -> Result<Nodes<Meeting>> {
         let shared = self.shared_unless(ColleagueVia::Projects, None);
-        self.rows::<meeting::Entity>(ctx, shared, first.0).await
+        self.rows::<meeting::Entity>(ctx, shared, first).await
     }
 
     /// How many meetings are shared.

@@ -132,7 +132,7 @@ pub async fn find<E: Record>(ctx: &Context<'_>, key: i64) -> Result<Option<Found
     if let Some(row) = batch.known(key).await? {
         return Ok(Some(row));
     }
-    let question = batch.shared(ctx, || ById::<E> {
+    let question = batch.shared_or(ctx, || ById::<E> {
         wanted: Wanted::new(columns::of_field::<E>(ctx)),
         together: batch.shortcuts.together,
         entity: PhantomData,

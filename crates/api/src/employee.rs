@@ -6,7 +6,6 @@ use async_graphql::Context;
 use entity::{assignment, employee, meeting, project};
 
 use crate::{
-    argument::{IntOr, OrDefault},
     assignment::{
         AssignmentConnection, AssignmentFilter, AssignmentOrder, EmployeeProjectConnection,
     },
@@ -132,7 +131,7 @@ object! {
             desc = "Count only projects on which both have an assignment that matches, for example `{active: {at: \"2023-07-01T00:00:00Z\"}}`; the shared projects on the edge are the same ones. Refused together with `via: MEETINGS`."
         )]
         through: Option<Box<AssignmentFilter>>,
-        #[graphql(desc = "What makes a colleague.", default)] via: OrDefault<ColleagueVia>,
+        #[graphql(desc = "What makes a colleague.", default)] via: ColleagueVia,
         #[graphql(desc = "Sort keys. Default: most shared first, then name.")] order_by: Option<
             Vec<ColleagueOrder>,
         >,
@@ -146,7 +145,7 @@ object! {
         ColleagueConnection::new(
             ctx,
             self.key(),
-            via.0,
+            via,
             arguments,
             filter,
             through,
@@ -170,11 +169,11 @@ object! {
         ctx: &Context<'_>,
         #[graphql(
             desc = "Meetings have no duration, so nearness of start times stands for one. 0 means the very same time. Largest value 1440.",
-            default
+            default = 60
         )]
-        within_minutes: IntOr<60>,
+        within_minutes: i32,
     ) -> Result<Nodes<MeetingClash>> {
-        overlap::meeting_clashes(ctx, self.key(), within_minutes.0).await
+        overlap::meeting_clashes(ctx, self.key(), within_minutes).await
     }
 
     /// Row version, for `expectedVersion` in mutations. Starts at 1; grows by one with every change of the record itself, not of its links. A mutation that changes nothing leaves it.

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use async_graphql::ErrorExtensions;
+use async_graphql::{ErrorExtensionValues, ErrorExtensions, Pos, ServerError, Value};
 use sea_orm::{DbErr, RuntimeErr, SqlxError};
 
 /// The result of a resolver or a lookup.
@@ -174,4 +174,31 @@ fn database_code(error: &DbErr) -> Option<Cow<'_, str>> {
         SqlxError::Database(error) => error.code(),
         _ => None,
     }
+}
+
+/// An error that says what kind it is.
+pub fn coded(code: &str, message: impl Into<String>, pos: Option<Pos>) -> ServerError {
+    let mut error = ServerError::new(message, pos);
+    set(&mut error, "code", code);
+    error
+}
+
+pub(crate) fn set(error: &mut ServerError, name: &str, value: impl Into<Value>) {
+    let extensions = error
+        .extensions
+        .get_or_insert_with(ErrorExtensionValues::default);
+    extensions.set(name, value);
+}
+
+/// Too much of something; `limit` is its name in [`Limits`].
+pub(crate) fn limit_error(
+    limit: &str,
+    most: u64,
+    message: String,
+    pos: Option<Pos>,
+) -> ServerError {
+    let mut error = coded("LIMIT_EXCEEDED", message, pos);
+    set(&mut error, "limit", limit);
+    set(&mut error, "most", most);
+    error
 }

@@ -1,42 +1,36 @@
-//! Runs operations whose document has been found valid, with the library's resolvers and not by its
-//! `execute`: that validates again, hands all through the hooks of its extensions, and takes the
-//! document for itself, so that all of it would be copied for each request. Fragments still are.
+//! Runs checked operations with async-graphql's resolvers and not by its `execute`, which would
+//! validate again and take a document for itself, so that all of it would be copied for each request.
 
-use std::{
-    borrow::Cow,
-    sync::{Arc, Mutex, OnceLock, PoisonError},
-};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use async_graphql::{
     Context, Data, IntrospectionMode, MergedObject, Object, Positioned, QueryEnv, QueryEnvInner,
-    Response, SchemaEnv, Variables,
+    Response, SchemaEnv, SubscriptionType,
     extensions::Extensions,
-    parser::types::{
-        ExecutableDocument, OperationDefinition, OperationType, Selection, SelectionSet,
-    },
-    resolver_utils::{resolve_container, resolve_container_serial},
+    parser::types::{OperationDefinition, OperationType},
+    resolver_utils::resolve_container_serial,
 };
-use futures_util::FutureExt;
+use async_stream::stream;
+use futures_util::{FutureExt, StreamExt, stream::BoxStream};
 
 use crate::{
     batch::Batch,
     context::Database,
-    feed::Feed,
-    fold::{is_skipped, operation_mut},
+    feed::{Feed, Subscription},
     guard::Checked,
     nodes,
-    schema::{MUTATION, Query, builder},
+    schema::{MUTATION, Query, Root, builder},
 };
 
-/// What the library gives to resolvers, and to nobody else.
+/// What async-graphql gives to resolvers, and to nobody else.
 #[derive(Clone)]
 pub(crate) struct Executor {
     schema_env: SchemaEnv,
     extensions: Extensions,
 }
 
-/// Our root, with a field to get hold of what resolvers are given. Who asks for it has been refused by
-/// the schema that validates.
+/// Our root, with a field to get hold of what resolvers are given. No client can ask for it: the schema
+/// that documents are checked against lacks it.
 #[derive(MergedObject)]
 struct ProbedQuery(Query, Probe);
 
@@ -68,57 +62,14 @@ impl Executor {
             .expect("a field that is asked for is resolved")
     }
 
-    /// Runs a query or a mutation, given its document with nothing to [fold](crate::fold) at its root.
-    pub async fn execute(
-        &self,
-        checked: &Checked,
-        document: &ExecutableDocument,
-        batch: Arc<Batch>,
-    ) -> Response {
-        let variables = checked.variables();
-        let document = if checked.has_directives() {
-            Cow::Owned(without_skipped(document.clone(), checked))
-        } else {
-            Cow::Borrowed(document)
-        };
-        let operation = checked.operation_in(&document);
-        let OperationDefinition {
-            ty,
-            ref variable_definitions,
-            ref selection_set,
-            ..
-        } = operation.node;
-        let mut data = Data::default();
-        data.insert(batch);
-        let env = QueryEnv::new(QueryEnvInner {
-            extensions: self.extensions.clone(),
-            variables: variables.clone(),
-            operation_name: None,
-            // Its variables are all that is asked of it from here on.
-            operation: Positioned::new(
-                OperationDefinition {
-                    ty,
-                    variable_definitions: variable_definitions.clone(),
-                    directives: Vec::new(),
-                    selection_set: Positioned::default(),
-                },
-                operation.pos,
-            ),
-            fragments: document.fragments.clone(),
-            uploads: Vec::new(),
-            session_data: Arc::default(),
-            query_data: Arc::new(data),
-            http_headers: Mutex::default(),
-            introspection_mode: IntrospectionMode::Enabled,
-            errors: Mutex::default(),
-        });
-        let ctx = env.create_context(&self.schema_env, None, selection_set, None);
-        let resolved = match ty {
+    /// Runs a query or a mutation.
+    pub async fn execute(&self, checked: &Checked, batch: Arc<Batch>) -> Response {
+        let env = self.environment(checked, batch);
+        let root = &checked.operation.selection_set;
+        let ctx = env.create_context(&self.schema_env, None, root, None);
+        let resolved = match checked.kind() {
             OperationType::Mutation => resolve_container_serial(&ctx, &MUTATION).await,
-            _ if checked.is_plain() => nodes::root(&ctx, &Query).await,
-            // Where a key is asked for twice and is null once, the library decides which one stays, and
-            // it must be the same as when the document was validated.
-            _ => resolve_container(&ctx, &Query).await,
+            _ => nodes::object(&ctx, &Root).await,
         };
         let mut response = match resolved {
             Ok(data) => Response::new(data),
@@ -128,29 +79,51 @@ impl Executor {
         response.errors.append(&mut errors);
         response
     }
-}
 
-/// The document, with `@skip` and `@include` carried out.
-fn without_skipped(mut document: ExecutableDocument, checked: &Checked) -> ExecutableDocument {
-    fn keep(set: &mut SelectionSet, variables: &Variables) {
-        set.items
-            .retain(|selection| !is_skipped(selection.node.directives(), variables));
-        for selection in &mut set.items {
-            match &mut selection.node {
-                Selection::Field(field) => keep(&mut field.node.selection_set.node, variables),
-                Selection::InlineFragment(fragment) => {
-                    keep(&mut fragment.node.selection_set.node, variables);
+    /// Runs a subscription, event by event.
+    pub fn subscribe(&self, checked: &Checked, batch: Arc<Batch>) -> BoxStream<'static, Response> {
+        let env = self.environment(checked, batch);
+        let (schema_env, operation) = (self.schema_env.clone(), checked.operation.clone());
+        stream! {
+            let root = env.create_context(&schema_env, None, &operation.selection_set, None);
+            // Validation leaves one.
+            for field in operation.root_fields() {
+                let ctx = root.with_field(field);
+                if let Some(mut events) = Subscription.create_field_stream(&ctx) {
+                    while let Some(event) = events.next().await {
+                        yield event;
+                    }
                 }
-                Selection::FragmentSpread(_) => {}
             }
         }
+        .boxed()
     }
-    let variables = checked.variables();
-    for fragment in document.fragments.values_mut() {
-        keep(&mut fragment.node.selection_set.node, variables);
+
+    fn environment(&self, checked: &Checked, batch: Arc<Batch>) -> QueryEnv {
+        let operation = &checked.operation;
+        let mut data = Data::default();
+        data.insert(batch);
+        QueryEnv::new(QueryEnvInner {
+            extensions: self.extensions.clone(),
+            variables: checked.variables.clone(),
+            operation_name: None,
+            // Resolvers look at nothing but its variables.
+            operation: Positioned::new(
+                OperationDefinition {
+                    ty: operation.kind,
+                    variable_definitions: operation.variables.clone(),
+                    directives: Vec::new(),
+                    selection_set: Positioned::default(),
+                },
+                operation.selection_set.pos,
+            ),
+            fragments: Default::default(),
+            uploads: Vec::new(),
+            session_data: Arc::default(),
+            query_data: Arc::new(data),
+            http_headers: Mutex::default(),
+            introspection_mode: IntrospectionMode::Enabled,
+            errors: Mutex::default(),
+        })
     }
-    if let Some(operation) = operation_mut(&mut document.operations, checked.operation_name()) {
-        keep(&mut operation.selection_set.node, variables);
-    }
-    document
 }

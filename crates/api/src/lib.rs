@@ -8,10 +8,9 @@
 //! | [`user_error`] | what the user can put right, as data |
 //! | [`changes`], [`feed`] | the change feed: as a table and in GraphQL; as it happens |
 //! | [`wakeup`] | commits of other processes, which wake the feed |
-//! | [`fold`] | the root fields of a mutation or subscription, each once |
 //! | [`colleague`], [`overlap`] | what two hops away is shared; what coincides in one person's time |
-//! | [`guard`], [`limits`] | what stands before the schema: from text to a checked document |
-//! | [`executor`] | how a document runs that has been found valid |
+//! | [`guard`], [`limits`] | what stands before the schema: from text to a checked operation |
+//! | [`compat`], [`executor`] | how a checked operation becomes async-graphql's, and runs |
 //! | [`documents`] | whether a text would run, told without a database |
 //! | [`allowance`] | what an operation may still load, counted while it runs |
 //! | [`auth`], [`answer`] | who may do what; what comes back, and what it took |
@@ -30,7 +29,7 @@
 //! | [`link`] | how entities are linked, read from SeaORM's `Related` |
 //! | [`nodes`], [`json`] | lists and objects whose scalar fields are read on the spot, written as JSON at once |
 //! | [`context`] | what a resolver can reach, what all entities have in common |
-//! | [`scalar`], [`argument`], [`error`] | scalars and public ids; arguments with a default; what a client may see of a failure |
+//! | [`scalar`], [`error`] | scalars and public ids; what a client may see of a failure |
 //!
 //! A query runs like this: resolvers are ordinary async-graphql resolvers and ask the [`batch`] for
 //! what they need; when the whole operation waits, the batch sends one statement for each distinct
@@ -38,7 +37,6 @@
 
 pub mod allowance;
 pub mod answer;
-pub mod argument;
 pub mod arrays;
 pub mod assignment;
 pub mod auth;
@@ -46,6 +44,7 @@ pub mod batch;
 pub mod changes;
 pub mod colleague;
 pub mod columns;
+pub mod compat;
 pub mod connection;
 pub mod context;
 pub mod documents;
@@ -54,7 +53,6 @@ pub mod error;
 pub mod executor;
 pub mod feed;
 pub mod filter;
-pub mod fold;
 pub mod guard;
 pub mod json;
 pub mod json_rows;

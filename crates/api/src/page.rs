@@ -323,7 +323,7 @@ impl<F: Filter> Page<F> {
         order: Option<Vec<impl Into<SortKey<F::Entity>>>>,
     ) -> Result<Self> {
         let batch = batch(ctx);
-        let made = batch.plans().shared::<PageQuestion<F>>(ctx.item);
+        let made = batch.shared::<PageQuestion<F>>(ctx);
         if let Some(question) = made.filter(|question| question.scope.source == source) {
             return Ok(Self {
                 batch: batch.clone(),
@@ -372,7 +372,7 @@ impl<F: Filter> Page<F> {
             window,
             listing: listing.filter(|_| batch.shortcuts.listed),
         });
-        batch.plans().share(ctx.item, question.clone());
+        batch.share(ctx, question.clone());
         Ok(Self {
             batch: batch.clone(),
             parent,

@@ -3,10 +3,11 @@
 use std::borrow::Cow;
 
 use async_graphql::{
-    ContextSelectionSet, ID, InputValueError, InputValueResult, OutputType, Positioned, Scalar,
-    ScalarType, ServerResult, Value, parser::types::Field, registry::Registry,
+    ContextSelectionSet, ID, InputValueError, InputValueResult, Number, OutputType, Positioned,
+    Scalar, ScalarType, ServerResult, Value, parser::types::Field, registry::Registry,
 };
 use chrono::{Datelike, FixedOffset, NaiveDate, SecondsFormat, SubsecRound, Timelike, Utc};
+use language::ScalarCheck;
 
 use crate::json;
 
@@ -37,20 +38,16 @@ pub struct DateTime(pub chrono::DateTime<Utc>);
 
 impl DateTime {
     /// The error says what is expected.
-    fn read(value: &Value) -> Result<Self, &'static str> {
-        let text = match value {
-            Value::String(text) => text,
-            _ => "",
-        };
-        let instant = chrono::DateTime::<FixedOffset>::parse_from_rfc3339(text)
-            .map_err(|_| "expected RFC 3339 with an offset, for example 2023-10-31T09:30:00Z")?
+    fn read(text: Option<&str>) -> Result<Self, &'static str> {
+        let instant = chrono::DateTime::<FixedOffset>::parse_from_rfc3339(text.unwrap_or_default())
+            .map_err(|_| "Give RFC 3339 with an offset, for example \"2023-10-31T09:30:00Z\".")?
             .with_timezone(&Utc)
             .trunc_subsecs(6);
         if instant.timestamp_subsec_nanos() >= 1_000_000_000 {
-            return Err("leap seconds are not supported");
+            return Err("Leap seconds are not supported.");
         }
         if !(1..=9999).contains(&instant.year()) {
-            return Err("the year must be 0001 to 9999");
+            return Err("The year must be 0001 to 9999.");
         }
         Ok(Self(instant))
     }
@@ -63,11 +60,7 @@ impl DateTime {
 )]
 impl ScalarType for DateTime {
     fn parse(value: Value) -> InputValueResult<Self> {
-        Self::read(&value).map_err(InputValueError::custom)
-    }
-
-    fn is_valid(value: &Value) -> bool {
-        Self::read(value).is_ok()
+        Self::read(text_of(&value)).map_err(InputValueError::custom)
     }
 
     fn to_value(&self) -> Value {
@@ -90,17 +83,13 @@ pub struct Date(pub NaiveDate);
 
 impl Date {
     /// The error says what is expected.
-    fn read(value: &Value) -> Result<Self, &'static str> {
-        let date = match value {
-            // chrono alone also takes `2022-5-17` and `+12022-05-17`.
-            Value::String(text) if text.len() == 10 => {
-                NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()
-            }
-            _ => None,
-        };
+    fn read(text: Option<&str>) -> Result<Self, &'static str> {
+        // chrono alone also takes `2022-5-17` and `+12022-05-17`.
+        let text = text.filter(|text| text.len() == 10);
+        let date = text.and_then(|text| NaiveDate::parse_from_str(text, "%Y-%m-%d").ok());
         date.filter(|date| (1..=9999).contains(&date.year()))
             .map(Self)
-            .ok_or("expected YYYY-MM-DD, for example 2022-05-17")
+            .ok_or("Give YYYY-MM-DD, for example \"2022-05-17\".")
     }
 }
 
@@ -111,11 +100,7 @@ impl Date {
 )]
 impl ScalarType for Date {
     fn parse(value: Value) -> InputValueResult<Self> {
-        Self::read(&value).map_err(InputValueError::custom)
-    }
-
-    fn is_valid(value: &Value) -> bool {
-        Self::read(value).is_ok()
+        Self::read(text_of(&value)).map_err(InputValueError::custom)
     }
 
     fn to_value(&self) -> Value {
@@ -148,11 +133,12 @@ impl Long {
     pub const MAX: i64 = (1 << 53) - 1;
 
     /// The error says what is expected.
-    fn read(value: &Value) -> Result<Self, &'static str> {
-        integer(value)
+    fn read(number: Option<&Number>) -> Result<Self, &'static str> {
+        number
+            .and_then(integer)
             .filter(|number| number.unsigned_abs() <= Self::MAX.unsigned_abs())
             .map(Self)
-            .ok_or("expected a whole number within ±9007199254740991")
+            .ok_or("Give a whole number within ±9007199254740991.")
     }
 }
 
@@ -163,11 +149,7 @@ impl Long {
 )]
 impl ScalarType for Long {
     fn parse(value: Value) -> InputValueResult<Self> {
-        Self::read(&value).map_err(InputValueError::custom)
-    }
-
-    fn is_valid(value: &Value) -> bool {
-        Self::read(value).is_ok()
+        Self::read(number_of(&value)).map_err(InputValueError::custom)
     }
 
     fn to_value(&self) -> Value {
@@ -175,35 +157,37 @@ impl ScalarType for Long {
     }
 }
 
-fn integer(value: &Value) -> Option<i64> {
+fn text_of(value: &Value) -> Option<&str> {
     match value {
-        Value::Number(number) => number.as_i64(),
+        Value::String(text) => Some(text),
         _ => None,
     }
 }
 
-/// Says why the scalar of this name does not take the value, for behind the name of an input.
-pub fn refusal(scalar: &str, value: &Value) -> Option<String> {
-    let expected = match scalar {
-        "DateTime" => DateTime::read(value).err(),
-        "Date" => Date::read(value).err(),
-        "Long" => Long::read(value).err(),
-        "ID" => (!ID::is_valid(value)).then_some("expected a string, for example \"emp_1\""),
-        "String" => (!String::is_valid(value)).then_some("expected a string"),
-        "Boolean" => (!bool::is_valid(value)).then_some("expected true or false"),
-        "Int" => match integer(value).map(i32::try_from) {
-            Some(Ok(_)) => None,
-            _ => Some("expected a whole number within ±2147483647"),
-        },
+fn number_of(value: &Value) -> Option<&Number> {
+    match value {
+        Value::Number(number) => Some(number),
         _ => None,
-    }?;
-    // As JSON, cut short; the library writes long values in full.
-    let mut given = value.to_string();
-    if let Some((end, _)) = given.char_indices().nth(60) {
-        given.truncate(end);
-        given.push('…');
     }
-    Some(format!("is no {scalar}: {expected}, and got {given}."))
+}
+
+/// The whole number that this is, such as 2 for `2.0`, which JSON does not tell apart.
+pub fn integer(number: &Number) -> Option<i64> {
+    // Beyond that neighbours are integers that a double cannot tell apart.
+    let is_exact = |float: &f64| float.fract() == 0.0 && float.abs() <= Long::MAX as f64;
+    let whole = || number.as_f64().filter(is_exact).map(|float| float as i64);
+    number.as_i64().or_else(whole)
+}
+
+/// Says why a scalar of the schema does not take a value.
+pub const CHECKS: [(&str, ScalarCheck); 3] = [
+    ("DateTime", |json| told(DateTime::read(json.as_str()))),
+    ("Date", |json| told(Date::read(json.as_str()))),
+    ("Long", |json| told(Long::read(json.as_number()))),
+];
+
+fn told<T>(read: Result<T, &'static str>) -> Result<(), String> {
+    read.map(|_| ()).map_err(str::to_owned)
 }
 
 /// The public id of a row, as [`public_id`] makes it, which is not copied for long.

@@ -1,13 +1,13 @@
 //! The schema: the three roots, and how an operation runs. Builds without a database.
 
-use std::{borrow::Cow, collections::HashMap, future::ready, panic::AssertUnwindSafe, sync::Arc};
+use std::{borrow::Cow, future::ready, panic::AssertUnwindSafe, sync::Arc};
 
 use async_graphql::{
-    Context, Data, ID, Interface, MergedObject, Name, ObjectType, Positioned, Request, Response,
-    SDLExportOptions, Schema, SchemaBuilder, ServerError, Value,
-    parser::types::{
-        ExecutableDocument, Field, FragmentDefinition, OperationType, Selection, SelectionSet,
-    },
+    ContainerType, Context, ContextSelectionSet, ID, Interface, MergedObject, ObjectType,
+    OutputType, Positioned, Response, SDLExportOptions, Schema, SchemaBuilder, ServerError,
+    ServerResult, Value,
+    parser::types::{Field, OperationType},
+    registry::Registry,
 };
 use entity::{assignment, employee, meeting, project};
 use futures_util::{
@@ -18,7 +18,6 @@ use tokio::task::JoinSet;
 
 use crate::{
     answer::{Answer, Cost, code},
-    argument::IntOr,
     assignment::{
         Assignment, AssignmentConnection, AssignmentFilter, AssignmentLink, AssignmentMutations,
         AssignmentOrder,
@@ -27,17 +26,16 @@ use crate::{
     batch::{Batch, Shortcuts},
     changes::{self, ChangeConnection, ChangeFilter},
     connection::object,
-    context::{Database, Record, find},
+    context::{Database, Record, batch, find},
     employee::{Employee, EmployeeConnection, EmployeeFilter, EmployeeMutations, EmployeeOrder},
-    error::{Error, Result, Vanished},
+    error::{Error, Result, Vanished, coded},
     executor::Executor,
     feed::{Feed, Subscription},
-    fold::{TooLarge, fold},
-    guard::{Checked, Guard, coded},
+    guard::{Checked, Guard, Refused, Request},
     json,
     limits::Limits,
     meeting::{Meeting, MeetingConnection, MeetingFilter, MeetingMutations, MeetingOrder},
-    nodes::{Object, Plans},
+    nodes::{self, Object},
     page::Source,
     project::{Project, ProjectConnection, ProjectFilter, ProjectMutations, ProjectOrder},
     scalar::{PublicId, key_of},
@@ -168,13 +166,13 @@ object! {
     async fn changes(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "At most this many; largest value 100.", default)] first: IntOr<50>,
+        #[graphql(desc = "At most this many; largest value 100.", default = 50)] first: i32,
         #[graphql(desc = "Continue after this event's `cursor`; from the oldest kept event when omitted. A cursor older than the oldest kept event is an error (`CURSOR_EXPIRED`).")]
         after: Option<String>,
         #[graphql(name = "where", desc = "Keep only events that match.")]
         filter: Option<ChangeFilter>,
     ) -> Result<ChangeConnection> {
-        changes::changes(ctx, first.0, after, filter).await
+        changes::changes(ctx, first, after, filter).await
     }
 }
 
@@ -233,9 +231,6 @@ pub(crate) const MUTATION: Mutation = Mutation(
     AssignmentMutations,
 );
 
-/// The schema as the library has it.
-pub(crate) type Built = Schema<Query, Mutation, Subscription>;
-
 /// The schema, without anything that a resolver would need.
 pub(crate) fn builder<Q: ObjectType + 'static>(
     query: Q,
@@ -252,53 +247,47 @@ pub fn sdl() -> String {
     let options = SDLExportOptions::new()
         .include_specified_by()
         .sorted_enum_items();
-    builder(Query).finish().sdl_with_options(options)
+    let sdl = builder(Query).finish().sdl_with_options(options);
+    // The library has no place for it.
+    let described = format!("\n\"\"\"\n{DESCRIPTION}\n\"\"\"\nschema {{");
+    sdl.replacen("\nschema {", &described, 1)
 }
 
-/// What introspection says of the schema as a whole.
+/// Description of the schema as a whole.
 const DESCRIPTION: &str = "Roster: who works on which project, in which role and when, and who \
     attends which meeting. What holds everywhere stands in the description of `Query`.";
 
-/// Puts [`DESCRIPTION`] where an operation asks `__schema` for its `description`: the library answers
-/// with a text of its own, and an extension would slow down every field.
-fn describe(checked: &Checked, data: &mut Value) {
-    let fragments = &checked.document().fragments;
-    let root = &checked.operation().node.selection_set.node;
-    for schema in fields_named(root, "__schema", fragments) {
-        let Value::Object(data) = &mut *data else {
-            return;
-        };
-        let key = &schema.response_key().node;
-        let Some(Value::Object(answer)) = data.get_mut(key) else {
-            continue;
-        };
-        for field in fields_named(&schema.selection_set.node, "description", fragments) {
-            if let Some(description) = answer.get_mut(&field.response_key().node) {
-                *description = DESCRIPTION.into();
-            }
-        }
+/// The root of queries: [`Query`], and what the schema says of itself.
+pub(crate) struct Root;
+
+impl OutputType for Root {
+    fn type_name() -> Cow<'static, str> {
+        Query::type_name()
+    }
+
+    fn create_type_info(registry: &mut Registry) -> String {
+        Query::create_type_info(registry)
+    }
+
+    async fn resolve(
+        &self,
+        ctx: &ContextSelectionSet<'_>,
+        _field: &Positioned<Field>,
+    ) -> ServerResult<Value> {
+        nodes::object(ctx, self).await
     }
 }
 
-/// The fields of this name in a selection set, those of its fragments included.
-fn fields_named<'a>(
-    set: &'a SelectionSet,
-    name: &str,
-    fragments: &'a HashMap<Name, Positioned<FragmentDefinition>>,
-) -> Vec<&'a Field> {
-    let named = |selection: &'a Positioned<Selection>| match &selection.node {
-        Selection::Field(field) if field.node.name.node == name => vec![&field.node],
-        Selection::Field(_) => Vec::new(),
-        Selection::InlineFragment(fragment) => {
-            fields_named(&fragment.node.selection_set.node, name, fragments)
+impl ContainerType for Root {
+    async fn resolve_field(&self, ctx: &Context<'_>) -> ServerResult<Option<Value>> {
+        if ctx.item.node.name.node.starts_with("__") {
+            return Ok(batch(ctx).introspected(ctx));
         }
-        Selection::FragmentSpread(spread) => fragments
-            .get(&spread.node.fragment_name.node)
-            .map(|fragment| fields_named(&fragment.node.selection_set.node, name, fragments))
-            .unwrap_or_default(),
-    };
-    set.items.iter().flat_map(named).collect()
+        Query.resolve_field(ctx).await
+    }
 }
+
+impl ObjectType for Root {}
 
 /// The API: the schema, the database, and the only way to run an operation.
 ///
@@ -306,8 +295,6 @@ fn fields_named<'a>(
 /// with the [batch](crate::batch).
 #[derive(Clone)]
 pub struct Roster {
-    schema: Built,
-    /// For documents that have been found valid.
     executor: Executor,
     database: Database,
     feed: Feed,
@@ -324,9 +311,7 @@ impl Roster {
     /// The API on this database, with limits of one's own.
     pub fn with_limits(database: Database, limits: Limits) -> Self {
         let feed = Feed::new(database.clone(), &limits);
-        let schema = builder(Query).data(database.clone()).data(feed.clone());
         Self {
-            schema: schema.finish(),
             executor: Executor::new(database.clone(), feed.clone()),
             database,
             feed,
@@ -348,8 +333,12 @@ impl Roster {
 
     /// Everything that can be told before the operation runs.
     pub fn check(&self, request: Request) -> Result<Checked, Box<Answer>> {
-        let refuse = |refused| Box::new(Answer::refused(refused, self.guard.limits().cost));
-        self.guard.check(request).map_err(refuse)
+        let checked = self.guard.check(request);
+        checked.map_err(|refused| Box::new(self.refuse(refused)))
+    }
+
+    fn refuse(&self, refused: Refused) -> Answer {
+        Answer::refused(refused, self.guard.limits().document.cost)
     }
 
     /// Runs a query or a mutation.
@@ -369,21 +358,17 @@ impl Roster {
     /// Runs any operation; a subscription answers more than once.
     pub fn run_stream(&self, checked: Checked) -> BoxStream<'static, Answer> {
         let roster = self.clone();
-        if checked.kind != OperationType::Subscription {
+        if checked.kind() != OperationType::Subscription {
             return async move { roster.run(&checked).await }
                 .into_stream()
                 .boxed();
         }
-        let document = match authorize(&checked).and_then(|()| once_each(&checked)) {
-            Ok(document) => document.into_owned(),
-            Err(errors) => {
-                let refused = Answer::ran(Response::from_errors(errors), self.cost(&checked, None));
-                return ready(refused).into_stream().boxed();
-            }
-        };
-        let batch = self.batch(&checked);
-        let request = checked.to_request(document).data(batch.clone());
-        let events = self.schema.execute_stream(request);
+        if let Err(errors) = authorize(&checked) {
+            let refused = Answer::ran(Response::from_errors(errors), self.cost(&checked, None));
+            return ready(refused).into_stream().boxed();
+        }
+        let batch = self.batch(&checked, Vec::new());
+        let events = self.executor.subscribe(&checked, batch.clone());
         let events = batch.clone().drive_stream(&self.database.reader, events);
         let subscription = Running {
             roster,
@@ -406,30 +391,22 @@ impl Roster {
         .boxed()
     }
 
-    /// For who reads the values of an answer with the library's types.
-    fn as_tree(&self) -> Self {
-        self.clone().with_shortcuts(Shortcuts {
-            text: false,
-            ..self.shortcuts
-        })
-    }
-
     async fn try_to_run(&self, checked: &Checked) -> Answer {
         // Each statement sees its own snapshot: a row that another refers to may have vanished in
         // between. Nobody has seen an answer yet, so a query can begin anew. A mutation cannot.
-        let attempts = match checked.kind {
+        let attempts = match checked.kind() {
             OperationType::Query => ATTEMPTS,
             _ => 1,
         };
-        let document = match once_each(checked) {
-            Ok(document) => document,
-            Err(errors) => {
-                return Answer::ran(Response::from_errors(errors), self.cost(checked, None));
-            }
+        let introspection = match self.guard.introspect(checked) {
+            Ok(answers) => answers,
+            Err(refused) => return self.refuse(refused),
         };
         let mut attempt = 1;
         loop {
-            let (response, batch) = self.attempt(checked, &document).await;
+            let batch = self.batch(checked, introspection.clone());
+            let operation = self.executor.execute(checked, batch.clone());
+            let response = batch.drive(&self.database.reader, operation).await;
             if attempt < attempts && batch.something_vanished() {
                 attempt += 1;
                 continue;
@@ -439,23 +416,17 @@ impl Roster {
     }
 
     fn answer(&self, checked: &Checked, mut response: Response, batch: &Batch) -> Answer {
-        if checked.kind != OperationType::Query && response.data != Value::Null {
+        if checked.kind() != OperationType::Query && response.data != Value::Null {
             // What was written or told of cannot be read again as it was: a thing that has vanished
             // meanwhile counts as deleted, where that can be said.
             let vanished = |error: &ServerError| error.source::<Vanished>().is_some();
             response.errors.retain(|error| !vanished(error));
-        }
-        if checked.introspects() {
-            describe(checked, &mut response.data);
         }
         let length = json::length(&response.data);
         if let Err(error) = batch.allowance.check_bytes(length, None) {
             response.errors.push(error);
         }
         let mut answer = Answer::ran(response, self.cost(checked, Some(batch)));
-        if answer.executed {
-            checked.set_valid();
-        }
         if batch.allowance.is_exceeded() {
             answer.keep_only("LIMIT_EXCEEDED");
         }
@@ -471,41 +442,19 @@ impl Roster {
     fn cost(&self, checked: &Checked, batch: Option<&Batch>) -> Cost {
         Cost {
             requested: checked.cost,
-            limit: self.guard.limits().cost,
+            limit: self.guard.limits().document.cost,
             loaded: batch.map_or(0, |batch| batch.allowance.loaded()),
             statements: batch.map_or(0, Batch::statements),
         }
     }
 
-    fn batch(&self, checked: &Checked) -> Arc<Batch> {
-        let shortcuts = Shortcuts {
-            // A text cannot be merged with another.
-            text: self.shortcuts.text && checked.is_plain(),
-            ..self.shortcuts
-        };
-        let plans = Plans::new(checked.plans());
-        Arc::new(Batch::new(self.guard.limits(), shortcuts, plans))
-    }
-
-    /// One attempt. The batch tells what it took.
-    async fn attempt(
-        &self,
-        checked: &Checked,
-        document: &ExecutableDocument,
-    ) -> (Response, Arc<Batch>) {
-        let batch = self.batch(checked);
-        let reader = &self.database.reader;
-        let response = if self.shortcuts.validated && checked.is_valid() {
-            let operation = self.executor.execute(checked, document, batch.clone());
-            batch.drive(reader, operation).await
-        } else {
-            let request = checked.to_request(document.clone()).data(batch.clone());
-            // Boxed, since it is large, and most often there is no need of it.
-            batch
-                .drive(reader, self.schema.execute(request).boxed())
-                .await
-        };
-        (response, batch)
+    fn batch(&self, checked: &Checked, introspection: Vec<(usize, Value)>) -> Arc<Batch> {
+        Arc::new(Batch::new(
+            self.guard.limits(),
+            self.shortcuts,
+            checked.operation.clone(),
+            introspection,
+        ))
     }
 }
 
@@ -564,50 +513,5 @@ fn ended(cost: Cost, error: ServerError) -> Answer {
     }
 }
 
-impl async_graphql::Executor for Roster {
-    async fn execute(&self, request: Request) -> Response {
-        match self.check(request) {
-            Ok(checked) => self.as_tree().run(&checked).await.response,
-            Err(answer) => answer.response,
-        }
-    }
-
-    fn execute_stream(
-        &self,
-        request: Request,
-        _session_data: Option<Arc<Data>>,
-    ) -> BoxStream<'static, Response> {
-        match self.check(request) {
-            Ok(checked) => self
-                .as_tree()
-                .run_stream(checked)
-                .map(|answer| answer.response)
-                .boxed(),
-            Err(answer) => ready(answer.response).into_stream().boxed(),
-        }
-    }
-}
-
 /// How often a query is run whose rows vanish while it reads.
 const ATTEMPTS: usize = 3;
-
-/// The document, with each root field once if it is a mutation or a subscription.
-pub(crate) fn once_each(
-    checked: &Checked,
-) -> Result<Cow<'_, ExecutableDocument>, Vec<ServerError>> {
-    let document = checked.document();
-    if checked.is_executed_as_it_is() {
-        return Ok(Cow::Borrowed(document));
-    }
-    let mut document = document.clone();
-    let name = checked.operation_name();
-    let fields = fold(&mut document, name, checked.variables()).map_err(|TooLarge| {
-        let message = "The operation selects too much at its root. Send it in parts.";
-        vec![coded("LIMIT_EXCEEDED", message, None)]
-    })?;
-    if checked.kind == OperationType::Subscription && fields > 1 {
-        let message = "A subscription must have one root field only.";
-        return Err(vec![coded("GRAPHQL_VALIDATION_FAILED", message, None)]);
-    }
-    Ok(Cow::Owned(document))
-}

@@ -5,8 +5,8 @@
 
 use std::{collections::HashSet, fmt};
 
-use async_graphql::{Name, Value, Variables, indexmap::IndexMap};
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Value};
 
 /// A request, read and not yet understood.
 #[derive(Debug, Default, PartialEq)]
@@ -16,7 +16,7 @@ pub struct Envelope {
     /// Which of its operations.
     pub operation_name: Option<String>,
     /// With which values.
-    pub variables: Variables,
+    pub variables: Map<String, Value>,
     /// A document that the server may know, by the name it has there: of an automatic persisted
     /// query its SHA-256 in hexadecimal, of a trusted document whatever its manifest says.
     pub id: Option<String>,
@@ -106,14 +106,14 @@ impl Parts {
         let operation_name = operation_name.filter(|name| !name.is_empty());
         let document_id = text("documentId", self.document_id)?;
         let object = |name: &str, value| match value {
-            None | Some(Value::Null) => Ok(IndexMap::new()),
+            None | Some(Value::Null) => Ok(Map::new()),
             Some(Value::Object(object)) => Ok(object),
             Some(_) => Err(format!("`{name}` must be an object.")),
         };
         let variables = object("variables", self.variables)?;
         let mut extensions = object("extensions", self.extensions)?;
         let mut unknown_version = None;
-        let id = match extensions.swap_remove("persistedQuery") {
+        let id = match extensions.remove("persistedQuery") {
             None | Some(Value::Null) => None,
             Some(Value::Object(persisted)) => {
                 let version = persisted.get("version").filter(|v| **v != Value::Null);
@@ -139,7 +139,7 @@ impl Parts {
         Ok(Envelope {
             query,
             operation_name,
-            variables: Variables::from_value(Value::Object(variables)),
+            variables,
             id,
             unknown_version,
         })
@@ -232,7 +232,7 @@ impl<'de> Visitor<'de> for Level {
     }
 
     fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(Value::Boolean(value))
+        Ok(Value::Bool(value))
     }
 
     fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
@@ -261,17 +261,18 @@ impl<'de> Visitor<'de> for Level {
         while let Some(item) = items.next_element_seed(below)? {
             list.push(item);
         }
-        Ok(Value::List(list))
+        Ok(Value::Array(list))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Value, A::Error> {
         let below = self.below()?;
-        let mut object = IndexMap::new();
+        let mut object = Map::new();
         while let Some(name) = fields.next_key::<String>()? {
-            let value = fields.next_value_seed(below)?;
-            if object.insert(Name::new(&name), value).is_some() {
+            if object.contains_key(&name) {
                 return Err(twice(&name));
             }
+            let value = fields.next_value_seed(below)?;
+            object.insert(name, value);
         }
         Ok(Value::Object(object))
     }

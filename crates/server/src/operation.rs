@@ -12,11 +12,12 @@ use std::{
 use api::{
     answer::{Answer, code},
     auth::Viewer,
-    guard::{Checked, coded},
+    error::coded,
+    guard::{Checked, Request},
     json,
 };
 use async_graphql::{
-    ErrorExtensionValues, Request, Response, ServerError, Value, parser::types::OperationType,
+    ErrorExtensionValues, Response, ServerError, Value, parser::types::OperationType,
 };
 use futures_util::{
     StreamExt,
@@ -52,9 +53,12 @@ impl Server {
         let text = self
             .text(query, id)
             .map_err(|error| Box::new(refused(error)))?;
-        let mut request = Request::new(text).variables(variables).data(viewer);
-        request.operation_name = operation_name;
-        let checked = self.roster.check(request);
+        let checked = self.roster.check(Request {
+            text,
+            operation_name,
+            variables,
+            viewer,
+        });
         if let Err(answer) = &checked {
             metrics::refused(answer);
         }
@@ -129,7 +133,7 @@ impl Server {
     }
 
     fn tell(&self, id: &RequestId, checked: &Checked, answer: &Answer, took: Duration) {
-        metrics::answered(checked.kind, answer, took);
+        metrics::answered(checked.kind(), answer, took);
         let outcome = metrics::outcome(answer);
         let milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         let name = checked.operation_name().unwrap_or("-");
@@ -138,7 +142,7 @@ impl Server {
             ($level:ident, $what:literal) => {
                 tracing::$level!(
                     request = id.as_str(),
-                    kind = %checked.kind,
+                    kind = %checked.kind(),
                     operation = name,
                     outcome,
                     milliseconds,
@@ -159,7 +163,7 @@ impl Server {
 /// Runs any operation on a WebSocket: what a query or a mutation answers, or every event.
 pub fn run_stream(app: &App, id: RequestId, checked: Checked) -> BoxStream<'static, Answer> {
     let app = app.clone();
-    if checked.kind == OperationType::Subscription {
+    if checked.kind() == OperationType::Subscription {
         metrics::subscribed(&checked);
         return app.roster.run_stream(checked).boxed();
     }

@@ -9,14 +9,15 @@ use std::{
 };
 
 use api::{Documents, Limits};
-use async_graphql::{Name, ServerError, Value, indexmap::IndexMap};
+use async_graphql::ServerError;
+use serde_json::{Map, Value};
 
 use crate::{envelope, error::Error};
 
-/// The documents of a manifest, in its order.
+/// The documents of a manifest.
 pub struct Trusted {
     path: PathBuf,
-    documents: IndexMap<Name, Value>,
+    documents: Map<String, Value>,
 }
 
 impl Trusted {
@@ -32,12 +33,8 @@ impl Trusted {
             Value::Object(_) => return Err(unusable("it is empty".to_owned())),
             _ => return Err(unusable("it is no object".to_owned())),
         };
-        let is_text = |value: &Value| matches!(value, Value::String(_));
-        if let Some((id, _)) = documents.iter().find(|(_, value)| !is_text(value)) {
-            return Err(unusable(format!(
-                "what it has for {:?} is no text",
-                id.as_str()
-            )));
+        if let Some((id, _)) = documents.iter().find(|(_, value)| !value.is_string()) {
+            return Err(unusable(format!("what it has for {id:?} is no text")));
         }
         Ok(Self {
             path: path.to_owned(),
@@ -52,7 +49,7 @@ impl Trusted {
 
     /// The document with this id.
     pub fn text(&self, id: &str) -> Option<&str> {
-        text(self.documents.get(id)?)
+        self.documents.get(id)?.as_str()
     }
 
     /// The documents that do not run on this version's schema and by these limits, by id, and why.
@@ -60,7 +57,12 @@ impl Trusted {
         let check = Documents::new(limits);
         let documents = self.documents.iter();
         documents
-            .map(|(id, value)| (id.as_str(), check.faults(text(value).unwrap_or_default())))
+            .map(|(id, value)| {
+                (
+                    id.as_str(),
+                    check.faults(value.as_str().unwrap_or_default()),
+                )
+            })
             .filter(|(_, faults)| !faults.is_empty())
             .collect()
     }
@@ -79,12 +81,5 @@ impl Trusted {
                 "{faults} of these documents will fail: `roster check-documents {path}` says why"
             );
         }
-    }
-}
-
-fn text(value: &Value) -> Option<&str> {
-    match value {
-        Value::String(text) => Some(text),
-        _ => None,
     }
 }

@@ -13,9 +13,9 @@ use std::{
 use api::{
     answer::Answer,
     auth::{Role, Viewer},
-    guard::coded,
+    error::coded,
 };
-use async_graphql::{Value, indexmap::IndexMap, parser::types::OperationType};
+use async_graphql::parser::types::OperationType;
 use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
@@ -28,6 +28,7 @@ use futures_util::{
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use serde::Serialize;
+use serde_json::{Map, Value};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     sync::OwnedSemaphorePermit,
@@ -337,10 +338,10 @@ impl Session {
         let Ok(Value::Object(mut message)) = envelope::read(text.as_bytes(), depth) else {
             return Err(BAD_MESSAGE);
         };
-        let Some(Value::String(kind)) = message.swap_remove("type") else {
+        let Some(Value::String(kind)) = message.remove("type") else {
             return Err(BAD_MESSAGE);
         };
-        let payload = message.swap_remove("payload");
+        let payload = message.remove("payload");
         match kind.as_str() {
             "connection_init" => self.init(object(payload)?).await,
             "ping" => {
@@ -362,7 +363,7 @@ impl Session {
         }
     }
 
-    async fn init(&mut self, payload: IndexMap<async_graphql::Name, Value>) -> Result<(), Close> {
+    async fn init(&mut self, payload: Map<String, Value>) -> Result<(), Close> {
         if self.identity.is_some() {
             return Err(SECOND_INIT);
         }
@@ -420,7 +421,7 @@ impl Session {
         };
         let number = self.next;
         self.next += 1;
-        let is_subscription = checked.kind == OperationType::Subscription;
+        let is_subscription = checked.kind() == OperationType::Subscription;
         let answers = operation::run_stream(&self.app, request.clone(), checked);
         let (answers, abort) = abortable(answers);
         let events = answers.map(move |answer| (number, Event::Answer(Box::new(answer))));
@@ -550,16 +551,16 @@ fn after(time: Duration) -> Sleep {
     sleep_until(Instant::now() + time)
 }
 
-fn object(payload: Option<Value>) -> Result<IndexMap<async_graphql::Name, Value>, Close> {
+fn object(payload: Option<Value>) -> Result<Map<String, Value>, Close> {
     match payload {
-        None | Some(Value::Null) => Ok(IndexMap::new()),
+        None | Some(Value::Null) => Ok(Map::new()),
         Some(Value::Object(payload)) => Ok(payload),
         Some(_) => Err(BAD_MESSAGE),
     }
 }
 
-fn id(message: &mut IndexMap<async_graphql::Name, Value>) -> Result<String, Close> {
-    match message.swap_remove("id") {
+fn id(message: &mut Map<String, Value>) -> Result<String, Close> {
+    match message.remove("id") {
         Some(Value::String(id)) if !id.is_empty() && id.chars().count() <= LONGEST_ID => Ok(id),
         _ => Err(BAD_MESSAGE),
     }

@@ -18,7 +18,10 @@ use sea_orm::sqlx::{Sqlite, sqlite::SqliteConnectOptions};
 use tokio::sync::Notify;
 
 use super::*;
-use crate::pool::{Connector, Pool, PoolSettings};
+use crate::{
+    guard::{Guard, Request},
+    pool::{Connector, Pool, PoolSettings},
+};
 
 /// Loader that answers with the squares of its keys. A gate holds its statement back.
 #[derive(Clone)]
@@ -263,7 +266,13 @@ fn dispatcher() -> (Batch, Reader, Log) {
     };
     let connector = Connector::<Sqlite>::new(SqliteConnectOptions::new(), "", settings);
     let pool = Pool::new(connector).unwrap();
-    let batch = Batch::new(&Limits::DEFAULT, Shortcuts::ALL, Plans::default());
+    let guard = Guard::new(&crate::sdl(), Limits::DEFAULT);
+    let request = Request {
+        text: "{ __typename }".to_owned(),
+        ..Request::default()
+    };
+    let operation = guard.check(request).unwrap().operation;
+    let batch = Batch::new(&Limits::DEFAULT, Shortcuts::ALL, operation, Vec::new());
     (batch, Reader::new(pool), Log::default())
 }
 

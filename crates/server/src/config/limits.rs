@@ -1,9 +1,10 @@
 //! Every limit as a flag and an environment variable. What they mean for a document is said in
-//! [`api::Limits`], whose defaults these are.
+//! [`api::Limits`] and [`DocumentLimits`], whose defaults these are.
 
 use std::time::Duration;
 
 use clap::Args;
+use language::DocumentLimits;
 
 use super::number::{TIME, within};
 
@@ -87,43 +88,43 @@ pub struct LimitSettings {
     pub socket_pong_timeout: u64,
 
     /// Names, numbers, strings and signs in the text of a request
-    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = api::Limits::DEFAULT.tokens, value_parser = within::<usize>(1..=COUNT))]
+    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = DocumentLimits::DEFAULT.tokens, value_parser = within::<usize>(1..=COUNT))]
     pub max_tokens: usize,
     /// Brackets inside each other in the text
-    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = api::Limits::DEFAULT.brackets, value_parser = within::<usize>(1..=DEPTH))]
+    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = DocumentLimits::DEFAULT.brackets, value_parser = within::<usize>(1..=DEPTH))]
     pub max_brackets: usize,
     /// Directives in the text
-    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = api::Limits::DEFAULT.directives, value_parser = within::<usize>(0..=COUNT))]
+    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = DocumentLimits::DEFAULT.directives, value_parser = within::<usize>(0..=COUNT))]
     pub max_directives: usize,
     /// Characters in a name or number
-    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = api::Limits::DEFAULT.name_length, value_parser = within::<usize>(1..=COUNT))]
+    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = DocumentLimits::DEFAULT.name_length, value_parser = within::<usize>(1..=COUNT))]
     pub max_name_length: usize,
     /// Fragments in the text
-    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = api::Limits::DEFAULT.fragments, value_parser = within::<usize>(0..=COUNT))]
+    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = DocumentLimits::DEFAULT.fragments, value_parser = within::<usize>(0..=COUNT))]
     pub max_fragments: usize,
     /// Operations in the text
-    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = api::Limits::DEFAULT.operations, value_parser = within::<usize>(1..=COUNT))]
+    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = DocumentLimits::DEFAULT.operations, value_parser = within::<usize>(1..=COUNT))]
     pub max_operations: usize,
     /// Fields inside each other
-    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = api::Limits::DEFAULT.depth, value_parser = within::<usize>(1..=DEPTH))]
+    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = DocumentLimits::DEFAULT.depth, value_parser = within::<usize>(1..=DEPTH))]
     pub max_depth: usize,
     /// Aliases in an operation
-    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = api::Limits::DEFAULT.aliases, value_parser = within::<usize>(0..=COUNT))]
+    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = DocumentLimits::DEFAULT.aliases, value_parser = within::<usize>(0..=COUNT))]
     pub max_aliases: usize,
     /// Fields at the root of an operation
-    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = api::Limits::DEFAULT.root_fields, value_parser = within::<usize>(1..=COUNT))]
+    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = DocumentLimits::DEFAULT.root_fields, value_parser = within::<usize>(1..=COUNT))]
     pub max_root_fields: usize,
-    /// Fields in an operation, those of a fragment once for each spread
-    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = api::Limits::DEFAULT.fields, value_parser = within::<usize>(1..=COUNT))]
+    /// Fields in an operation, fragments written out and equal names merged
+    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = DocumentLimits::DEFAULT.fields, value_parser = within::<usize>(1..=COUNT))]
     pub max_fields: usize,
     /// Variables that an operation declares
-    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = api::Limits::DEFAULT.variables, value_parser = within::<usize>(0..=COUNT))]
+    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = DocumentLimits::DEFAULT.variables, value_parser = within::<usize>(0..=COUNT))]
     pub max_variables: usize,
     /// Lists and objects inside each other in a variable
-    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = api::Limits::DEFAULT.variable_depth, value_parser = within::<usize>(0..=DEPTH))]
+    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = DocumentLimits::DEFAULT.variable_depth, value_parser = within::<usize>(0..=DEPTH))]
     pub max_variable_depth: usize,
     /// Values in all variables together
-    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = api::Limits::DEFAULT.variable_values, value_parser = within::<usize>(0..=COUNT))]
+    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = DocumentLimits::DEFAULT.variable_values, value_parser = within::<usize>(0..=COUNT))]
     pub max_variable_values: usize,
     /// Relations that a filter may go through
     #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = api::Limits::DEFAULT.filter_hops, value_parser = within::<usize>(0..=16))]
@@ -132,7 +133,7 @@ pub struct LimitSettings {
     #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = api::Limits::DEFAULT.filter_conditions, value_parser = within::<usize>(0..=COUNT))]
     pub max_filter_conditions: usize,
     /// Objects that an operation can return, page sizes multiplied down the tree
-    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = api::Limits::DEFAULT.cost, value_parser = within::<u64>(1..=1_000_000_000_000))]
+    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = DocumentLimits::DEFAULT.cost, value_parser = within::<u64>(1..=1_000_000_000_000))]
     pub max_cost: u64,
     /// Rows that an operation may load
     #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = api::Limits::DEFAULT.loaded, value_parser = within::<usize>(1..=1_000_000_000))]
@@ -151,7 +152,7 @@ pub struct LimitSettings {
 impl LimitSettings {
     /// Those on a document and what it does.
     pub fn of_operations(&self) -> api::Limits {
-        api::Limits {
+        let document = DocumentLimits {
             tokens: self.max_tokens,
             brackets: self.max_brackets,
             directives: self.max_directives,
@@ -165,9 +166,13 @@ impl LimitSettings {
             variables: self.max_variables,
             variable_depth: self.max_variable_depth,
             variable_values: self.max_variable_values,
+            cost: self.max_cost,
+            ..DocumentLimits::DEFAULT
+        };
+        api::Limits {
+            document,
             filter_hops: self.max_filter_hops,
             filter_conditions: self.max_filter_conditions,
-            cost: self.max_cost,
             loaded: self.max_loaded,
             answer_values: self.max_answer_values,
             answer_bytes: self.max_answer_size,

@@ -5,7 +5,7 @@ use std::{panic::AssertUnwindSafe, pin::pin};
 use api::{
     answer::Answer,
     auth::{Role, Viewer},
-    guard::coded,
+    error::coded,
 };
 use async_graphql::{ServerError, parser::types::OperationType};
 use axum::{
@@ -143,18 +143,18 @@ impl Exchange<'_> {
             Err(answer) => return Ok(self.respond(*answer).map(Body::from)),
         };
         // A link, an image or a crawler can GET: nothing may change by it.
-        if method != Method::POST && checked.kind != OperationType::Query {
+        if method != Method::POST && checked.kind() != OperationType::Query {
             let message = "GET is for queries; send mutations by POST.";
             let failure = Failure::new(StatusCode::METHOD_NOT_ALLOWED, "BAD_REQUEST", message);
             return Err(failure.with(header::ALLOW, "POST"));
         }
-        if checked.kind == OperationType::Subscription {
+        if checked.kind() == OperationType::Subscription {
             let message = "Subscriptions are sent by WebSocket, with graphql-transport-ws.";
             let error = coded("BAD_REQUEST", message, None);
             return Ok(self.respond(refused(error)).map(Body::from));
         }
         match self.app.run(self.id, &checked).await {
-            Ok((answer, permit)) => self.send(checked.kind, answer, permit),
+            Ok((answer, permit)) => self.send(checked.kind(), answer, permit),
             Err(Overloaded) => Err(Failure::unavailable(overloaded())),
         }
     }
