@@ -101,6 +101,8 @@ pub struct TestDatabase {
     /// For what the test does itself.
     connection: DatabaseConnection,
     recorded: Arc<Mutex<Vec<Statement>>>,
+    /// The SQL that requests have sent in transactions that write.
+    written: Arc<Mutex<Vec<String>>>,
     /// How many statements there are until one panics, itself among them; 0 when none does.
     panics: Arc<AtomicUsize>,
     _directory: Option<TempDir>,
@@ -156,6 +158,11 @@ impl TestDatabase {
         let mut database = database::open(&settings).unwrap();
         let recorded = Arc::new(Mutex::new(Vec::new()));
         let recorder = recorded.clone();
+        let written = Arc::new(Mutex::new(Vec::new()));
+        let writes = written.clone();
+        database.transactions.observe(move |statement| {
+            writes.lock().unwrap().push(statement.sql.clone());
+        });
         let panics = Arc::new(AtomicUsize::new(0));
         let panicking = panics.clone();
         database.reader.observe(move |statement| {
@@ -173,6 +180,7 @@ impl TestDatabase {
             database,
             connection,
             recorded,
+            written,
             panics,
             _directory: directory,
             admin_url,
@@ -194,6 +202,11 @@ impl TestDatabase {
         self.recorded.lock().unwrap().clone()
     }
 
+    /// The SQL of transactions that write, in order, since it was last forgotten.
+    pub fn written(&self) -> Vec<String> {
+        self.written.lock().unwrap().clone()
+    }
+
     /// Whoever reads next panics, in the midst of its request.
     pub fn panic_once(&self) {
         self.panic_at(1);
@@ -206,6 +219,7 @@ impl TestDatabase {
 
     pub fn forget_statements(&self) {
         self.recorded.lock().unwrap().clear();
+        self.written.lock().unwrap().clear();
     }
 
     /// `sqlite` or `postgres`, for messages.

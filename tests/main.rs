@@ -34,6 +34,7 @@ mod schema;
 mod settings;
 mod shortcuts;
 mod sockets;
+mod sql;
 mod statements;
 mod subscriptions;
 mod text;

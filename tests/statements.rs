@@ -384,3 +384,38 @@ async fn a_lookup_whose_sibling_fails_neither_hangs_nor_takes_the_others_with_it
         );
     }
 }
+
+/// Fragments, `__typename` everywhere, fields selected twice, and input objects as variables.
+#[tokio::test(flavor = "multi_thread")]
+async fn documents_of_clients_take_as_many_statements_as_plain_ones() {
+    macro_rules! operation {
+        ($file:literal) => {
+            include_str!(concat!("../bench/operations/", $file, ".graphql"))
+        };
+    }
+    let one = json!({ "employee": "emp_1" });
+    let filter =
+        json!({ "where": { "hireDate": { "gte": "0001-01-01" } }, "orderBy": { "field": "NAME" } });
+    for app in companies().await {
+        for (document, variables, statements) in [
+            (operation!("point"), &one, 1),
+            (operation!("apollo/point"), &one, 1),
+            (operation!("mission"), &one, 3),
+            (operation!("apollo/mission"), &one, 3),
+            (operation!("relay/mission"), &one, 3),
+            (operation!("nested"), &json!({}), 3),
+            (operation!("apollo/nested"), &json!({}), 3),
+            (operation!("flat"), &json!({}), 1),
+            (operation!("apollo/flat"), &json!({}), 1),
+            (operation!("input/flat.plain"), &json!({}), 1),
+            (operation!("input/flat"), &filter, 1),
+            (operation!("edges"), &json!({}), 2),
+            (operation!("apollo/edges"), &json!({}), 2),
+        ] {
+            app.database.forget_statements();
+            app.query_with(document, variables.clone()).await;
+            let counted = app.database.statements();
+            assert_eq!(counted, statements, "{}: {document}", app.name());
+        }
+    }
+}

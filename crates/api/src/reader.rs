@@ -30,7 +30,8 @@ pub struct Reader {
     pub together: Kinds,
 }
 
-type Observer = dyn Fn(&Statement) + Send + Sync;
+/// Is shown statements before they are sent.
+pub type Observer = dyn Fn(&Statement) + Send + Sync;
 
 impl fmt::Debug for Reader {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,7 +1,7 @@
 //! Transactions that write, each on a connection of the pool for itself. To SeaORM a [`Transaction`]
 //! is a connection.
 
-use std::{convert::Infallible, fmt};
+use std::{convert::Infallible, fmt, sync::Arc};
 
 use async_graphql::async_trait::async_trait;
 use sea_orm::{
@@ -15,6 +15,7 @@ use tokio::sync::Mutex;
 use crate::{
     kept::SharedKept,
     pool::{Backend, DatabasePool, Fault, Pool, PooledConnection},
+    reader::Observer,
 };
 
 /// How many bytes of SQL are kept, to be sent again with other values.
@@ -24,6 +25,7 @@ const WRITTEN: usize = 1 << 16;
 #[derive(Clone)]
 pub struct Transactions {
     pool: DatabasePool,
+    observer: Option<Arc<Observer>>,
     written: SharedKept<String>,
 }
 
@@ -38,8 +40,14 @@ impl Transactions {
     pub fn new(pool: impl Into<DatabasePool>) -> Self {
         Self {
             pool: pool.into(),
+            observer: None,
             written: SharedKept::new(WRITTEN),
         }
+    }
+
+    /// Shows every statement before it is sent, but not those that begin and end transactions.
+    pub fn observe(&mut self, observer: impl Fn(&Statement) + Send + Sync + 'static) {
+        self.observer = Some(Arc::new(observer));
     }
 
     /// Begins a transaction. On SQLite it waits here until no other connection writes.
@@ -55,6 +63,7 @@ impl Transactions {
         Ok(Transaction {
             backend: self.pool.backend(),
             connection: Mutex::new(connection),
+            observer: self.observer.clone(),
         })
     }
 
@@ -105,6 +114,7 @@ where
 pub struct Transaction {
     backend: DbBackend,
     connection: Mutex<WriterConnection>,
+    observer: Option<Arc<Observer>>,
 }
 
 enum WriterConnection {
@@ -151,6 +161,9 @@ impl Transaction {
 /// Runs the statement on whatever connection it is.
 macro_rules! run {
     ($transaction:expr, $statement:ident, $run:ident, $into:expr) => {{
+        if let Some(observer) = &$transaction.observer {
+            observer(&$statement);
+        }
         let Statement { sql, values, .. } = $statement;
         let values = SqlxValues(values.unwrap_or(Values(Vec::new())));
         match &mut *$transaction.connection.lock().await {
@@ -181,6 +194,9 @@ impl ConnectionTrait for Transaction {
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
+        if let Some(observer) = &self.observer {
+            observer(&Statement::from_string(self.backend, sql));
+        }
         let sql = AssertSqlSafe(sql.to_owned());
         let executed = match &mut *self.connection.lock().await {
             WriterConnection::Sqlite(connection, pool) => {
