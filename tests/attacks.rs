@@ -326,6 +326,7 @@ async fn a_project_of_many_is_deleted_in_bounded_memory() {
 #[tokio::test(flavor = "multi_thread")]
 async fn remembered_documents_take_the_memory_that_was_set() {
     const CACHE: u64 = 32 << 20;
+    const SHAPES: [&str; 5] = ["fields", "fragments", "conditions", "lists", "objects"];
     // One worker: each keeps memory of its own that is free.
     let program = Program::start(
         &[
@@ -339,37 +340,55 @@ async fn remembered_documents_take_the_memory_that_was_set() {
     );
     let documents = |shape: &str, count: usize| -> Vec<String> {
         let document = |n: usize| match shape {
-            "fields" => format!(
-                "{{ employees(first: {n}) {{ nodes {{ {} }} }} }}",
-                "id ".repeat(4_900)
-            ),
-            "nested" => format!(
-                "{{ employees(first: {n}) {{ {} }} }}",
-                "edges { node { id } } ".repeat(700)
-            ),
+            "fields" => {
+                let page =
+                    "{ nodes { id title budget version __typename } totalCount __typename }";
+                let fields = (0..45).map(|field| format!("a{field}: projects(first: 0) {page} "));
+                format!(
+                    "{{ employees(first: {n}) {{ nodes {{ projects(first: 0) {{ nodes {{ employees(first: 0) {{ nodes {{ {} }} }} }} }} }} }} }}",
+                    fields.collect::<String>()
+                )
+            }
             "fragments" => format!(
                 "{{ employees(first: {n}) {{ nodes {{ {} }} }} }}",
                 "...{id}".repeat(1_200)
             ),
+            "conditions" => {
+                let declared = |ty: &str, name: char| -> String {
+                    (0..49).map(|one| format!("${name}{one}: {ty} ")).collect()
+                };
+                let includes =
+                    (0..49).map(|one| format!("... @include(if: $b{one}) {{ __typename }} "));
+                let ids: String = (0..49).map(|one| format!("$i{one} ")).collect();
+                format!(
+                    "query({}{}) {{ nodes(ids: [{ids}]) {{ id }} {} }}",
+                    declared("Boolean = false", 'b'),
+                    declared("ID! = \"\"", 'i'),
+                    includes.collect::<String>(),
+                )
+            }
             "lists" => format!(
                 "{{ employees(first: {n}, where: {{ids: [{}]}}) {{ totalCount }} }}",
                 "\"\" ".repeat(4_900)
             ),
             _ => format!(
-                "{{ employees(first: {n}, where: {{and: [{}]}}) {{ totalCount }} }}",
+                "{{ employees(first: {n}, where: {{and: [{}]}}) {{ __typename }} }}",
                 "{not:{}}".repeat(600)
             ),
         };
         (1..=count).map(document).collect()
     };
     // The first of each shape is not measured: what the program needs to run any.
-    for shape in ["fields", "nested", "fragments", "lists", "objects"] {
+    for shape in SHAPES {
         post(&program.url, &documents(shape, 1)[0]).await;
     }
     let before = program.memory_now().unwrap_or(0);
-    for shape in ["fields", "nested", "fragments", "lists", "objects"] {
-        for document in documents(shape, 60) {
-            let answer = post(&program.url, &document).await;
+    for shape in SHAPES {
+        for (number, document) in documents(shape, 400).into_iter().enumerate() {
+            // The same text with other Booleans is another operation.
+            let conditions = (0..9).map(|bit| (format!("b{bit}"), json!(number >> bit & 1 == 1)));
+            let variables = Value::Object(conditions.collect());
+            let answer = post_with(&program.url, &document, variables).await;
             assert!(answer.get("data").is_some(), "{shape}: {answer}");
         }
         let grown = program.memory_now().unwrap_or(0).saturating_sub(before);
@@ -386,10 +405,14 @@ fn serve(app: &TestApp, arguments: &[&str]) -> Program {
 }
 
 async fn post(url: &str, query: &str) -> Value {
+    post_with(url, query, json!({})).await
+}
+
+async fn post_with(url: &str, query: &str, variables: Value) -> Value {
     let request = reqwest::Client::new()
         .post(format!("{url}/graphql"))
         .header("content-type", "application/json")
-        .body(json!({ "query": query }).to_string());
+        .body(json!({ "query": query, "variables": variables }).to_string());
     let response = request.send().await.unwrap();
     serde_json::from_str(&response.text().await.unwrap()).unwrap()
 }

@@ -330,5 +330,18 @@ async fn introspection_has_what_the_newest_edition_asks_for() {
         "https://scalars.graphql.org/andimarek/local-date"
     );
     assert_eq!(data["none"], Value::Null);
+    // A null where an argument is required is an error of the field (section 6.4.1).
+    let null = app
+        .answer(
+            "query($name: String = \"Date\") { __type(name: $name) { name } employees { totalCount } }",
+            json!({ "name": null }),
+        )
+        .await;
+    assert_eq!(
+        null["data"],
+        json!({ "__type": null, "employees": { "totalCount": 4 } })
+    );
+    assert_eq!(null["errors"][0]["path"], json!(["__type"]));
+    assert_eq!(null["errors"][0]["extensions"]["code"], "BAD_USER_INPUT");
     assert_eq!(data["employees"]["totalCount"], 4);
 }

@@ -17,7 +17,7 @@ pub enum Role {
     Editor,
 }
 
-/// Whoever asks.
+/// The client of a request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Viewer {
     /// What they may do.

@@ -27,7 +27,7 @@ use std::{
     task::{Poll, Waker},
 };
 
-use async_graphql::{Context, Value};
+use async_graphql::{Context, ServerError, Value};
 use chrono::SubsecRound;
 use futures_util::{FutureExt, Stream, StreamExt, future::BoxFuture, stream, task::AtomicWaker};
 
@@ -35,7 +35,7 @@ use driver::Driver;
 
 use crate::{
     allowance::{Allowance, within},
-    compat::{Executable, Plan, number},
+    compat::{Executable, Introspection, Plan, number},
     context::{Found, Record},
     error::{Error, Result},
     feed::Delivery,
@@ -88,9 +88,8 @@ pub struct Batch {
     /// What may be left out on the way to the same answer.
     pub shortcuts: Shortcuts,
     operation: Arc<Executable>,
-    /// Answers to `__schema` and `__type`, by the number of the field.
-    introspection: Vec<(usize, Value)>,
-    /// What was made of the arguments of a field for one parent, by the number of the field.
+    introspection: Introspection,
+    /// Objects made from the arguments of a field, shared by its parents, by number of the field.
     shared: Mutex<foldhash::HashMap<usize, Arc<dyn Any + Send + Sync>>>,
     /// The event that is being resolved, of a subscription.
     pub delivery: Delivery,
@@ -122,8 +121,7 @@ impl Shortcuts {
     };
 }
 
-/// What was found of the filters of each field, by its number, and how many conditions they have in
-/// all.
+/// Results of the filter checks by number of the field, and conditions of all filters together.
 #[derive(Default)]
 struct FilteredFields {
     fields: HashMap<usize, Result<()>>,
@@ -136,7 +134,7 @@ impl Batch {
         limits: &Limits,
         shortcuts: Shortcuts,
         operation: Arc<Executable>,
-        introspection: Vec<(usize, Value)>,
+        introspection: Introspection,
     ) -> Self {
         Self {
             now: Mutex::new(clock()),
@@ -189,31 +187,32 @@ impl Batch {
         Ok(row)
     }
 
-    /// What the selection set of the field with this number asks.
+    /// Returns the plan of the selection set of the field with this number.
     pub(crate) fn plan(&self, number: usize) -> &Plan {
         &self.operation.plans[number]
     }
 
-    /// What the schema says of itself in this field.
-    pub(crate) fn introspected(&self, ctx: &Context<'_>) -> Option<Value> {
+    /// Returns the answer to `__schema` or `__type` in this field.
+    pub(crate) fn introspected(&self, ctx: &Context<'_>) -> Option<&Result<Value, ServerError>> {
         let number = field_number(ctx);
         let mut answers = self.introspection.iter();
-        let (_, answer) = answers.find(|(field, _)| *field == number)?;
-        Some(answer.clone())
+        answers
+            .find(|(field, _)| *field == number)
+            .map(|(_, answer)| answer)
     }
 
-    /// What was made of the arguments of this field for another parent: they are the same for all.
+    /// Returns the object that another parent has made from the arguments of this field.
     pub fn shared<S: Any + Send + Sync>(&self, ctx: &Context<'_>) -> Option<Arc<S>> {
         let shared = lock(&self.shared).get(&field_number(ctx))?.clone();
         shared.downcast().ok()
     }
 
-    /// Keeps for the other parents what was made of the arguments of this field.
+    /// Keeps an object made from the arguments of this field for the other parents.
     pub fn share<S: Any + Send + Sync>(&self, ctx: &Context<'_>, made: Arc<S>) {
         lock(&self.shared).insert(field_number(ctx), made);
     }
 
-    /// What is made once for all parents of the field.
+    /// Returns the object shared by all parents of the field, made by the first of them.
     pub fn shared_or<S: Any + Send + Sync>(
         &self,
         ctx: &Context<'_>,

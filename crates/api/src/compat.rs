@@ -1,9 +1,8 @@
-//! From the normalized operation to what async-graphql's resolvers take, and from diagnostics to
-//! its errors.
+//! Conversion of normalized operations, variables and diagnostics to async-graphql's types.
 //!
-//! Its parser, validation and `execute` are not used: [`language`] understands the document, and the
-//! syntax tree that resolvers look at is built here. It has no fragment by name, no directive, and
-//! each response key once for an object.
+//! No text of a client reaches async-graphql's parser or validation: [`language`] does both. The
+//! syntax tree for resolvers is built here. It has no fragment by name, no directive, and each response
+//! key once for an object.
 
 use std::sync::{
     Arc,
@@ -30,29 +29,66 @@ use crate::{
     scalar,
 };
 
-/// An operation as resolvers take it. The same for all requests with the same document and the same
-/// facts about its variables: see [`CheckedDocument::dependencies`].
+/// Operation in the form that resolvers take. Equal for all requests with the same document and the
+/// same facts about its variables: see [`CheckedDocument::dependencies`].
 pub struct Executable {
     /// Query, mutation or subscription.
     pub kind: OperationType,
     /// The operation's name; absent from an anonymous one.
     pub name: Option<Arc<str>>,
-    /// What it was made of.
+    /// Source of the conversion, for cost and introspection.
     pub(crate) normalized: NormalizedOperation,
-    /// The declared variables, for look-ups by name: their types and defaults have been dealt with.
-    pub(crate) variables: Vec<Positioned<VariableDefinition>>,
+    pub(crate) variables: Arc<DeclaredVariables>,
     pub(crate) selection_set: Positioned<SelectionSet>,
-    /// By the number of the field, the root's last.
+    /// By number of the field, the root last.
     pub(crate) plans: Vec<Plan>,
-    /// Bytes of memory that it takes, estimated.
+    /// Objects that the operation can return, if that does not depend on variables.
+    pub(crate) fixed_cost: Option<u64>,
+    /// Bytes of memory that the operation takes without its variables, estimated.
     pub(crate) size: usize,
+}
+
+/// Declarations that async-graphql needs to look up variables. They have the type `Any`, because
+/// values are coerced already.
+pub(crate) type DeclaredVariables = Vec<Positioned<VariableDefinition>>;
+
+/// Answers to `__schema` and `__type`, by number of the field.
+pub(crate) type Introspection = Vec<(usize, Result<ConstValue, ServerError>)>;
+
+/// Bytes that the allocator and a reference count add to an allocation.
+const ALLOCATION: usize = 32;
+
+/// Converts the declared variables of a document.
+pub(crate) fn declared_variables(document: &CheckedDocument) -> Arc<DeclaredVariables> {
+    let any = Type {
+        base: BaseType::Named(Name::new("Any")),
+        nullable: true,
+    };
+    let variables = document.variables().iter().map(|variable| {
+        let definition = VariableDefinition {
+            name: Positioned::new(Name::new(&*variable.name), pos(variable.at)),
+            var_type: Positioned::new(any.clone(), pos(variable.at)),
+            directives: Vec::new(),
+            default_value: None,
+        };
+        Positioned::new(definition, pos(variable.at))
+    });
+    Arc::new(variables.collect())
+}
+
+/// Bytes of memory that declared variables take, estimated.
+pub(crate) fn declared_size(variables: &DeclaredVariables) -> usize {
+    let names = variables
+        .iter()
+        .map(|variable| name_size(&variable.node.name.node));
+    size_of_val(variables.as_slice()) + names.sum::<usize>() + ALLOCATION
 }
 
 impl Executable {
     /// Converts an operation of a document.
     pub(crate) fn new(
         schema: &Schema,
-        document: &CheckedDocument,
+        variables: Arc<DeclaredVariables>,
         normalized: NormalizedOperation,
     ) -> Self {
         let mut conversion = Conversion {
@@ -64,19 +100,6 @@ impl Executable {
             .plans
             .resize_with(normalized.fields + 1, Plan::default);
         let selection_set = conversion.selection_set(&normalized.root, normalized.fields);
-        let variables = document.variables().iter().map(|variable| {
-            let any = Type {
-                base: BaseType::Named(Name::new("Any")),
-                nullable: true,
-            };
-            let definition = VariableDefinition {
-                name: Positioned::new(Name::new(&*variable.name), pos(variable.at)),
-                var_type: Positioned::new(any, pos(variable.at)),
-                directives: Vec::new(),
-                default_value: None,
-            };
-            Positioned::new(definition, pos(variable.at))
-        });
         Self {
             kind: match normalized.kind {
                 OperationKind::Query => OperationType::Query,
@@ -84,9 +107,10 @@ impl Executable {
                 OperationKind::Subscription => OperationType::Subscription,
             },
             name: normalized.name.clone(),
-            variables: variables.collect(),
+            variables,
             selection_set,
             plans: conversion.plans,
+            fixed_cost: None,
             size: conversion.size,
             normalized,
         }
@@ -102,8 +126,9 @@ impl Executable {
     }
 }
 
-/// The number of a field in its operation. async-graphql has no place for it, and never looks at the
-/// place of a selection set, not even at the empty one of a leaf: so it stands there.
+/// Returns the number of the field that a selection set belongs to. async-graphql has no place for
+/// this number. Execution never reads the position of a selection set, not even of the empty one of a
+/// leaf, so that position carries the number.
 pub(crate) fn number(selection_set: &Positioned<SelectionSet>) -> usize {
     selection_set.pos.line
 }
@@ -115,65 +140,30 @@ fn at_number(number: usize) -> Pos {
     }
 }
 
-/// What a selection set asks of objects, worked out once for all of them.
+/// Execution plan of a selection set on an object type, the same for all objects. Empty for a set on
+/// an interface, which async-graphql resolves.
 #[derive(Default)]
 pub(crate) struct Plan {
-    /// Place of the selection set, for errors.
+    /// Position of the selection set, for errors.
     pub(crate) at: Pos,
-    /// Fields of the selection set itself, or of each of its fragments.
-    branches: Vec<Vec<PlannedField>>,
+    /// In the order of the selection set.
+    pub(crate) fields: Vec<PlannedField>,
 }
 
-/// A field that is asked of objects.
+/// Field of a [`Plan`].
 pub(crate) struct PlannedField {
-    /// The name, as in JSON behind another field: `,"name":`.
+    /// Start of the field in the JSON of an object, behind another field: `,"name":`.
     pub(crate) json_name: String,
     is_leaf: AtomicBool,
 }
 
-impl Plan {
-    fn new(schema: &Schema, set: &NormalizedSelectionSet, at: Pos) -> Self {
-        let planned = |field: &NormalizedField| PlannedField {
-            json_name: format!(",\"{}\":", field.response_key()),
-            is_leaf: schema.type_at(field.base).is_leaf().into(),
-        };
-        let branches = set.branches.iter();
-        let branches = branches.map(|branch| branch.fields.iter().map(planned).collect());
-        Self {
-            at,
-            branches: branches.collect(),
-        }
-    }
-
-    /// What is asked of objects of this type, and the fields of the selection set that ask it, in the
-    /// same order.
-    pub(crate) fn of_type<'a>(
-        &'a self,
-        type_name: &str,
-        set: &'a SelectionSet,
-    ) -> (&'a [PlannedField], &'a [Positioned<Selection>]) {
-        for (branch, selection) in self.branches.iter().zip(&set.items) {
-            match &selection.node {
-                Selection::InlineFragment(fragment) => {
-                    let condition = fragment.node.type_condition.as_ref();
-                    if condition.is_some_and(|condition| condition.node.on.node == type_name) {
-                        return (branch, &fragment.node.selection_set.node.items);
-                    }
-                }
-                _ => return (branch, &set.items),
-            }
-        }
-        (&[], &[])
-    }
-}
-
 impl PlannedField {
-    /// Whether it is worth polling on the spot.
+    /// True if the field is worth polling on the spot.
     pub(crate) fn is_leaf(&self) -> bool {
         self.is_leaf.load(Ordering::Relaxed)
     }
 
-    /// It had to wait: it will for other objects, too.
+    /// Marks a field that had to wait, because it will for other objects too.
     pub(crate) fn set_waits(&self) {
         self.is_leaf.store(false, Ordering::Relaxed);
     }
@@ -192,10 +182,12 @@ impl Conversion<'_> {
         set: &NormalizedSelectionSet,
         number: usize,
     ) -> Positioned<SelectionSet> {
-        let (schema, at) = (self.schema, pos(set.at));
-        self.plans[number] = Plan::new(schema, set, at);
+        let at = pos(set.at);
         let items = match &*set.branches {
-            [branch] if branch.on == set.on => self.fields(branch),
+            [branch] if branch.on == set.on => {
+                self.plans[number] = self.plan(branch, at);
+                self.fields(branch)
+            }
             branches => branches
                 .iter()
                 .map(|branch| self.fragment(branch, at))
@@ -204,9 +196,20 @@ impl Conversion<'_> {
         Positioned::new(SelectionSet { items }, at_number(number))
     }
 
+    fn plan(&mut self, branch: &TypeBranch, at: Pos) -> Plan {
+        let fields = branch.fields.iter().map(|field| PlannedField {
+            json_name: format!(",\"{}\":", field.response_key()),
+            is_leaf: self.schema.type_at(field.base).is_leaf().into(),
+        });
+        let fields: Vec<_> = fields.collect();
+        let names = fields.iter().map(|field| field.json_name.capacity());
+        self.size += names.sum::<usize>() + fields.len() * (size_of::<PlannedField>() + ALLOCATION);
+        Plan { at, fields }
+    }
+
     fn fragment(&mut self, branch: &TypeBranch, at: Pos) -> Positioned<Selection> {
         let on = Name::new(&*self.schema.type_at(branch.on).name);
-        self.size += size_of::<Positioned<Selection>>() + size_of::<InlineFragment>();
+        self.size += size_of::<Positioned<Selection>>() + name_size(&on) + ALLOCATION;
         let fragment = InlineFragment {
             type_condition: Some(Positioned::new(
                 TypeCondition {
@@ -236,21 +239,26 @@ impl Conversion<'_> {
     }
 
     fn field(&mut self, field: &NormalizedField, at: Pos) -> Positioned<Field> {
-        /// What the plan of a field takes, and the allocations of its names.
-        const PLANNED: usize = 128;
-        let key = field.response_key().len();
-        self.size += size_of::<Positioned<Selection>>() + PLANNED + 2 * key + field.name.len();
         let name = |name: &str| Positioned::new(Name::new(name), at);
         let arguments = field.arguments.iter().map(|argument| {
-            // It takes about as much as what it is made of.
-            self.size += size_of::<(Positioned<Name>, Positioned<Value>)>() + argument.value.size();
             let at = pos(argument.at);
             (
                 Positioned::new(Name::new(&*argument.name), at),
                 Positioned::new(value(&argument.value), at),
             )
         });
-        let arguments = arguments.collect();
+        let arguments: Vec<(Positioned<Name>, Positioned<Value>)> = arguments.collect();
+        let of_arguments = arguments.iter().map(|(name, value)| {
+            size_of::<(Positioned<Name>, Positioned<Value>)>()
+                + name_size(&name.node)
+                + value_size(&value.node)
+        });
+        self.size += size_of::<Positioned<Selection>>()
+            + size_of::<Plan>()
+            + 2 * field.name.len()
+            + field.alias.as_ref().map_or(0, |alias| alias.len())
+            + 3 * ALLOCATION
+            + of_arguments.sum::<usize>();
         let selection_set = match &field.selection_set {
             Some(set) => self.selection_set(set, field.number),
             None => Positioned::new(SelectionSet::default(), at_number(field.number)),
@@ -265,6 +273,32 @@ impl Conversion<'_> {
             },
             at,
         )
+    }
+}
+
+/// Bytes of a name on the heap, estimated.
+fn name_size(name: &Name) -> usize {
+    name.len() + ALLOCATION
+}
+
+/// Bytes of a value on the heap, estimated.
+fn value_size(value: &Value) -> usize {
+    match value {
+        Value::String(text) => text.capacity() + ALLOCATION,
+        Value::Variable(name) | Value::Enum(name) => name_size(name),
+        Value::List(items) => {
+            items.capacity() * size_of::<Value>()
+                + ALLOCATION
+                + items.iter().map(value_size).sum::<usize>()
+        }
+        Value::Object(fields) => {
+            // An entry has a hash beside it, and a place in a table that is full to seven eighths.
+            let entry = size_of::<(Name, Value)>() + 3 * size_of::<usize>();
+            let inside = fields.iter();
+            let inside = inside.map(|(name, value)| name_size(name) + value_size(value));
+            fields.capacity() * entry + 2 * ALLOCATION + inside.sum::<usize>()
+        }
+        _ => 0,
     }
 }
 
@@ -286,7 +320,7 @@ fn value(given: &ArgumentValue) -> Value {
     }
 }
 
-/// Coerced variables, as resolvers look them up.
+/// Converts coerced variables.
 pub(crate) fn variables(coerced: Map<String, Json>) -> Variables {
     let mut variables = Variables::default();
     for (name, value) in coerced {
@@ -311,7 +345,8 @@ fn const_value(json: Json) -> ConstValue {
     }
 }
 
-/// The schema has no `Float`: a whole number is an integer, however it is written.
+/// Reads a number with an integral value as an integer: JSON does not tell `2.0` from `2`, and no
+/// input of the schema has the type `Float`.
 fn whole(number: Number) -> Number {
     match scalar::integer(&number) {
         Some(integer) => integer.into(),
@@ -319,25 +354,30 @@ fn whole(number: Number) -> Number {
     }
 }
 
-fn pos(at: Position) -> Pos {
+/// Converts a position.
+pub(crate) fn pos(at: Position) -> Pos {
     Pos {
         line: at.line as usize,
         column: at.column as usize,
     }
 }
 
-/// The error that a client gets.
+/// Converts a diagnostic into the error that a client gets.
 pub(crate) fn error(diagnostic: &Diagnostic) -> ServerError {
     let code = match diagnostic.stage {
         Stage::Parse => "GRAPHQL_PARSE_FAILED",
         Stage::Validate => "GRAPHQL_VALIDATION_FAILED",
         Stage::Coerce => "BAD_USER_INPUT",
         Stage::Limit => "LIMIT_EXCEEDED",
-        // The schema is ours, and it is read before anybody asks.
+        // Only the schema's own text has such an error, and it is parsed at the start.
         Stage::Schema => "INTERNAL",
     };
     let mut error = coded(code, &diagnostic.message, None);
     error.locations = diagnostic.locations.iter().map(|at| pos(*at)).collect();
+    if diagnostic.stage == Stage::Coerce {
+        let path = diagnostic.path.iter().map(segment);
+        set(&mut error, "argument", path.collect::<Vec<_>>());
+    }
     if let Some(limit) = &diagnostic.limit {
         set(&mut error, "limit", limit.name);
         set(&mut error, "most", limit.maximum);
@@ -345,11 +385,14 @@ pub(crate) fn error(diagnostic: &Diagnostic) -> ServerError {
     error
 }
 
-/// A path as in `a.b.0.c`.
+/// Joins a path, as in `a.b.0.c`.
 pub(crate) fn path(segments: &[PathSegment]) -> String {
-    let segments = segments.iter().map(|segment| match segment {
+    segments.iter().map(segment).collect::<Vec<_>>().join(".")
+}
+
+fn segment(segment: &PathSegment) -> String {
+    match segment {
         PathSegment::Name(name) => name.clone(),
         PathSegment::Index(index) => index.to_string(),
-    });
-    segments.collect::<Vec<_>>().join(".")
+    }
 }

@@ -1,5 +1,5 @@
-//! Runs checked operations with async-graphql's resolvers and not by its `execute`, which would
-//! validate again and take a document for itself, so that all of it would be copied for each request.
+//! Runs checked operations with async-graphql's resolvers, without its `execute`: no text of a client
+//! reaches its parser or validation, and operations are not copied for each request.
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -22,15 +22,15 @@ use crate::{
     schema::{MUTATION, Query, Root, builder},
 };
 
-/// What async-graphql gives to resolvers, and to nobody else.
+/// Environment that async-graphql gives to resolvers only.
 #[derive(Clone)]
 pub(crate) struct Executor {
     schema_env: SchemaEnv,
     extensions: Extensions,
 }
 
-/// Our root, with a field to get hold of what resolvers are given. No client can ask for it: the schema
-/// that documents are checked against lacks it.
+/// The query root with a field that captures the environment of resolvers. The schema that documents
+/// are checked against lacks the field, so no client can select it.
 #[derive(MergedObject)]
 struct ProbedQuery(Query, Probe);
 
@@ -86,7 +86,7 @@ impl Executor {
         let (schema_env, operation) = (self.schema_env.clone(), checked.operation.clone());
         stream! {
             let root = env.create_context(&schema_env, None, &operation.selection_set, None);
-            // Validation leaves one.
+            // A valid subscription has one root field.
             for field in operation.root_fields() {
                 let ctx = root.with_field(field);
                 if let Some(mut events) = Subscription.create_field_stream(&ctx) {
@@ -111,7 +111,7 @@ impl Executor {
             operation: Positioned::new(
                 OperationDefinition {
                     ty: operation.kind,
-                    variable_definitions: operation.variables.clone(),
+                    variable_definitions: operation.variables.to_vec(),
                     directives: Vec::new(),
                     selection_set: Positioned::default(),
                 },

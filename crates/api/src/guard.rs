@@ -1,8 +1,8 @@
-//! What stands before the schema: one function from a request to a checked operation.
+//! Request preparation: from text and variables to a checked operation.
 //!
-//! [`language`] parses, validates, coerces and normalizes; what that gives is remembered by the text,
-//! the operation's name and the facts about variables on which it depends. [`Checked`] can only be
-//! had here, and only [`crate::Roster`] runs one.
+//! [`language`] parses, validates, coerces and normalizes. Valid documents and their operations are
+//! cached by text, operation name and the facts about variables on which the operation depends.
+//! [`Checked`] is created here only, and only [`crate::Roster`] runs one.
 
 mod cost;
 
@@ -11,47 +11,52 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use async_graphql::{ServerError, Value, Variables, parser::types::OperationType};
+use async_graphql::{ServerError, Variables, parser::types::OperationType};
 use language::{CheckedDocument, Diagnostic, Schema, Stage};
 use serde_json::{Map, Value as Json};
 
 use crate::{
-    allowance::answer_too_large, auth::Viewer, compat, compat::Executable, json, kept::Kept,
-    limits::Limits, scalar,
+    allowance::answer_too_large,
+    auth::Viewer,
+    compat::{self, DeclaredVariables, Executable, Introspection},
+    json,
+    kept::Kept,
+    limits::Limits,
+    scalar,
 };
 
-/// Checks requests, and remembers the documents it has checked.
+/// Checks requests. Caches checked documents.
 pub struct Guard {
     limits: Limits,
     schema: Schema,
-    documents: Mutex<Kept<Remembered>>,
+    cache: Mutex<Kept<CacheEntry>>,
 }
 
-/// What is asked, by whom.
+/// Request with its text found, before any check.
 #[derive(Clone, Debug, Default)]
 pub struct Request {
     /// The document.
     pub text: String,
-    /// Which of its operations; absent if there is but one.
+    /// Name of the operation to run; absent if the document has only one.
     pub operation_name: Option<String>,
     /// Values of variables, as JSON.
     pub variables: Map<String, Json>,
-    /// Who asks; reads only, unless somebody says otherwise.
+    /// The client; may only read by default.
     pub viewer: Viewer,
 }
 
 #[derive(Clone)]
-enum Remembered {
+enum CacheEntry {
     Document(Arc<Document>),
     Operation(Arc<Executable>),
 }
 
-/// A valid document, and its operation if that is the same for all variables.
+/// A valid document.
 struct Document {
     checked: CheckedDocument,
+    variables: Arc<DeclaredVariables>,
+    /// The operation, if it is the same for all variables.
     operation: Option<Arc<Executable>>,
-    /// Objects that the operation can return, if that is the same for all variables.
-    cost: Option<u64>,
 }
 
 /// A request that is valid and within the limits.
@@ -59,18 +64,18 @@ pub struct Checked {
     pub(crate) operation: Arc<Executable>,
     pub(crate) variables: Variables,
     pub(crate) viewer: Viewer,
-    /// The variables as JSON, if the operation asks what the schema says of itself.
+    /// The variables as JSON, if the operation selects introspection.
     introspection_variables: Option<Map<String, Json>>,
-    /// How many objects it can return at most.
+    /// Objects that the operation can return at most.
     pub cost: u64,
 }
 
-/// Why a request does not run.
+/// Refusal of a request before execution.
 #[derive(Debug)]
 pub struct Refused {
-    /// What to tell the client, never empty; `extensions.code` says what kind of failure it is.
+    /// Errors for the client, never empty, each with an `extensions.code`.
     pub errors: Vec<ServerError>,
-    /// How many objects the operation could return, when it came to that.
+    /// Objects that the operation could return, if the cost was computed.
     pub cost: Option<u64>,
 }
 
@@ -103,43 +108,43 @@ impl From<Diagnostic> for Refused {
 }
 
 impl Guard {
-    /// For the schema with this text.
+    /// Creates a guard for the schema with this text.
     pub fn new(sdl: &str, limits: Limits) -> Self {
         let schema = Schema::parse(sdl);
-        let mut schema = schema.expect("the library writes a valid schema");
+        let mut schema = schema.expect("async-graphql writes a valid schema");
         for (name, check) in scalar::CHECKS {
             schema.set_scalar_check(name, check);
         }
         Self {
             limits,
             schema,
-            documents: Mutex::new(Kept::new(limits.document_cache)),
+            cache: Mutex::new(Kept::new(limits.document_cache)),
         }
     }
 
-    /// The limits that it holds requests to.
+    /// The limits of requests.
     pub fn limits(&self) -> &Limits {
         &self.limits
     }
 
-    /// Does everything that can be done before the operation runs.
+    /// Parses, validates, coerces, normalizes and measures a request.
     pub fn check(&self, request: Request) -> Result<Checked, Refused> {
         let limits = &self.limits.document;
         let name = request.operation_name.as_deref();
         let document = self.document(&request.text, name)?;
-        let variables = document
+        let coerced = document
             .checked
             .coerce(&self.schema, request.variables, limits)?;
         let operation = match &document.operation {
             Some(operation) => operation.clone(),
-            None => self.operation(&request.text, name, &document.checked, &variables)?,
+            None => self.operation(&request.text, name, &document, &coerced)?,
         };
         let introspects = operation.normalized.introspection().next().is_some();
-        let introspection_variables = introspects.then(|| variables.clone());
-        let variables = compat::variables(variables);
-        let cost = match document.cost {
+        let introspection_variables = introspects.then(|| coerced.clone());
+        let variables = compat::variables(coerced);
+        let cost = match operation.fixed_cost {
             Some(cost) => cost,
-            None => self.cost(&operation, &variables)?,
+            None => self.measure(&operation, &variables).0?,
         };
         Ok(Checked {
             operation,
@@ -150,8 +155,9 @@ impl Guard {
         })
     }
 
-    /// What keeps any operation of a text from running, whatever its variables are; nothing when all
-    /// is well.
+    /// Returns the errors of all operations of a text, empty if each of them runs for all values of
+    /// its variables. Of Boolean variables that decide `@skip` and `@include`, all combinations of up
+    /// to six are tried.
     pub(crate) fn faults(&self, text: &str) -> Vec<ServerError> {
         let names = match language::parse(text, &self.limits.document) {
             Ok(document) => document
@@ -161,7 +167,7 @@ impl Guard {
                 .collect::<Vec<_>>(),
             Err(error) => return vec![compat::error(&error)],
         };
-        // The rules for the whole document are told by any of its operations, and by none.
+        // A document without operations breaks a rule, which any name reports.
         let names = if names.is_empty() { vec![None] } else { names };
         let mut faults: Vec<ServerError> = Vec::new();
         for name in names {
@@ -175,100 +181,111 @@ impl Guard {
     }
 
     fn faults_of(&self, text: &str, name: Option<&str>) -> Vec<ServerError> {
-        let limits = &self.limits.document;
-        let document = match CheckedDocument::check(&self.schema, text, name, limits) {
+        const MOST_CONDITIONS: usize = 6;
+        let document = match self.checked_document(text, name) {
             Ok(document) => document,
-            Err(errors) => return Refused::from(errors).errors,
+            Err(refused) => return refused.errors,
         };
-        // A variable without a default may have any value. Of those that decide what is selected, all
-        // are true, then all are false.
-        let with = |decision: bool| {
+        let conditions = document.checked.condition_variables();
+        let combinations = 1 << conditions.len().min(MOST_CONDITIONS);
+        let refused = (0..combinations).find_map(|combination: usize| {
             let mut variables = Map::new();
-            for variable in document.variables() {
-                let decides = document.condition_variables().contains(&variable.name);
-                let decision = decides.then_some(Json::Bool(decision));
-                if let Some(value) = variable.default.clone().or(decision) {
+            for variable in document.checked.variables() {
+                let condition = conditions.iter().position(|name| *name == variable.name);
+                let condition = condition
+                    .map(|number| Json::Bool(combination >> (number % MOST_CONDITIONS) & 1 == 1));
+                if let Some(value) = condition.or_else(|| variable.default.clone()) {
                     variables.insert(variable.name.to_string(), value);
                 }
             }
-            let normalized = document.normalize(&self.schema, &variables, limits)?;
-            let operation = Executable::new(&self.schema, &document, normalized);
-            self.cost(&operation, &compat::variables(variables))
-        };
-        let refused = [true, false]
-            .into_iter()
-            .find_map(|decision| with(decision).err());
+            let operation = self.normalize(&document, &variables);
+            let cost = operation.and_then(|operation| match operation.fixed_cost {
+                Some(cost) => Ok(cost),
+                None => self.measure(&operation, &compat::variables(variables)).0,
+            });
+            cost.err()
+        });
         refused.map(|refused| refused.errors).unwrap_or_default()
     }
 
     fn document(&self, text: &str, name: Option<&str>) -> Result<Arc<Document>, Refused> {
-        let key = key(text, name, &[]);
-        if let Some(Remembered::Document(document)) = self.documents().get(&key) {
+        let key = cache_key(text, name, &[]);
+        if let Some(CacheEntry::Document(document)) = self.cache().get(&key) {
             return Ok(document);
         }
-        let limits = &self.limits.document;
-        let checked = CheckedDocument::check(&self.schema, text, name, limits)?;
+        let mut document = self.checked_document(text, name)?;
+        let mut bytes = size_of::<Document>()
+            + document.checked.size()
+            + compat::declared_size(&document.variables);
         let none = Map::new();
-        let mut document = Document {
-            checked,
-            operation: None,
-            cost: None,
-        };
-        let mut bytes = size_of::<Document>() + document.checked.size();
         if document.checked.dependencies(&none).is_empty() {
-            let operation = self.normalize(&document.checked, &none)?;
+            let operation = self.normalize(&document, &none)?;
             bytes += operation.size;
-            let (cost, varies) = self.measure(&operation, &Variables::default());
             document.operation = Some(Arc::new(operation));
-            if !varies {
-                document.cost = Some(cost?);
-            }
         }
         let document = Arc::new(document);
-        let remembered = Remembered::Document(document.clone());
-        self.documents().keep(&key, remembered, bytes);
+        let entry = CacheEntry::Document(document.clone());
+        let _evicted = self.cache().keep(&key, entry, bytes);
         Ok(document)
     }
 
-    /// The operation with these coerced variables.
+    fn checked_document(&self, text: &str, name: Option<&str>) -> Result<Document, Refused> {
+        let limits = &self.limits.document;
+        let checked = CheckedDocument::check(&self.schema, text, name, limits)?;
+        Ok(Document {
+            variables: compat::declared_variables(&checked),
+            checked,
+            operation: None,
+        })
+    }
+
+    /// Returns the operation for these coerced variables.
     fn operation(
         &self,
         text: &str,
         name: Option<&str>,
-        document: &CheckedDocument,
+        document: &Document,
         variables: &Map<String, Json>,
     ) -> Result<Arc<Executable>, Refused> {
-        let key = key(text, name, &document.dependencies(variables));
-        if let Some(Remembered::Operation(operation)) = self.documents().get(&key) {
+        let key = cache_key(text, name, &document.checked.dependencies(variables));
+        if let Some(CacheEntry::Operation(operation)) = self.cache().get(&key) {
             return Ok(operation);
         }
         let operation = Arc::new(self.normalize(document, variables)?);
-        let remembered = Remembered::Operation(operation.clone());
-        self.documents().keep(&key, remembered, operation.size);
+        let entry = CacheEntry::Operation(operation.clone());
+        // Its document may be evicted first.
+        let bytes = operation.size + compat::declared_size(&document.variables);
+        let _evicted = self.cache().keep(&key, entry, bytes);
         Ok(operation)
     }
 
     fn normalize(
         &self,
-        document: &CheckedDocument,
+        document: &Document,
         variables: &Map<String, Json>,
     ) -> Result<Executable, Refused> {
-        let normalized = document.normalize(&self.schema, variables, &self.limits.document)?;
-        Ok(Executable::new(&self.schema, document, normalized))
+        let limits = &self.limits.document;
+        let normalized = document
+            .checked
+            .normalize(&self.schema, variables, limits)?;
+        let declared = document.variables.clone();
+        let mut operation = Executable::new(&self.schema, declared, normalized);
+        let (cost, depends_on_variables) = self.measure(&operation, &Variables::default());
+        if !depends_on_variables {
+            operation.fixed_cost = Some(cost?);
+        }
+        Ok(operation)
     }
 
-    fn cost(&self, operation: &Executable, variables: &Variables) -> Result<u64, Refused> {
-        self.measure(operation, variables).0
-    }
-
-    /// The cost of an operation, and whether it depends on variables.
+    /// Returns the cost of an operation, and whether the cost depends on variables.
     fn measure(
         &self,
         operation: &Executable,
         variables: &Variables,
     ) -> (Result<u64, Refused>, bool) {
         let limits = &self.limits.document;
-        let (measured, varies) = cost::cost(&self.schema, &operation.normalized, variables, limits);
+        let (measured, depends_on_variables) =
+            cost::cost(&self.schema, &operation.normalized, variables, limits);
         let cost = measured.map(|measured| measured.cost).map_err(|mut error| {
             if error.limit.is_some_and(|limit| limit.name == "cost") {
                 let path = compat::path(&error.path);
@@ -280,12 +297,12 @@ impl Guard {
             }
             Refused::from(error)
         });
-        (cost, varies)
+        (cost, depends_on_variables)
     }
 
-    /// What the schema says of itself: the answers to `__schema` and `__type`, by the number of the
-    /// field.
-    pub(crate) fn introspect(&self, checked: &Checked) -> Result<Vec<(usize, Value)>, Refused> {
+    /// Answers introspection. A null variable where an argument is required is an error of the field
+    /// (specification, section 6.4.1).
+    pub(crate) fn introspect(&self, checked: &Checked) -> Result<Introspection, Refused> {
         let Some(variables) = &checked.introspection_variables else {
             return Ok(Vec::new());
         };
@@ -293,27 +310,32 @@ impl Guard {
         let mut answers = Vec::new();
         for field in checked.operation.normalized.introspection() {
             let text = language::introspect(&self.schema, field, variables, left);
-            let text = text.map_err(|error| match error.stage {
-                Stage::Limit => answer_too_large(self.limits.answer_bytes, None).into(),
-                _ => Refused::from(error),
-            })?;
-            left -= text.len();
-            answers.push((field.number, json::text(text.into_bytes())));
+            let answer = match text {
+                Ok(text) => {
+                    left -= text.len();
+                    Ok(json::text(text.into_bytes()))
+                }
+                Err(error) if error.stage == Stage::Limit => {
+                    let at = Some(compat::pos(field.at));
+                    return Err(answer_too_large(self.limits.answer_bytes, at).into());
+                }
+                Err(error) => Err(compat::error(&error)),
+            };
+            answers.push((field.number, answer));
         }
         Ok(answers)
     }
 
-    fn documents(&self) -> MutexGuard<'_, Kept<Remembered>> {
-        self.documents
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+    fn cache(&self) -> MutexGuard<'_, Kept<CacheEntry>> {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The key under which something is remembered: the text alone, or behind a prefix that begins with a
-/// digit, as no valid text does.
-fn key<'a>(text: &'a str, name: Option<&str>, facts: &[bool]) -> Cow<'a, str> {
-    if name.is_none() && facts.is_empty() {
+/// Key of a cache entry: the text alone, or the text behind a prefix that begins with a digit. A text
+/// that itself begins with a digit gets the prefix, so that no two requests share a key.
+fn cache_key<'a>(text: &'a str, name: Option<&str>, facts: &[bool]) -> Cow<'a, str> {
+    let has_digit = text.starts_with(|first: char| first.is_ascii_digit());
+    if name.is_none() && facts.is_empty() && !has_digit {
         return Cow::Borrowed(text);
     }
     let name = name.unwrap_or_default();

@@ -20,6 +20,9 @@ pub struct Kept<V> {
     most: usize,
 }
 
+/// Entries that a [`Kept`] no longer has.
+pub type Evicted<V> = HashMap<Arc<str>, (V, usize)>;
+
 impl<V: Clone> Kept<V> {
     /// Keeps entries of this many bytes together.
     pub fn new(most: usize) -> Self {
@@ -36,27 +39,32 @@ impl<V: Clone> Kept<V> {
         if let Some((value, _)) = self.younger.get(text) {
             return Some(value.clone());
         }
-        let (text, (value, bytes)) = self.older.remove_entry(text)?;
-        self.insert(text, value.clone(), bytes);
+        let (text, entry) = self.older.remove_entry(text)?;
+        let value = entry.0.clone();
+        // Nothing is evicted here: both generations together stay within the maximum.
+        self.bytes += entry.1;
+        self.younger.insert(text, entry);
         Some(value)
     }
 
-    /// Keeps a value of this many bytes, unless the entry is larger than half of everything.
-    pub fn keep(&mut self, text: &str, value: V, bytes: usize) {
+    /// Keeps a value of this many bytes, unless the entry is larger than half of everything. Returns
+    /// what is evicted, to be dropped after the lock of the cache is released.
+    #[must_use]
+    pub fn keep(&mut self, text: &str, value: V, bytes: usize) -> Evicted<V> {
         let bytes = ENTRY + text.len() + bytes;
-        if bytes <= self.most / 2 {
-            self.insert(text.into(), value, bytes);
+        let mut evicted = Evicted::new();
+        if bytes > self.most / 2 {
+            return evicted;
         }
-    }
-
-    fn insert(&mut self, text: Arc<str>, value: V, bytes: usize) {
         if self.bytes + bytes > self.most / 2 {
-            self.older = std::mem::take(&mut self.younger);
+            evicted = std::mem::replace(&mut self.older, std::mem::take(&mut self.younger));
             self.bytes = 0;
         }
-        if self.younger.insert(text, (value, bytes)).is_none() {
-            self.bytes += bytes;
+        if let Some((_, before)) = self.younger.insert(text.into(), (value, bytes)) {
+            self.bytes -= before;
         }
+        self.bytes += bytes;
+        evicted
     }
 }
 
@@ -83,7 +91,7 @@ impl<V: Clone> SharedKept<V> {
             return Ok(value);
         }
         let value = make()?;
-        kept().keep(text, value.clone(), bytes(&value));
+        let _evicted = kept().keep(text, value.clone(), bytes(&value));
         Ok(value)
     }
 }
@@ -97,13 +105,13 @@ mod tests {
         let each = ENTRY + 3 + 10;
         let mut kept = Kept::new(each * 10);
         for n in 0..1_000 {
-            kept.keep(&format!("{n:03}"), n, 10);
+            let _ = kept.keep(&format!("{n:03}"), n, 10);
             assert!(kept.younger.len() + kept.older.len() <= 10);
             assert_eq!(kept.get("000"), Some(0));
         }
         assert_eq!(kept.get("999"), Some(999));
         assert_eq!(kept.get("500"), None);
-        kept.keep("large", 0, each * 5);
+        let _ = kept.keep("large", 0, each * 5);
         assert_eq!(kept.get("large"), None);
     }
 }

@@ -2,8 +2,8 @@
 
 use language::DocumentLimits;
 
-/// The limits on one operation. Over any of them it is refused with `LIMIT_EXCEEDED`, which names
-/// the limit as it is called here.
+/// Limits of one operation. An operation over any of them is refused with `LIMIT_EXCEEDED`, and the
+/// error names the field of this struct or of [`DocumentLimits`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Size and shape of the document and its variables, and the objects that it can return.
@@ -25,7 +25,7 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// What holds unless somebody says otherwise.
+    /// The defaults.
     pub const DEFAULT: Self = Self {
         document: DocumentLimits::DEFAULT,
         filter_hops: 3,

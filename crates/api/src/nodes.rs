@@ -123,11 +123,14 @@ async fn resolve_plainly<T: ObjectType>(
 ) -> ServerResult<Value> {
     let (items, is_list) = objects.items();
     let batch = ctx.data_unchecked::<Arc<Batch>>();
-    let (plan, planned, selections) = plan::<T>(ctx, batch);
-    count_values(ctx, batch, plan, items.len() * planned.len())?;
+    let plan = batch.plan(number(ctx.item));
+    count_values(ctx, batch, plan, items.len())?;
     let object = async |(number, item)| {
         let index = is_list.then_some(number);
-        let fields = selections
+        let fields = ctx
+            .item
+            .node
+            .items
             .iter()
             .filter_map(|selection| match &selection.node {
                 Selection::Field(field) => Some(field),
@@ -148,25 +151,17 @@ async fn resolve_plainly<T: ObjectType>(
     })
 }
 
-fn plan<'a, T: ObjectType>(
-    ctx: &ContextSelectionSet<'a>,
-    batch: &'a Batch,
-) -> (&'a Plan, &'a [PlannedField], &'a [Positioned<Selection>]) {
-    let plan = batch.plan(number(ctx.item));
-    let (planned, selections) = plan.of_type(&T::type_name(), &ctx.item.node);
-    (plan, planned, selections)
-}
-
 fn count_values(
     ctx: &ContextSelectionSet<'_>,
     batch: &Batch,
     plan: &Plan,
-    values: usize,
+    objects: usize,
 ) -> ServerResult<()> {
-    // The root's own fields have been counted before anything ran.
+    // Fields of the root are counted before execution.
     if ctx.path_node.is_none() {
         return Ok(());
     }
+    let values = objects.saturating_mul(plan.fields.len());
     let counted = batch.allowance.take_values(values, plan.at);
     counted.map_err(|error| ctx.set_error_path(error))
 }
@@ -179,8 +174,8 @@ fn read<'a, T: ObjectType>(
 ) -> ServerResult<Level<'a>> {
     let (items, is_list) = objects.items();
     let batch = ctx.data_unchecked::<Arc<Batch>>();
-    let (plan, planned, selections) = plan::<T>(ctx, batch);
-    count_values(ctx, batch, plan, items.len() * planned.len())?;
+    let plan = batch.plan(number(ctx.item));
+    count_values(ctx, batch, plan, items.len())?;
 
     let mut counted = 0;
     let mut count = |text: &Text, at_once: usize| {
@@ -202,7 +197,7 @@ fn read<'a, T: ObjectType>(
     for (number, item) in items.iter().enumerate() {
         let index = is_list.then_some(number);
         text.begin_object();
-        for (planned, selection) in planned.iter().zip(selections) {
+        for (planned, selection) in plan.fields.iter().zip(&ctx.item.node.items) {
             let Selection::Field(field) = &selection.node else {
                 continue;
             };

@@ -25,6 +25,7 @@ use crate::{
     auth::authorize,
     batch::{Batch, Shortcuts},
     changes::{self, ChangeConnection, ChangeFilter},
+    compat::Introspection,
     connection::object,
     context::{Database, Record, batch, find},
     employee::{Employee, EmployeeConnection, EmployeeFilter, EmployeeMutations, EmployeeOrder},
@@ -238,8 +239,6 @@ pub(crate) fn builder<Q: ObjectType + 'static>(
     Schema::build(query, MUTATION, Subscription)
         .register_output_type::<AssignmentLink>()
         .register_output_type::<UserError>()
-        // The guard counts what the library would.
-        .limit_recursive_depth(usize::MAX)
 }
 
 /// The schema in GraphQL's schema definition language. Needs no database.
@@ -281,13 +280,27 @@ impl OutputType for Root {
 impl ContainerType for Root {
     async fn resolve_field(&self, ctx: &Context<'_>) -> ServerResult<Option<Value>> {
         if ctx.item.node.name.node.starts_with("__") {
-            return Ok(batch(ctx).introspected(ctx));
+            return introspected(ctx);
         }
         Query.resolve_field(ctx).await
     }
 }
 
 impl ObjectType for Root {}
+
+/// Answers `__schema` or `__type`. An error makes `__type` null, and the whole answer if the field
+/// is `__schema`, which is never null.
+fn introspected(ctx: &Context<'_>) -> ServerResult<Option<Value>> {
+    match batch(ctx).introspected(ctx) {
+        Some(Err(error)) if ctx.item.node.name.node == "__type" => {
+            ctx.add_error(ctx.set_error_path(error.clone()));
+            Ok(None)
+        }
+        Some(Err(error)) => Err(ctx.set_error_path(error.clone())),
+        Some(Ok(answer)) => Ok(Some(answer.clone())),
+        None => Ok(None),
+    }
+}
 
 /// The API: the schema, the database, and the only way to run an operation.
 ///
@@ -448,7 +461,7 @@ impl Roster {
         }
     }
 
-    fn batch(&self, checked: &Checked, introspection: Vec<(usize, Value)>) -> Arc<Batch> {
+    fn batch(&self, checked: &Checked, introspection: Introspection) -> Arc<Batch> {
         Arc::new(Batch::new(
             self.guard.limits(),
             self.shortcuts,

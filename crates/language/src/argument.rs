@@ -83,15 +83,19 @@ impl ArgumentValue {
 
     /// Bytes of memory that the value takes on the heap and in place, estimated.
     pub fn size(&self) -> usize {
+        /// Bytes that the allocator and a reference count add.
+        const ALLOCATION: usize = 32;
         let heap = match self {
             Self::Null | Self::Boolean(_) | Self::Number(_) => 0,
-            Self::Variable(text) | Self::Enum(text) => text.len() + 16,
-            Self::String(text) => text.len(),
-            Self::List(items) => items.iter().map(Self::size).sum(),
-            Self::Object(fields) => fields
-                .iter()
-                .map(|(name, value)| name.len() + 32 + value.size())
-                .sum(),
+            Self::Variable(text) | Self::Enum(text) => text.len() + ALLOCATION,
+            Self::String(text) => text.len() + ALLOCATION,
+            Self::List(items) => ALLOCATION + items.iter().map(Self::size).sum::<usize>(),
+            Self::Object(fields) => {
+                let fields = fields.iter();
+                let entry = size_of::<Arc<str>>() + ALLOCATION;
+                let fields = fields.map(|(name, value)| name.len() + entry + value.size());
+                ALLOCATION + fields.sum::<usize>()
+            }
         };
         size_of::<Self>() + heap
     }

@@ -93,7 +93,7 @@ impl Server {
                     let message = "The hash of the persisted query is not that of `query`.";
                     return Err(coded("BAD_REQUEST", message, None));
                 }
-                persisted().keep(&hash, Arc::from(&*query), query.len());
+                let _evicted = persisted().keep(&hash, Arc::from(&*query), query.len());
                 Ok(query)
             }
             (None, Some(hash)) => persisted()

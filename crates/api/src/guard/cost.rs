@@ -2,7 +2,7 @@
 //!
 //! Each item of a list counts one, an edge and its node together; a single thing counts one;
 //! connections, `pageInfo`, payloads and introspection count nothing. Page sizes multiply down the
-//! tree. What counts how is read off the schema, so a new field needs nothing here.
+//! tree. The rules follow from the schema's types, so a new field needs no entry here.
 
 use std::cell::Cell;
 
@@ -21,11 +21,11 @@ const SHORT_LIST: u64 = 100;
 struct Costs<'a> {
     schema: &'a Schema,
     variables: &'a Variables,
-    /// Whether the value of a variable was looked up.
+    /// True once the value of a variable was looked up.
     varies: Cell<bool>,
 }
 
-/// Measures an operation, and says whether its cost depends on variables.
+/// Measures an operation. Also returns whether its cost depends on variables.
 pub fn cost(
     schema: &Schema,
     operation: &NormalizedOperation,

@@ -1,3 +1,4 @@
+use async_graphql::Value;
 use language::DocumentLimits;
 
 use super::*;
@@ -234,12 +235,29 @@ fn a_document_is_checked_once_for_the_same_facts_about_variables() {
 #[test]
 fn keys_of_different_requests_differ() {
     let mut keys = std::collections::HashSet::new();
-    for text in ["{a}", "+\0{a}", "A{a}"] {
+    for text in ["{a}", "+\0{a}", "A{a}", "1:A\0{a}", "0:\0{a}"] {
         for name in [None, Some("A"), Some("A+"), Some("+")] {
             for facts in [&[][..], &[true], &[false], &[true, true]] {
-                let key = key(text, name, facts).into_owned();
+                let key = cache_key(text, name, facts).into_owned();
                 assert!(keys.insert(key), "{text:?} {name:?} {facts:?}");
             }
+        }
+    }
+}
+
+/// A number with an integral value becomes an integer on its way to resolvers.
+#[test]
+fn no_input_has_the_type_float() {
+    let Guard { schema, .. } = guard(Limits::DEFAULT);
+    let float = schema.type_named("Float");
+    for id in schema.types() {
+        let definition = schema.type_at(id);
+        let arguments = definition
+            .fields
+            .values()
+            .flat_map(|field| &field.arguments);
+        for (name, input) in definition.input_fields.iter().chain(arguments) {
+            assert_ne!(Some(input.ty.base()), float, "{}.{name}", definition.name);
         }
     }
 }
