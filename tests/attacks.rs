@@ -341,8 +341,7 @@ async fn remembered_documents_take_the_memory_that_was_set() {
     let documents = |shape: &str, count: usize| -> Vec<String> {
         let document = |n: usize| match shape {
             "fields" => {
-                let page =
-                    "{ nodes { id title budget version __typename } totalCount __typename }";
+                let page = "{ nodes { id title budget version __typename } totalCount __typename }";
                 let fields = (0..45).map(|field| format!("a{field}: projects(first: 0) {page} "));
                 format!(
                     "{{ employees(first: {n}) {{ nodes {{ projects(first: 0) {{ nodes {{ employees(first: 0) {{ nodes {{ {} }} }} }} }} }} }} }}",

@@ -9,21 +9,25 @@ use tokio_tungstenite::{connect_async, tungstenite::client::IntoClientRequest};
 
 use crate::app::{TestApp, lessons};
 
+/// Names and texts of the examples, in their order.
+pub fn examples() -> Vec<(String, String)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("playground/examples");
+    let files = fs::read_dir(folder).unwrap();
+    let mut files: Vec<_> = files.map(|file| file.unwrap().path()).collect();
+    files.sort();
+    let name = |file: &Path| file.file_stem().unwrap().to_str().unwrap().to_owned();
+    let example = |file: &Path| (name(file), fs::read_to_string(file).unwrap());
+    files.iter().map(|file| example(file)).collect()
+}
+
 /// One snapshot for each file, the same on both databases: how many statements it takes and what it
 /// answers.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_example_answers_as_it_did() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("playground/examples");
-    let mut files: Vec<_> = fs::read_dir(folder)
-        .unwrap()
-        .map(|file| file.unwrap().path())
-        .collect();
-    files.sort();
-    assert!(files.len() >= 20);
+    let examples = examples();
+    assert!(examples.len() >= 20);
     let mut failed = Vec::new();
-    for file in files {
-        let name = file.file_stem().unwrap().to_str().unwrap().to_owned();
-        let operation = fs::read_to_string(&file).unwrap();
+    for (name, operation) in examples {
         assert!(
             operation.starts_with("# "),
             "{name} does not say what it shows"

@@ -2,8 +2,6 @@
 //!
 //! `ORACLE_SEED` repeats the random questions, `ORACLE_CASES` asks more of them.
 
-use std::{fs, path::Path};
-
 use api::{
     Limits, Roster,
     auth::{Role, Viewer},
@@ -20,6 +18,7 @@ use server::{
 
 use crate::{
     app::{TestApp, apps, lessons},
+    examples::examples,
     oracle,
 };
 
@@ -182,22 +181,14 @@ fn told(without: &str, asked: &Asked, found: &str, expected: &str) -> Option<Str
     })
 }
 
-fn examples() -> impl Iterator<Item = String> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("playground/examples");
-    let mut files: Vec<_> = fs::read_dir(folder)
-        .unwrap()
-        .map(|file| file.unwrap().path())
-        .collect();
-    files.sort();
-    files
-        .into_iter()
-        .map(|file| fs::read_to_string(file).unwrap())
+fn examples_with(keyword: &str) -> impl Iterator<Item = String> {
+    let texts = examples().into_iter().map(|(_, operation)| operation);
+    texts.filter(move |operation| operation.contains(keyword))
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn queries_are_answered_alike_without_shortcuts() {
-    let queries: Vec<Asked> = examples()
-        .filter(|example| example.contains("\nquery "))
+    let queries: Vec<Asked> = examples_with("\nquery ")
         .map(|example| Asked::new(example, json!({})))
         .collect();
     assert!(queries.len() >= 10);
@@ -212,8 +203,7 @@ async fn queries_are_answered_alike_without_shortcuts() {
 /// Each way on data of its own.
 #[tokio::test(flavor = "multi_thread")]
 async fn mutations_are_answered_alike_without_shortcuts() {
-    let mutations: Vec<Asked> = examples()
-        .filter(|example| example.contains("\nmutation "))
+    let mutations: Vec<Asked> = examples_with("\nmutation ")
         .chain(MUTATIONS.iter().map(|text| (*text).to_owned()))
         .map(|text| Asked::new(text, json!({})))
         .chain(

@@ -1,9 +1,12 @@
 //! The SQL of operations, held by a snapshot for each database: what a change of the code does to
 //! statements is seen in a diff. `INSTA_UPDATE=always cargo test sql::` records it.
 
-use std::{fmt::Write, fs, path::Path};
+use std::fmt::Write;
 
-use crate::app::{TestApp, lessons};
+use crate::{
+    app::{TestApp, lessons},
+    examples::examples,
+};
 
 /// What the examples of the playground do not show.
 const OPERATIONS: [(&str, &str); 15] = [
@@ -71,19 +74,11 @@ const OPERATIONS: [(&str, &str); 15] = [
 
 #[tokio::test(flavor = "multi_thread")]
 async fn operations_send_the_statements_that_they_sent() {
-    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("playground/examples");
-    let mut examples: Vec<_> = fs::read_dir(examples)
-        .unwrap()
-        .map(|file| file.unwrap().path())
-        .collect();
-    examples.sort();
     for app in lessons().await {
         let mut report = String::new();
-        for example in &examples {
-            let name = example.file_stem().unwrap().to_str().unwrap();
-            let operation = fs::read_to_string(example).unwrap();
+        for (name, operation) in examples() {
             if !operation.contains("\nsubscription ") {
-                statements(&app, name, &operation, &mut report).await;
+                statements(&app, &name, &operation, &mut report).await;
             }
         }
         for (name, operation) in OPERATIONS {

@@ -6,25 +6,12 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import * as graphql from 'graphql17';
+import { choices } from './random.mjs';
 
 const root = new URL('../../', import.meta.url).pathname;
 const program = process.env.CHECK ?? `${root}target/debug/examples/check`;
 const count = Number(process.argv[2] ?? 1000);
-const seed = Number(process.argv[3] ?? Math.floor(Math.random() * 2 ** 32));
-console.log(`introspection: seed ${seed}`);
-
-// --- Randomness ---
-
-let state = seed >>> 0;
-function random() {
-  state = (state + 0x6d2b79f5) >>> 0;
-  let t = state;
-  t = Math.imul(t ^ (t >>> 15), t | 1);
-  t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-  return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-}
-const chance = (p) => random() < p;
-const pick = (list) => list[Math.floor(random() * list.length)];
+const { random, chance, pick } = choices('introspection');
 
 // --- Schemas: ours, one with everything that introspection shows, and one with as little as possible ---
 

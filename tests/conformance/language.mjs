@@ -6,6 +6,7 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import * as graphql from 'graphql17';
+import { choices } from './random.mjs';
 
 const {
   isInputObjectType, isEnumType, isListType, isNonNullType, isAbstractType, isLeafType, isObjectType, getNamedType, getNullableType,
@@ -14,22 +15,7 @@ const {
 const root = new URL('../../', import.meta.url).pathname;
 const program = process.env.CHECK ?? `${root}target/debug/examples/check`;
 const count = Number(process.argv[2] ?? 5000);
-const seed = Number(process.argv[3] ?? Math.floor(Math.random() * 2 ** 32));
-console.log(`language: seed ${seed}`);
-
-// --- Randomness ---
-
-let state = seed >>> 0;
-function random() {
-  state = (state + 0x6d2b79f5) >>> 0;
-  let t = state;
-  t = Math.imul(t ^ (t >>> 15), t | 1);
-  t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-  return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-}
-const chance = (p) => random() < p;
-const below = (n) => Math.floor(random() * n);
-const pick = (list) => list[below(list.length)];
+const { below, chance, pick } = choices('language');
 
 // --- Schemas: ours, and one in which abstract types meet more often ---
 
