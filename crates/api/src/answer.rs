@@ -2,7 +2,10 @@
 
 use async_graphql::{Response, ServerError, Value, value};
 
-use crate::{error::set, filter::NO_NULL, guard::Refused};
+use crate::{
+    error::{NO_NULL, set},
+    guard::Refused,
+};
 
 /// The answer to an operation, or one event of a subscription.
 #[derive(Debug)]

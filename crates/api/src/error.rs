@@ -8,6 +8,9 @@ use std::borrow::Cow;
 use async_graphql::{ErrorExtensionValues, ErrorExtensions, Pos, ServerError, Value};
 use sea_orm::{DbErr, RuntimeErr, SqlxError};
 
+/// Message for an explicit null in a filter.
+pub const NO_NULL: &str = "null is not allowed in a filter; leave the field out, or use isNull";
+
 /// The result of a resolver or a lookup.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 

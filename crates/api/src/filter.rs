@@ -25,13 +25,10 @@ use sea_orm::{
 
 use crate::{
     context::Record,
-    error::{Error, Result},
+    error::{Error, NO_NULL, Result},
     link::Link,
     scalar::{Date, DateTime, Long, key_of},
 };
-
-/// What is told of an explicit null.
-pub const NO_NULL: &str = "null is not allowed in a filter; leave the field out, or use isNull";
 
 /// A field of a filter: left out, or given; an explicit null is refused, because it would silently
 /// mean «match all».

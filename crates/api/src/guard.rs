@@ -11,14 +11,15 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use async_graphql::{ServerError, Variables, parser::types::OperationType};
+use async_graphql::{PathSegment, ServerError, Variables, parser::types::OperationType};
 use language::{CheckedDocument, Diagnostic, Schema, Stage};
 use serde_json::{Map, Value as Json};
 
 use crate::{
     allowance::answer_too_large,
-    auth::Viewer,
+    auth::{Role, Viewer},
     compat::{self, DeclaredVariables, Executable, Introspection},
+    error::coded,
     json,
     kept::Kept,
     limits::Limits,
@@ -355,6 +356,35 @@ impl Checked {
     /// The operation's name; absent from an anonymous one.
     pub fn operation_name(&self) -> Option<&str> {
         self.operation.name.as_deref()
+    }
+
+    /// Refuses the root fields that the client has no right to, each at its path. The right follows
+    /// from the root type, so that no new field lacks a decision: fields of `Query` and `Subscription`
+    /// are for viewers, fields of `Mutation` for editors.
+    pub(crate) fn authorize(&self) -> Result<(), Vec<ServerError>> {
+        let needed = match self.kind() {
+            OperationType::Query | OperationType::Subscription => Role::Viewer,
+            OperationType::Mutation => Role::Editor,
+        };
+        if self.viewer.role >= needed {
+            return Ok(());
+        }
+        let fields = self
+            .operation
+            .root_fields()
+            .map(|field| (&field.node, field.pos));
+        let forbidden = fields.filter(|(field, _)| field.name.node != "__typename");
+        let errors: Vec<_> = forbidden
+            .map(|(field, at)| {
+                let message = format!("`{}` needs the role editor.", field.name.node);
+                let key = field.response_key().node.to_string();
+                coded("FORBIDDEN", message, Some(at)).with_path(vec![PathSegment::Field(key)])
+            })
+            .collect();
+        match errors.is_empty() {
+            true => Ok(()),
+            false => Err(errors),
+        }
     }
 }
 

@@ -34,7 +34,7 @@ use crate::{
 
 pub use self::{
     scope::{Scope, Source, links},
-    window::{DEFAULT_PAGE, LARGEST_PAGE, PageArguments},
+    window::PageArguments,
 };
 
 /// How many keys an order may have.

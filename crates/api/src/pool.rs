@@ -28,7 +28,7 @@ use deadpool::{
     },
 };
 use sea_orm::{
-    DbBackend, DbErr, RuntimeErr, SqlxError,
+    DbBackend, DbErr, RuntimeErr, SqlxError, Statement,
     sqlx::{
         self, AssertSqlSafe, ConnectOptions, Connection, Database, Postgres, Sqlite,
         postgres::{PgConnectOptions, PgConnection, PgDatabaseError, PgSeverity},
@@ -317,6 +317,9 @@ impl<DB: Backend> Pool<DB> {
         self.pool.close();
     }
 }
+
+/// Function that is called with each statement before it is sent.
+pub type Observer = dyn Fn(&Statement) + Send + Sync;
 
 /// A pool of either database.
 #[derive(Clone)]

@@ -12,7 +12,7 @@ use sea_query_sqlx::SqlxValues;
 use crate::{
     error::Result,
     kept::SharedKept,
-    pool::{Backend, DatabasePool, Fault, Pool},
+    pool::{Backend, DatabasePool, Fault, Observer, Pool},
     rows::Rows,
     together::Kinds,
 };
@@ -29,9 +29,6 @@ pub struct Reader {
     /// What all operations look up together.
     pub together: Kinds,
 }
-
-/// Is shown statements before they are sent.
-pub type Observer = dyn Fn(&Statement) + Send + Sync;
 
 impl fmt::Debug for Reader {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

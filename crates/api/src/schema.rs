@@ -22,7 +22,6 @@ use crate::{
         Assignment, AssignmentConnection, AssignmentFilter, AssignmentLink, AssignmentMutations,
         AssignmentOrder,
     },
-    auth::authorize,
     batch::{Batch, Shortcuts},
     changes::{self, ChangeConnection, ChangeFilter},
     compat::Introspection,
@@ -356,7 +355,7 @@ impl Roster {
 
     /// Runs a query or a mutation.
     pub async fn run(&self, checked: &Checked) -> Answer {
-        if let Err(errors) = authorize(checked) {
+        if let Err(errors) = checked.authorize() {
             return Answer::ran(Response::from_errors(errors), self.cost(checked, None));
         }
         match AssertUnwindSafe(self.try_to_run(checked))
@@ -376,7 +375,7 @@ impl Roster {
                 .into_stream()
                 .boxed();
         }
-        if let Err(errors) = authorize(&checked) {
+        if let Err(errors) = checked.authorize() {
             let refused = Answer::ran(Response::from_errors(errors), self.cost(&checked, None));
             return ready(refused).into_stream().boxed();
         }

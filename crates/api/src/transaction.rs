@@ -14,8 +14,7 @@ use tokio::sync::Mutex;
 
 use crate::{
     kept::SharedKept,
-    pool::{Backend, DatabasePool, Fault, Pool, PooledConnection},
-    reader::Observer,
+    pool::{Backend, DatabasePool, Fault, Observer, Pool, PooledConnection},
 };
 
 /// How many bytes of SQL are kept, to be sent again with other values.

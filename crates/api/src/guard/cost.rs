@@ -12,7 +12,7 @@ use language::{
     NormalizedField, NormalizedOperation, Schema, TypeRef, measure,
 };
 
-use crate::page::{DEFAULT_PAGE, LARGEST_PAGE};
+use crate::limits::{DEFAULT_PAGE, LARGEST_PAGE};
 
 /// The longest list that has no size of its own to be given.
 const SHORT_LIST: u64 = 100;

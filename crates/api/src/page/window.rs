@@ -7,13 +7,9 @@ use super::Source;
 use crate::{
     context::Record,
     error::{Error, Result},
+    limits::{DEFAULT_PAGE, LARGEST_PAGE},
     order::Order,
 };
-
-/// How many items a page has when neither `first` nor `last` is given.
-pub const DEFAULT_PAGE: u64 = 20;
-/// How many items a page may have.
-pub const LARGEST_PAGE: i32 = 1000;
 
 /// The paging arguments of a field, as given.
 pub struct PageArguments {
