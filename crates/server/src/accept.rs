@@ -31,7 +31,7 @@ use tokio::{
 
 use self::{
     timed::{Phase, Timed},
-    turn::{Quiet, Turns},
+    turn::Turns,
 };
 use crate::{app::App, beside, config::seconds, error::Error, http};
 
@@ -222,7 +222,7 @@ impl Service<Request<Incoming>> for Phased {
             while !turns.begin_request() {
                 yield_now().await;
             }
-            let request = request.map(|body| Body::new(Quiet::new(body, turns)));
+            let request = request.map(Body::new);
             let shutdown = app.shutdown.clone();
             let mut answer = http::answer(app, others, request).await;
             if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
