@@ -9,11 +9,11 @@
 //! | [`changes`], [`feed`] | the change feed: as a table and in GraphQL; as it happens |
 //! | [`wakeup`] | commits of other processes, which wake the feed |
 //! | [`colleague`], [`overlap`] | what two hops away is shared; what coincides in one person's time |
-//! | [`guard`], [`limits`] | what stands before the schema: from text to a checked operation |
+//! | [`guard`], [`limits`] | from text and variables to a checked operation within the limits |
 //! | [`compat`], [`executor`] | how a checked operation becomes async-graphql's, and runs |
-//! | [`documents`] | whether a text would run, told without a database |
+//! | [`documents`] | checks of texts without a database |
 //! | [`allowance`] | what an operation may still load, counted while it runs |
-//! | [`auth`], [`answer`] | who may do what; what comes back, and what it took |
+//! | [`auth`], [`answer`] | clients and their roles; the response and its cost |
 //! | [`kept`] | a bounded memory, by text |
 //! | [`batch`] | many lookups become one statement: the driver and its lots |
 //! | [`together`] | single rows that many operations look up at once |
