@@ -1,21 +1,21 @@
-//! A bounded memory of what has been worked out before, by text.
+//! Cache by text, bounded by bytes.
 
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
 };
 
-/// What an entry takes beside its text and its value.
+/// Bytes of an entry beside its text and its value.
 const ENTRY: usize = 128;
 
-/// Values by text, as many as fit into a number of bytes, their texts included.
+/// Cache of values by text, within a number of bytes that includes the texts.
 ///
-/// Two generations: when the younger has grown to half of what may be kept, it becomes the older,
-/// and what was not used since is forgotten.
+/// There are two generations. When the younger one has half of the bytes it becomes the older one, and
+/// entries that were not used since are evicted.
 pub struct Kept<V> {
     younger: HashMap<Arc<str>, (V, usize)>,
     older: HashMap<Arc<str>, (V, usize)>,
-    /// Bytes in the younger one.
+    /// Bytes in the younger generation.
     bytes: usize,
     most: usize,
 }
@@ -24,7 +24,7 @@ pub struct Kept<V> {
 pub type Evicted<V> = HashMap<Arc<str>, (V, usize)>;
 
 impl<V: Clone> Kept<V> {
-    /// Keeps entries of this many bytes together.
+    /// Creates a cache of this many bytes; 0 keeps nothing.
     pub fn new(most: usize) -> Self {
         Self {
             younger: HashMap::new(),
@@ -34,7 +34,7 @@ impl<V: Clone> Kept<V> {
         }
     }
 
-    /// The value of this text, if it is still there.
+    /// Returns the value of a text, if it is cached.
     pub fn get(&mut self, text: &str) -> Option<V> {
         if let Some((value, _)) = self.younger.get(text) {
             return Some(value.clone());
@@ -68,17 +68,17 @@ impl<V: Clone> Kept<V> {
     }
 }
 
-/// The same for all who have a clone.
+/// A cache that all clones share.
 #[derive(Clone)]
 pub struct SharedKept<V>(Arc<Mutex<Kept<V>>>);
 
 impl<V: Clone> SharedKept<V> {
-    /// Keeps values of this many bytes together.
+    /// Creates a cache of this many bytes.
     pub fn new(most: usize) -> Self {
         Self(Arc::new(Mutex::new(Kept::new(most))))
     }
 
-    /// The value of this text, made when it is not there; meanwhile nobody waits.
+    /// Returns the value of a text, made if it is not cached. The lock is not held while it is made.
     pub fn get_or_make<E>(
         &self,
         text: &str,

@@ -1,10 +1,9 @@
-//! Lists and objects whose scalar fields are read on the spot, and which are written as JSON at once.
+//! Lists and objects whose leaf fields are resolved without a future on the heap, written as JSON.
 //!
-//! async-graphql makes a boxed future of every field of every object, and a tree of values of the
-//! answer. Most fields of a list are there already, so [`Nodes`] and [`Object`] poll a field whose
-//! type is a leaf once, on the stack, and only what has to wait is kept, to be asked again. What a
-//! selection asks is worked out once for all objects it is asked of, and the objects become text as
-//! they are read.
+//! async-graphql boxes a future for every field of every object and builds a tree of values. Most leaf
+//! fields need no load: [`Nodes`] and [`Object`] poll them once, on the stack, and keep only futures
+//! that wait. The objects are written as JSON as they are read. `tests/shortcuts.rs` leaves out each of the
+//! two devices and compares the answers.
 
 use std::{
     borrow::Cow,
@@ -79,7 +78,7 @@ impl<T: ObjectType> OutputType for Object<T> {
     }
 }
 
-/// One object, which may be the root of a query.
+/// Resolves one object, which may be the root of a query.
 pub(crate) async fn object<T: ObjectType>(
     ctx: &ContextSelectionSet<'_>,
     object: &T,
@@ -87,14 +86,14 @@ pub(crate) async fn object<T: ObjectType>(
     resolve(ctx, Objects::One(object)).await
 }
 
-/// What is answered: one object, or a list.
+/// One object or a list.
 enum Objects<'a, T> {
     One(&'a T),
     List(&'a [T]),
 }
 
 impl<'a, T> Objects<'a, T> {
-    /// The objects, and whether they are a list.
+    /// Returns the objects, and true if they are a list.
     fn items(&self) -> (&'a [T], bool) {
         match *self {
             Self::One(object) => (std::slice::from_ref(object), false),
@@ -108,7 +107,7 @@ async fn resolve<T: ObjectType>(
     objects: Objects<'_, T>,
 ) -> ServerResult<Value> {
     if !ctx.data_unchecked::<Arc<Batch>>().shortcuts.text {
-        // Boxed, since a future is as large as the largest that it may wait for.
+        // Boxed, because a future is as large as the largest future that it awaits.
         return resolve_plainly(ctx, objects).boxed().await;
     }
     poll_fn(|context| Poll::Ready(read(ctx, &objects, context)))
@@ -116,7 +115,7 @@ async fn resolve<T: ObjectType>(
         .await
 }
 
-/// The same without any shortcut: a future for each field, and values as the library has them.
+/// Resolves without shortcuts: a future for each field, and a tree of values.
 async fn resolve_plainly<T: ObjectType>(
     ctx: &ContextSelectionSet<'_>,
     objects: Objects<'_, T>,
@@ -166,7 +165,7 @@ fn count_values(
     counted.map_err(|error| ctx.set_error_path(error))
 }
 
-/// Reads what is there of the objects.
+/// Resolves all fields that do not wait.
 fn read<'a, T: ObjectType>(
     ctx: &'a ContextSelectionSet<'_>,
     objects: &Objects<'a, T>,
@@ -178,8 +177,8 @@ fn read<'a, T: ObjectType>(
     count_values(ctx, batch, plan, items.len())?;
 
     let mut counted = 0;
-    let mut count = |text: &Text, at_once: usize| {
-        let written = text.written() - counted;
+    let mut count = |writer: &ObjectWriter, at_once: usize| {
+        let written = writer.written() - counted;
         if written < at_once {
             return Ok(());
         }
@@ -190,13 +189,13 @@ fn read<'a, T: ObjectType>(
             .map_err(|error| ctx.set_error_path(error))
     };
 
-    let mut text = Text::begin(items.len(), is_list);
+    let mut writer = ObjectWriter::begin(items.len(), is_list);
     let mut waiting = Vec::new();
-    // Of a field that did not have to wait, for the next one.
+    // Allocation of a future that did not wait, reused for the next one.
     let mut place = None;
     for (number, item) in items.iter().enumerate() {
         let index = is_list.then_some(number);
-        text.begin_object();
+        writer.begin_object();
         for (planned, selection) in plan.fields.iter().zip(&ctx.item.node.items) {
             let Selection::Field(field) = &selection.node else {
                 continue;
@@ -205,7 +204,7 @@ fn read<'a, T: ObjectType>(
                 let future = pin!(resolve_field(ctx, index, field, item));
                 match future.poll(&mut TaskContext::from_waker(Waker::noop())) {
                     Poll::Ready(value) => {
-                        text.value(planned, value?);
+                        writer.value(planned, value?);
                         continue;
                     }
                     Poll::Pending => planned.set_waits(),
@@ -217,18 +216,18 @@ fn read<'a, T: ObjectType>(
                     place
                 }
                 None => {
-                    // Made where it stays: it is large, and there are many.
+                    // Written to the heap directly: the future is large.
                     let place = Box::new_uninit();
                     Box::into_pin(Box::write(place, resolve_field(ctx, index, field, item)))
                 }
             };
             match future.as_mut().poll(context)? {
                 Poll::Ready(value) => {
-                    text.value(planned, value);
+                    writer.value(planned, value);
                     place = Some(future);
                 }
                 Poll::Pending => {
-                    text.gap(planned);
+                    writer.placeholder(planned);
                     if waiting.is_empty() {
                         waiting.reserve(items.len() - number);
                     }
@@ -236,13 +235,13 @@ fn read<'a, T: ObjectType>(
                 }
             }
         }
-        text.end_object();
-        count(&text, COUNTED_AT_ONCE)?;
+        writer.end_object();
+        count(&writer, COUNTED_AT_ONCE)?;
     }
-    count(&text, 0)?;
-    text.end_objects();
+    count(&writer, 0)?;
+    writer.end_objects();
     Ok(Level {
-        text,
+        writer,
         is_new: !waiting.is_empty(),
         waiting,
     })
@@ -273,23 +272,23 @@ enum Waiting<'a> {
     Done(Value),
 }
 
-/// Objects whose fields have been read, up to those that wait for a lookup.
+/// Objects of which some fields wait for loads.
 struct Level<'a> {
-    text: Text,
-    /// All have just been polled.
+    writer: ObjectWriter,
+    /// True if all waiting futures have just been polled.
     is_new: bool,
-    /// What goes into the gaps, in their order.
+    /// Values of the placeholders, in their order.
     waiting: Vec<Waiting<'a>>,
 }
 
-/// All of it, or the first error. Who waits for a level is woken when all of it is there, so all are
-/// asked again, and nobody keeps account of who was woken.
+/// Resolves to all objects, or to the first error. A level of loads ends as a whole, so each wake-up
+/// polls all waiting futures; no record of wake-ups is kept.
 impl Future for Level<'_> {
     type Output = ServerResult<Value>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut TaskContext<'_>) -> Poll<Self::Output> {
         let Self {
-            text,
+            writer,
             is_new,
             waiting,
         } = &mut *self;
@@ -313,49 +312,51 @@ impl Future for Level<'_> {
             Waiting::For(_) => Value::Null,
         };
         let values: Vec<_> = mem::take(waiting).into_iter().map(value).collect();
-        Poll::Ready(Ok(text.finish(&values)))
+        Poll::Ready(Ok(writer.finish(&values)))
     }
 }
 
-/// How many bytes are written before they are counted: an atomic addition for each object would show.
+/// Bytes written before they are charged: an atomic addition for each object is measurable.
 const COUNTED_AT_ONCE: usize = 16 << 10;
 
-/// The most that is reserved ahead for a list; beyond, the text grows as it is written.
-const MOST_ROOM: usize = 1 << 20;
-/// How large each of [`DRAFTS`] may be.
-const MOST_DRAFT: usize = 16 << 10;
+/// Bytes reserved ahead for a list at most.
+const MAX_RESERVED: usize = 1 << 20;
+/// Bytes of a scratch buffer at most.
+const MAX_SCRATCH: usize = 16 << 10;
 
 thread_local! {
-    /// Where short text is written before it is copied: each parent that waits holds its own, which
-    /// is then no larger than it has to be. As many as there are objects inside of each other.
-    static DRAFTS: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
+    /// Scratch buffers, one for each level of objects that are being written. Short text is copied out of
+    /// them, so that a parent that waits holds no more memory than its text.
+    static SCRATCH_BUFFERS: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Objects as JSON: no tree is built, walked and torn down. See [`json`].
-struct Text {
-    /// Written to the draft until the objects end.
+/// Writer of one object or a list as JSON, with placeholders for fields that wait.
+struct ObjectWriter {
+    /// A scratch buffer until the objects end.
     text: Vec<u8>,
     is_list: bool,
     is_first: bool,
     is_first_field: bool,
-    /// How many are to come.
+    /// Objects that follow.
     left: usize,
-    /// Where in the text.
-    gaps: Vec<usize>,
-    /// How much of the text has been written, and counted, by nested objects.
+    /// Offsets into the text.
+    placeholders: Vec<usize>,
+    /// Bytes of the text that nested objects have written and charged.
     copied: usize,
 }
 
-impl Text {
+impl ObjectWriter {
     fn name(&mut self, planned: &PlannedField) {
         let comma = usize::from(mem::take(&mut self.is_first_field));
         self.text
             .extend_from_slice(&planned.json_name.as_bytes()[comma..]);
     }
 
-    /// Begins a list of so many objects, or the only one.
+    /// Begins a list of this many objects, or one object.
     fn begin(objects: usize, is_list: bool) -> Self {
-        let mut text = DRAFTS.with_borrow_mut(Vec::pop).unwrap_or_default();
+        let mut text = SCRATCH_BUFFERS
+            .with_borrow_mut(Vec::pop)
+            .unwrap_or_default();
         text.clear();
         if is_list {
             text.push(b'[');
@@ -366,7 +367,7 @@ impl Text {
             is_first: true,
             is_first_field: true,
             left: objects,
-            gaps: Vec::new(),
+            placeholders: Vec::new(),
             copied: 0,
         }
     }
@@ -379,7 +380,7 @@ impl Text {
         self.is_first_field = true;
     }
 
-    /// A field that is there.
+    /// Writes a field.
     fn value(&mut self, planned: &PlannedField, value: Value) {
         self.name(planned);
         if let Value::Binary(json) = &value {
@@ -389,23 +390,23 @@ impl Text {
         json::reuse(value);
     }
 
-    /// A field that will be among those that are given in the end.
-    fn gap(&mut self, planned: &PlannedField) {
+    /// Writes the name of a field and a placeholder for its value.
+    fn placeholder(&mut self, planned: &PlannedField) {
         self.name(planned);
-        if self.gaps.is_empty() {
-            self.gaps.reserve(self.left);
+        if self.placeholders.is_empty() {
+            self.placeholders.reserve(self.left);
         }
-        self.gaps.push(self.text.len());
+        self.placeholders.push(self.text.len());
     }
 
     fn end_object(&mut self) {
         self.text.push(b'}');
         self.left -= 1;
         if mem::take(&mut self.is_first) {
-            // Room for the others, if they are like the first; who sends one that is large and many
-            // that are small shall not hold more than that.
+            // Reserves for the remaining objects, assuming they are as long as the first. Capped, so that
+            // one long first object cannot reserve too much.
             let room = (self.text.len() * 5 / 4).saturating_mul(self.left);
-            self.text.reserve(room.min(MOST_ROOM));
+            self.text.reserve(room.min(MAX_RESERVED));
         }
     }
 
@@ -413,30 +414,30 @@ impl Text {
         if self.is_list {
             self.text.push(b']');
         }
-        if self.text.capacity() <= MOST_DRAFT {
+        if self.text.capacity() <= MAX_SCRATCH {
             let text = self.text.as_slice().into();
-            let draft = mem::replace(&mut self.text, text);
-            DRAFTS.with_borrow_mut(|drafts| drafts.push(draft));
+            let scratch = mem::replace(&mut self.text, text);
+            SCRATCH_BUFFERS.with_borrow_mut(|buffers| buffers.push(scratch));
         }
     }
 
-    /// How many bytes have been written so far, without nested objects that are JSON already.
+    /// Bytes written so far, without nested objects that are JSON already.
     fn written(&self) -> usize {
         self.text.len() - self.copied
     }
 
-    /// All of it, with these values in the gaps, in their order. Asked for once.
+    /// Returns the JSON with these values for the placeholders, in their order. Called once.
     fn finish(&mut self, values: &[Value]) -> Value {
-        if self.gaps.is_empty() {
+        if self.placeholders.is_empty() {
             return json::text(mem::take(&mut self.text));
         }
         let room: usize = values.iter().map(json::length).sum();
         let mut text = Vec::with_capacity(self.text.len() + room);
         let mut written = 0;
-        for (&gap, value) in self.gaps.iter().zip(values) {
-            text.extend_from_slice(&self.text[written..gap]);
+        for (&placeholder, value) in self.placeholders.iter().zip(values) {
+            text.extend_from_slice(&self.text[written..placeholder]);
             json::write(value, &mut text);
-            written = gap;
+            written = placeholder;
         }
         text.extend_from_slice(&self.text[written..]);
         json::text(text)
