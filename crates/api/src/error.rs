@@ -193,7 +193,7 @@ pub(crate) fn set(error: &mut ServerError, name: &str, value: impl Into<Value>) 
     extensions.set(name, value);
 }
 
-/// Too much of something; `limit` is its name in [`Limits`].
+/// Creates the error for an exceeded limit; `limit` is its name in [`crate::Limits`].
 pub(crate) fn limit_error(
     limit: &str,
     most: u64,
