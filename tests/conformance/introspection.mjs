@@ -11,7 +11,7 @@ import { choices } from './random.mjs';
 const root = new URL('../../', import.meta.url).pathname;
 const program = process.env.CHECK ?? `${root}target/debug/examples/check`;
 const count = Number(process.argv[2] ?? 1000);
-const { random, chance, pick } = choices('introspection');
+const { below, chance, pick } = choices('introspection');
 
 // --- Schemas: ours, one with everything that introspection shows, and one with as little as possible ---
 
@@ -124,7 +124,7 @@ class Writer {
   }
 
   document() {
-    const fields = Array.from({ length: 1 + Math.floor(random() * 3) }, (_, place) => this.root(`r${place}: `));
+    const fields = Array.from({ length: 1 + below(3) }, (_, place) => this.root(`r${place}: `));
     const head = 'query ($yes: Boolean! = true, $no: Boolean, $given: Boolean!, $name: String! = "Root", $type: String!)';
     const use = '__typename @skip(if: $yes) @include(if: $given) u: __schema { directives(includeDeprecated: $no) {} } v: __type(name: $name) {} w: __type(name: $type) {}';
     return `${head} { ${fields.join(' ')} ${use} } ${this.fragments.join(' ')}`;
@@ -138,12 +138,12 @@ class Writer {
 
   /** `lists` is how many lists of types may still be inside each other. */
   set(type, depth, lists) {
-    const size = chance(0.03) ? 0 : 1 + Math.floor(random() * 6);
+    const size = chance(0.03) ? 0 : 1 + below(6);
     return `{ ${Array.from({ length: size }, () => this.selection(type, depth, lists)).join(' ')} }`;
   }
 
   selection(type, depth, lists) {
-    const roll = random();
+    const roll = below(1000) / 1000;
     if (roll < 0.06) return `...${this.condition()} ${this.set(type, depth - 1, lists)}`;
     if (roll < 0.1) return `... on ${type.name}${this.condition()} ${this.set(type, depth - 1, lists)}`;
     if (roll < 0.14) {

@@ -207,7 +207,8 @@ class Writer {
     } else if (hasDefault && chance(0.3) && isNonNullType(declared)) {
       text = text.slice(0, -1);
     }
-    if (this.wrong()) text = pick(['Int', 'String!', 'Nope', '[ID]', text.endsWith('!') ? text.slice(0, -1) : `${text}!`, 'Query']);
+    // graphql.js takes a nullable variable inside a @oneOf object whose type is non-null, against section 5.8.5.
+    if (!isOneOf && this.wrong()) text = pick(['Int', 'String!', 'Nope', '[ID]', text.endsWith('!') ? text.slice(0, -1) : `${text}!`, 'Query']);
     this.variables.set(name, { type, text, isCondition, hasDefault: usesDefault });
     if (!usesDefault || chance(0.5)) {
       const value = this.json(declared, 0, isCondition);
