@@ -1,8 +1,6 @@
 //! Documents through every door: what runs, what is refused and in which words, and the keys of
 //! answers. The rules themselves are tested in `crates/language`.
 
-use std::fmt::Write;
-
 use serde_json::{Value, json};
 
 use crate::{
@@ -114,19 +112,13 @@ async fn what_the_specification_allows_runs() {
             (
                 "{ employees(first: 1) { ...F nodes { id ...G } } } fragment F on EmployeeConnection { nodes { name } __typename } fragment G on Employee { name id }",
                 json!({ "employees": {
-                    "nodes": [{ "name": "Shelly Stahl", "id": "emp_1" }],
+                    "nodes": [{ "name": "Uri Lee", "id": "emp_1" }],
                     "__typename": "EmployeeConnection",
                 } }),
             ),
         ] {
             let answer = answer(&app, query, json!({})).await;
-            if query.contains("nodes { name }") {
-                let names = &answer["data"]["employees"]["nodes"][0];
-                assert_eq!(names["id"], "emp_1", "{answer}");
-                assert!(names["name"].is_string(), "{answer}");
-            } else {
-                assert_eq!(answer, json!({ "data": data }), "{query}");
-            }
+            assert_eq!(answer, json!({ "data": data }), "{query}");
         }
     }
 }
@@ -149,32 +141,13 @@ async fn each_key_is_answered_once_in_the_order_of_the_query() {
         )
         .await;
     let text = response.text().await.unwrap();
-    let mut keys = String::new();
-    for part in text.split('"').skip(1).step_by(2).collect::<Vec<_>>() {
-        if [
-            "node",
-            "title",
-            "employees",
-            "totalCount",
-            "__typename",
-            "a",
-            "nodes",
-            "name",
-            "id",
-        ]
-        .contains(&part)
-        {
-            write!(keys, "{part} ").unwrap();
-        }
-    }
-    assert!(
-        keys.starts_with("node title employees nodes name "),
-        "{keys} in {text}"
+    let expected = concat!(
+        r#"{"data":{"node":{"title":"XYZ Project Flask server","#,
+        r#""employees":{"nodes":[{"name":"Tristan Tal"},{"name":"Uri Lee"}],"totalCount":2},"#,
+        r#""__typename":"Project","id":"prj_1"},"#,
+        r#""a":{"nodes":[{"id":"emp_1","name":"Uri Lee"}],"totalCount":4},"__typename":"Query"}}"#,
     );
-    assert!(
-        keys.ends_with("totalCount __typename id a nodes id name totalCount __typename "),
-        "{keys} in {text}"
-    );
+    assert_eq!(text, expected);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -215,7 +188,7 @@ async fn a_wrong_variable_is_named_with_the_way_into_it() {
             (
                 create,
                 json!({ "input": { "name": "A", "meetings": [{ "id": "mtg_1" }] } }),
-                "",
+                "Variable \"$input\" has invalid value: Expected value of type \"CreateEmployeeInput\" not to include unknown field \"meetings\". Did you mean \"meetingIds\"? Found: { meetings: [{ id: \"mtg_1\" }], name: \"A\" }.",
             ),
             (
                 create,
@@ -230,19 +203,14 @@ async fn a_wrong_variable_is_named_with_the_way_into_it() {
             (
                 list,
                 json!({ "by": [{ "field": "NAME" }, { "field": 7 }] }),
-                "",
+                "Variable \"$by\" has invalid value at [1].field: Enum \"EmployeeOrderField\" cannot represent non-string value: 7. Give one of \"ASSIGNMENT_COUNT\", \"HIRE_DATE\", \"ID\", \"MEETING_COUNT\", \"NAME\", \"PROJECT_COUNT\".",
             ),
         ] {
             let answer = answer(&app, query, variables).await;
             let error = &answer["errors"][0];
             assert_eq!(error["extensions"]["code"], "BAD_USER_INPUT", "{answer}");
             assert_eq!(answer.get("data"), None, "{answer}");
-            if message.is_empty() {
-                let told = error["message"].as_str().unwrap();
-                assert!(told.starts_with("Variable \"$"), "{told}");
-            } else {
-                assert_eq!(error["message"], message, "{query}");
-            }
+            assert_eq!(error["message"], message, "{query}");
         }
     }
 }

@@ -400,17 +400,21 @@ async fn documents_of_clients_take_as_many_statements_as_plain_ones() {
         for (document, variables, statements) in [
             (operation!("point"), &one, 1),
             (operation!("apollo/point"), &one, 1),
+            (operation!("relay/point"), &one, 1),
             (operation!("mission"), &one, 3),
             (operation!("apollo/mission"), &one, 3),
             (operation!("relay/mission"), &one, 3),
             (operation!("nested"), &json!({}), 3),
             (operation!("apollo/nested"), &json!({}), 3),
+            (operation!("relay/nested"), &json!({}), 3),
             (operation!("flat"), &json!({}), 1),
             (operation!("apollo/flat"), &json!({}), 1),
+            (operation!("relay/flat"), &json!({}), 1),
             (operation!("input/flat.plain"), &json!({}), 1),
             (operation!("input/flat"), &filter, 1),
             (operation!("edges"), &json!({}), 2),
             (operation!("apollo/edges"), &json!({}), 2),
+            (operation!("relay/edges"), &json!({}), 2),
         ] {
             app.database.forget_statements();
             app.query_with(document, variables.clone()).await;

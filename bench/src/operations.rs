@@ -111,14 +111,21 @@ impl Operation {
             };
         }
         match self {
-            Self::Point => vec![sent_by!("apollo", "point", employee)],
+            Self::Point => vec![
+                sent_by!("apollo", "point", employee.clone()),
+                sent_by!("relay", "point", employee),
+            ],
             Self::Mission => vec![
                 sent_by!("apollo", "mission", employee.clone()),
                 sent_by!("relay", "mission", employee),
             ],
-            Self::Nested => vec![sent_by!("apollo", "nested", json!({}))],
+            Self::Nested => vec![
+                sent_by!("apollo", "nested", json!({})),
+                sent_by!("relay", "nested", json!({})),
+            ],
             Self::Flat => vec![
                 sent_by!("apollo", "flat", json!({})),
+                sent_by!("relay", "flat", json!({})),
                 ClientRequest {
                     name: "flat-input",
                     sent: graphql(include_str!("../operations/input/flat.graphql"), filter),
@@ -128,7 +135,10 @@ impl Operation {
                     ),
                 },
             ],
-            Self::Edges => vec![sent_by!("apollo", "edges", json!({}))],
+            Self::Edges => vec![
+                sent_by!("apollo", "edges", json!({})),
+                sent_by!("relay", "edges", json!({})),
+            ],
             Self::Write => vec![
                 sent_by!("apollo", "write", assign.clone()),
                 sent_by!("relay", "write", assign.clone()),
