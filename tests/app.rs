@@ -97,7 +97,7 @@ async fn migrated_template(url: &str) -> &'static str {
 /// A database that is gone after the test.
 pub struct TestDatabase {
     url: String,
-    database: api::Database,
+    database: sea_level::Database,
     /// For what the test does itself.
     connection: DatabaseConnection,
     recorded: Arc<Mutex<Vec<Statement>>>,
@@ -232,7 +232,7 @@ impl TestDatabase {
     }
 
     /// The connections of the server.
-    pub fn connections(&self) -> &api::Database {
+    pub fn connections(&self) -> &sea_level::Database {
         &self.database
     }
 

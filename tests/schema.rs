@@ -6,11 +6,10 @@ use std::{
 };
 
 use chrono::{DateTime, TimeDelta, Utc};
-use entity::{
-    assignment, change, employee, employee_meeting, meeting, project, text::companion_column,
-};
+use entity::{assignment, change, employee, employee_meeting, meeting, project};
 use migration::{Migrator, MigratorTrait};
 use rand::{Rng, SeedableRng, rngs::StdRng};
+use sea_level::text::companion_column;
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::Set,

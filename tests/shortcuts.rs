@@ -2,13 +2,13 @@
 //!
 //! `ORACLE_SEED` repeats the random questions, `ORACLE_CASES` asks more of them.
 
-use api::{
-    Limits, Roster,
+use api::Roster;
+use futures_util::{StreamExt, stream};
+use sea_level::{
+    Limits, Shortcuts,
     auth::{Role, Viewer},
-    batch::Shortcuts,
     guard::Request,
 };
-use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
 use server::{
     app::{App, RequestId, Server},

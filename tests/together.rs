@@ -3,13 +3,14 @@
 
 use std::time::Duration;
 
-use api::{Roster, answer::Answer, guard::Request, json};
+use api::Roster;
 use entity::employee;
 use futures_util::{
     FutureExt,
     future::{BoxFuture, join_all},
     poll,
 };
+use sea_level::{guard::Request, json, response::OperationResponse};
 use sea_orm::ActiveValue::Set;
 use serde_json::{Value, json};
 use tokio::time::timeout;
@@ -36,7 +37,7 @@ async fn companies() -> Vec<TestApp> {
 }
 
 /// Who asks for everybody, and for one who is not there.
-fn asking(app: &TestApp) -> Vec<(i64, BoxFuture<'static, Answer>)> {
+fn asking(app: &TestApp) -> Vec<(i64, BoxFuture<'static, OperationResponse>)> {
     let roster = Roster::new(app.database.connections().clone());
     let ask = |id| {
         let text = "query ($id: ID!) { employee(id: $id) { name } }";
@@ -54,7 +55,9 @@ fn asking(app: &TestApp) -> Vec<(i64, BoxFuture<'static, Answer>)> {
 }
 
 /// All at once.
-async fn answers(asking: Vec<(i64, BoxFuture<'static, Answer>)>) -> Vec<(i64, Answer)> {
+async fn answers(
+    asking: Vec<(i64, BoxFuture<'static, OperationResponse>)>,
+) -> Vec<(i64, OperationResponse)> {
     let answers = asking
         .into_iter()
         .map(async |(id, answer)| (id, answer.await));
@@ -62,7 +65,7 @@ async fn answers(asking: Vec<(i64, BoxFuture<'static, Answer>)>) -> Vec<(i64, An
     answers.expect("nobody waits for ever")
 }
 
-fn is_right(id: i64, answer: &Answer) -> bool {
+fn is_right(id: i64, answer: &OperationResponse) -> bool {
     let mut data = Vec::new();
     json::write(&answer.response.data, &mut data);
     let data: Value = serde_json::from_slice(&data).unwrap();

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use entity::text::normalized;
+use sea_level::text::normalized;
 use serde_json::{Map, Value, json};
 
 /// What there is, by the kind of thing.

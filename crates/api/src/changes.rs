@@ -1,175 +1,32 @@
-//! The change feed as a table and as GraphQL shows it: written in the transaction of the change,
-//! read by `Query.changes`, and for `Subscription.changes` by the [`feed`](crate::feed).
-//!
-//! The number of a row is the order of commit, so a cursor is that number and nothing else. On
-//! PostgreSQL numbers are given under one lock that is held to the commit; on SQLite there is one
-//! writer. The table is never empty: where the feed begins there is a row that tells of nothing.
+//! Change feed: pages of the [outbox](crate::outbox) for `Query.changes` and for the
+//! [subscription](crate::feed). A cursor is the number of a row, which is the order of commit.
 
 use std::{collections::HashSet, sync::Arc};
 
 use async_graphql::{Context, Enum, ID, InputObject, Object};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use chrono::Utc;
-use entity::{
-    assignment,
-    change::{self, Column, Kind, Subject},
-    employee, meeting, project,
-};
+use entity::change::{self, Column, Kind, Subject};
 use futures_util::{FutureExt, future::BoxFuture};
+use sea_level::{
+    Columns, DateTime, Error, FilterContext, ListOutput, Loader, Node, ObjectOutput, Operation,
+    PageBounds, PageInfo, Provided, Reader, Result, column, find_object, operation, row,
+    scalar::{key_of, public_id},
+    sql::select_rows,
+};
 use sea_orm::{
-    ActiveEnum, ConnectionTrait, DbBackend, DbErr, Iterable, Statement,
+    ActiveEnum, DbBackend, Iterable,
     sea_query::{Condition, Expr, ExprTrait, JoinType, Order as Direction, Query, SelectStatement},
 };
-use serde_json::json;
 
 use crate::{
-    assignment::short_list,
-    batch::Question,
-    context::{Record, batch},
+    assignment::Assignment,
     employee::Employee,
-    error::{Error, Result},
-    filter::{Given, Reading, column},
     meeting::Meeting,
-    mutation::written,
-    nodes::{Nodes, Object as AnObject},
-    page::{PageInfo, Standing},
+    node::{AnyNode, node_with_key},
     project::Project,
-    reader::Reader,
-    rows::{Row, row, select_rows},
-    scalar::{DateTime, key_of, public_id},
-    schema::{Node, node_with_key},
-    transaction::Transaction,
+    staffing::short_list,
 };
-
-/// Where PostgreSQL tells every server that there are new rows.
-pub const CHANNEL: &str = "roster_changes";
-
-/// How many changes go into one statement.
-const APPENDED_AT_ONCE: usize = 5_000;
-
-/// A change that is to be written.
-#[derive(Clone, Copy)]
-pub struct NewChange {
-    subject: Subject,
-    kind: Kind,
-    employee: Option<i64>,
-    meeting: Option<i64>,
-    project: Option<i64>,
-    assignment: Option<i64>,
-}
-
-impl NewChange {
-    fn of(subject: Subject, kind: Kind) -> Self {
-        Self {
-            subject,
-            kind,
-            employee: None,
-            meeting: None,
-            project: None,
-            assignment: None,
-        }
-    }
-
-    /// Of an employee.
-    pub fn employee(kind: Kind, id: i64) -> Self {
-        Self {
-            employee: Some(id),
-            ..Self::of(Subject::Employee, kind)
-        }
-    }
-
-    /// Of a meeting itself.
-    pub fn meeting(kind: Kind, id: i64) -> Self {
-        Self {
-            meeting: Some(id),
-            ..Self::of(Subject::Meeting, kind)
-        }
-    }
-
-    /// Of a project.
-    pub fn project(kind: Kind, id: i64) -> Self {
-        Self {
-            project: Some(id),
-            ..Self::of(Subject::Project, kind)
-        }
-    }
-
-    /// Of an assignment of this employee on this project.
-    pub fn assignment(kind: Kind, id: i64, employee: i64, project: i64) -> Self {
-        Self {
-            assignment: Some(id),
-            employee: Some(employee),
-            project: Some(project),
-            ..Self::of(Subject::Assignment, kind)
-        }
-    }
-
-    /// Of who attends a meeting.
-    pub fn attendance(kind: Kind, employee: i64, meeting: i64) -> Self {
-        Self {
-            employee: Some(employee),
-            meeting: Some(meeting),
-            ..Self::of(Subject::Attendance, kind)
-        }
-    }
-
-    /// Appends them to the feed, in batches that bound the memory for their text. The last statements
-    /// before the commit: on PostgreSQL they take the one lock of the feed, after all locks of rows.
-    pub async fn append(changes: &[Self], transaction: &Transaction) -> Result<(), DbErr> {
-        for batch in changes.chunks(APPENDED_AT_ONCE) {
-            Self::append_batch(batch, transaction).await?;
-        }
-        Ok(())
-    }
-
-    async fn append_batch(changes: &[Self], transaction: &Transaction) -> Result<(), DbErr> {
-        let backend = transaction.get_database_backend();
-        let values: Vec<_> = changes
-            .iter()
-            .map(|change| {
-                json!([
-                    change.subject.to_value(),
-                    change.kind.to_value(),
-                    change.employee,
-                    change.meeting,
-                    change.project,
-                    change.assignment
-                ])
-            })
-            .collect();
-        let values = serde_json::Value::Array(values).to_string();
-        let statement = match backend {
-            DbBackend::Sqlite => Statement::from_sql_and_values(
-                backend,
-                "INSERT INTO changes \
-                 (occurred_at, subject, kind, employee_id, meeting_id, project_id, assignment_id) \
-                 SELECT ?, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5 \
-                 FROM json_each(?) ORDER BY key",
-                [
-                    chrono::SubsecRound::trunc_subsecs(Utc::now(), 6).into(),
-                    values.into(),
-                ],
-            ),
-            // The clock is the database's, which all servers share. "feedlock" in ASCII.
-            _ => Statement::from_sql_and_values(
-                backend,
-                format!(
-                    "WITH l AS MATERIALIZED (SELECT pg_advisory_xact_lock(x'666565646c6f636b'::bigint)), \
-                     i AS (INSERT INTO changes \
-                     (occurred_at, subject, kind, employee_id, meeting_id, project_id, assignment_id) \
-                     SELECT clock_timestamp(), v ->> 0, v ->> 1, (v ->> 2)::bigint, \
-                     (v ->> 3)::bigint, (v ->> 4)::bigint, (v ->> 5)::bigint \
-                     FROM l CROSS JOIN json_array_elements($1::json) WITH ORDINALITY AS c (v, n) \
-                     ORDER BY n RETURNING seq) \
-                     SELECT pg_notify('{CHANNEL}', '') FROM i LIMIT 1"
-                ),
-                [values.into()],
-            ),
-        };
-        transaction.execute_raw(statement).await?;
-        Ok(())
-    }
-}
 
 /// What kind of thing changed.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -248,10 +105,10 @@ impl Change {
     /// The ids it touches: for an assignment itself, its employee, its project; for an attendance the meeting, then the employee; else the thing itself.
     async fn touched_ids(&self) -> Vec<ID> {
         let ids = [
-            (assignment::Entity::PREFIX, self.0.assignment_id),
-            (meeting::Entity::PREFIX, self.0.meeting_id),
-            (employee::Entity::PREFIX, self.0.employee_id),
-            (project::Entity::PREFIX, self.0.project_id),
+            (Assignment::PREFIX, self.0.assignment_id),
+            (Meeting::PREFIX, self.0.meeting_id),
+            (Employee::PREFIX, self.0.employee_id),
+            (Project::PREFIX, self.0.project_id),
         ];
         ids.into_iter()
             .filter_map(|(prefix, key)| Some(public_id(prefix, key?)))
@@ -259,30 +116,30 @@ impl Change {
     }
 
     /// The thing as it is NOW, read when the event is delivered; null once deleted, and for ATTENDANCE.
-    async fn node(&self, ctx: &Context<'_>) -> Option<Result<Node>> {
+    async fn node(&self, ctx: &Context<'_>) -> Option<Result<AnyNode>> {
         let (prefix, key) = match self.0.subject {
-            Subject::Employee => (employee::Entity::PREFIX, self.0.employee_id),
-            Subject::Meeting => (meeting::Entity::PREFIX, self.0.meeting_id),
-            Subject::Project => (project::Entity::PREFIX, self.0.project_id),
-            Subject::Assignment => (assignment::Entity::PREFIX, self.0.assignment_id),
+            Subject::Employee => (Employee::PREFIX, self.0.employee_id),
+            Subject::Meeting => (Meeting::PREFIX, self.0.meeting_id),
+            Subject::Project => (Project::PREFIX, self.0.project_id),
+            Subject::Assignment => (Assignment::PREFIX, self.0.assignment_id),
             Subject::Attendance | Subject::Feed => return None,
         };
         node_with_key(ctx, prefix, key?).await.transpose()
     }
 
     /// The employee concerned, if one is and still exists (ASSIGNMENT, ATTENDANCE).
-    async fn employee(&self, ctx: &Context<'_>) -> Option<Result<AnObject<Employee>>> {
-        written::<employee::Entity>(ctx, self.0.employee_id.filter(|_| self.links())).await
+    async fn employee(&self, ctx: &Context<'_>) -> Option<Result<ObjectOutput<Employee>>> {
+        find_object::<Employee>(ctx, self.0.employee_id.filter(|_| self.links())).await
     }
 
     /// The meeting concerned, if one is and still exists (ATTENDANCE).
-    async fn meeting(&self, ctx: &Context<'_>) -> Option<Result<AnObject<Meeting>>> {
-        written::<meeting::Entity>(ctx, self.0.meeting_id.filter(|_| self.links())).await
+    async fn meeting(&self, ctx: &Context<'_>) -> Option<Result<ObjectOutput<Meeting>>> {
+        find_object::<Meeting>(ctx, self.0.meeting_id.filter(|_| self.links())).await
     }
 
     /// The project concerned, if one is and still exists (ASSIGNMENT).
-    async fn project(&self, ctx: &Context<'_>) -> Option<Result<AnObject<Project>>> {
-        written::<project::Entity>(ctx, self.0.project_id.filter(|_| self.links())).await
+    async fn project(&self, ctx: &Context<'_>) -> Option<Result<ObjectOutput<Project>>> {
+        find_object::<Project>(ctx, self.0.project_id.filter(|_| self.links())).await
     }
 }
 
@@ -295,7 +152,7 @@ impl Change {
 
 /// A page of changes.
 pub struct ChangeConnection {
-    question: ChangesQuestion,
+    loader: ChangesLoader,
     page: Arc<Stretch>,
 }
 
@@ -303,20 +160,20 @@ pub struct ChangeConnection {
 #[Object]
 impl ChangeConnection {
     /// The page, with cursors.
-    async fn edges(&self) -> Nodes<ChangeEdge> {
-        Nodes(self.changes().map(ChangeEdge).collect())
+    async fn edges(&self) -> ListOutput<ChangeEdge> {
+        ListOutput(self.changes().map(ChangeEdge).collect())
     }
 
     /// The page, without cursors.
-    async fn nodes(&self) -> Nodes<Change> {
-        Nodes(self.changes().collect())
+    async fn nodes(&self) -> ListOutput<Change> {
+        ListOutput(self.changes().collect())
     }
 
     /// Where the page stands. Keep `endCursor` to continue later or to hand to `Subscription.changes`.
     async fn page_info(&self, ctx: &Context<'_>) -> PageInfo {
-        PageInfo(Box::new(ChangesStanding {
-            batch: batch(ctx).clone(),
-            question: self.question.clone(),
+        PageInfo(Box::new(ChangesBounds {
+            operation: operation(ctx).clone(),
+            loader: self.loader.clone(),
             page: self.page.clone(),
         }))
     }
@@ -345,8 +202,8 @@ impl ChangeEdge {
     }
 
     /// The change.
-    async fn node(&self) -> AnObject<Change> {
-        AnObject(self.0.clone())
+    async fn node(&self) -> ObjectOutput<Change> {
+        ObjectOutput(self.0.clone())
     }
 }
 
@@ -354,16 +211,16 @@ impl ChangeEdge {
 #[derive(InputObject, Clone, Debug, Default, PartialEq)]
 pub struct ChangeFilter {
     /// One of these kinds of thing. An empty list matches nothing, here and below.
-    types: Given<Vec<ChangeSubject>>,
+    types: Provided<Vec<ChangeSubject>>,
     /// One of these kinds of change.
-    kinds: Given<Vec<ChangeKind>>,
+    kinds: Provided<Vec<ChangeKind>>,
     /// Touches one of these ids: the thing itself, or either end of a link or assignment.
-    touching: Given<Vec<ID>>,
+    touching: Provided<Vec<ID>>,
 }
 
 /// A [`ChangeFilter`] that has been read.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Wanted {
+pub struct ChangePredicate {
     subjects: Option<Vec<Subject>>,
     kinds: Option<Vec<Kind>>,
     touching: Option<Touching>,
@@ -378,7 +235,7 @@ struct Touching {
     assignments: HashSet<i64>,
 }
 
-impl From<Option<ChangeFilter>> for Wanted {
+impl From<Option<ChangeFilter>> for ChangePredicate {
     fn from(filter: Option<ChangeFilter>) -> Self {
         let ChangeFilter {
             types,
@@ -394,16 +251,16 @@ impl From<Option<ChangeFilter>> for Wanted {
                 .0
                 .map(|kinds| kinds.into_iter().map(Into::into).collect()),
             touching: touching.0.map(|ids| Touching {
-                employees: keys(&ids, employee::Entity::PREFIX),
-                meetings: keys(&ids, meeting::Entity::PREFIX),
-                projects: keys(&ids, project::Entity::PREFIX),
-                assignments: keys(&ids, assignment::Entity::PREFIX),
+                employees: keys(&ids, Employee::PREFIX),
+                meetings: keys(&ids, Meeting::PREFIX),
+                projects: keys(&ids, Project::PREFIX),
+                assignments: keys(&ids, Assignment::PREFIX),
             }),
         }
     }
 }
 
-impl Wanted {
+impl ChangePredicate {
     /// Whether this change is one of them.
     pub fn holds(&self, change: &change::Model) -> bool {
         let one_of =
@@ -435,10 +292,10 @@ impl Wanted {
             all = all.add(column(Column::Kind).is_in(kinds.iter().copied()));
         }
         if let Some(touching) = &self.touching {
-            let reading = Reading::new(backend, "");
+            let context = FilterContext::new(backend, "");
             let one_of = |id: Column, keys: &HashSet<i64>| {
                 let keys: Vec<i64> = keys.iter().copied().collect();
-                reading.among_numbers(column(id), &keys)
+                context.among_numbers(column(id), &keys)
             };
             all = all.add(
                 Condition::any()
@@ -509,7 +366,7 @@ impl StretchRow {
 pub async fn read(
     db: &Reader,
     after: Option<i64>,
-    wanted: &Wanted,
+    wanted: &ChangePredicate,
     limit: usize,
 ) -> Result<Stretch> {
     let end = |direction| -> Expr {
@@ -537,7 +394,7 @@ pub async fn read(
         .join_subquery(JoinType::LeftJoin, page, "page", Expr::cust("TRUE"))
         .order_by("seq", Direction::Asc)
         .take();
-    let found: Vec<StretchRow> = select_rows(db, &select).await?;
+    let found = select_rows::<StretchRow>(db, &select).await?;
     let (oldest, newest) = found
         .first()
         .map(|row| (row.oldest, row.newest))
@@ -562,7 +419,7 @@ pub async fn read(
 /// What matches, found by going through the feed in its order, until there is enough for a page. Of
 /// a million rows, what is hardly ever touched is found in 0.1 s; four more indexes would cost each
 /// writer more than that saves, and what is touched often would have to be sorted.
-fn matching(backend: DbBackend, wanted: &Wanted) -> SelectStatement {
+fn matching(backend: DbBackend, wanted: &ChangePredicate) -> SelectStatement {
     Query::select()
         .from(change::Entity)
         .cond_where(wanted.condition(backend))
@@ -576,38 +433,38 @@ pub async fn changes(
     after: Option<String>,
     filter: Option<ChangeFilter>,
 ) -> Result<ChangeConnection> {
-    let question = ChangesQuestion {
+    let loader = ChangesLoader {
         after: after.map(|after| from_cursor(&after)).transpose()?,
         limit: usize::try_from(short_list(first)?).unwrap_or_default(),
         wanted: filter.into(),
     };
-    let page = batch(ctx).load(&question, 0).await?;
-    Ok(ChangeConnection { question, page })
+    let page = operation(ctx).load(&loader, 0).await?;
+    Ok(ChangeConnection { loader, page })
 }
 
 #[derive(Clone, PartialEq)]
-struct ChangesQuestion {
+struct ChangesLoader {
     after: Option<i64>,
     limit: usize,
-    wanted: Wanted,
+    wanted: ChangePredicate,
 }
 
-impl Question for ChangesQuestion {
+impl Loader for ChangesLoader {
     /// The feed is one.
     type Key = i64;
-    type Answer = Stretch;
+    type Value = Stretch;
 
     /// So that whatever else is read is not older than `latestCursor`.
     const COMES_FIRST: bool = true;
 
-    async fn ask(&self, db: &Reader, _: &[i64]) -> Result<Vec<Stretch>> {
+    async fn load(&self, db: &Reader, _: &[i64]) -> Result<Vec<Stretch>> {
         Ok(vec![read(db, self.after, &self.wanted, self.limit).await?])
     }
 }
 
 /// Are there changes up to the cursor that the page began after?
 #[derive(Clone, PartialEq)]
-struct BeforeQuestion(ChangesQuestion);
+struct BeforeLoader(ChangesLoader);
 
 struct SeqRow {
     #[expect(
@@ -619,39 +476,39 @@ struct SeqRow {
 
 row!(SeqRow { seq });
 
-impl Question for BeforeQuestion {
+impl Loader for BeforeLoader {
     type Key = i64;
-    type Answer = bool;
+    type Value = bool;
 
-    async fn ask(&self, db: &Reader, _: &[i64]) -> Result<Vec<bool>> {
-        let ChangesQuestion { after, wanted, .. } = &self.0;
+    async fn load(&self, db: &Reader, _: &[i64]) -> Result<Vec<bool>> {
+        let ChangesLoader { after, wanted, .. } = &self.0;
         let mut select = matching(db.backend(), wanted);
         select
             .column(Column::Seq)
             .and_where(column(Column::Seq).lte(after.unwrap_or_default()))
             .limit(1);
-        let found: Vec<SeqRow> = select_rows(db, &select).await?;
+        let found = select_rows::<SeqRow>(db, &select).await?;
         Ok(vec![!found.is_empty()])
     }
 }
 
-struct ChangesStanding {
-    batch: Arc<crate::batch::Batch>,
-    question: ChangesQuestion,
+struct ChangesBounds {
+    operation: Arc<Operation>,
+    loader: ChangesLoader,
     page: Arc<Stretch>,
 }
 
-impl Standing for ChangesStanding {
+impl PageBounds for ChangesBounds {
     fn more(&self, backward: bool) -> BoxFuture<'_, Result<bool>> {
         async move {
             if !backward {
                 return Ok(self.page.more);
             }
-            if self.question.after.is_none() {
+            if self.loader.after.is_none() {
                 return Ok(false);
             }
-            let question = BeforeQuestion(self.question.clone());
-            Ok(*self.batch.load(&question, 0).await?)
+            let loader = BeforeLoader(self.loader.clone());
+            Ok(*self.operation.load(&loader, 0).await?)
         }
         .boxed()
     }

@@ -1,67 +1,62 @@
-//! All that GraphQL says about employees.
-
-mod mutations;
+//! Employees.
 
 use async_graphql::Context;
 use entity::{assignment, employee, meeting, project};
 
-use crate::{
-    assignment::{
-        AssignmentConnection, AssignmentFilter, AssignmentOrder, EmployeeProjectConnection,
-    },
-    colleague::{ColleagueConnection, ColleagueOrder, ColleagueVia},
-    columns::ColumnSet,
-    connection::{connection, edge, object},
-    context::{Found, Loaded, Record},
-    error::Result,
-    filter::{
-        Comparison, DateFilter, DateTimeRangeInput, ListFilter, StringFilter, column, filter, many,
-    },
-    meeting::{MeetingConnection, MeetingFilter, MeetingOrder},
-    nodes::Nodes,
-    order::{By, SortKey, order},
-    overlap::{self, AssignmentOverlap, MeetingClash},
-    page::{PageArguments, Source},
-    project::{ProjectFilter, ProjectOrder},
-    rows::row,
-    scalar::{Date, PublicId, Text},
+use sea_level::{
+    ColumnSet, Comparison, Connection, Date, DateFilter, ListFilter, ListOutput, Node,
+    ObjectOutput, PageArguments, PublicId, Record, RecordBatch, Result, SortExpr, SortKey, Source,
+    StringFilter, Text, column, filter, many, object, order, row,
 };
 
-pub use mutations::*;
+use crate::{
+    assignment::{Assignment, AssignmentFilter, RoleTotals},
+    colleagues::{self, ColleagueOrder, ColleagueVia, Colleagues},
+    meeting::{Meeting, MeetingFilter},
+    overlaps::{self, AssignmentOverlap, MeetingClash},
+    period::DateTimeRangeInput,
+    project::{Project, ProjectFilter},
+    staffing::Staffing,
+};
 
 /// A person on staff.
 #[derive(Clone)]
-pub struct Employee(Found<employee::Entity>);
+pub struct Employee(Record<Employee>);
 
-impl From<Found<employee::Entity>> for Employee {
-    fn from(found: Found<employee::Entity>) -> Self {
+impl From<Record<Employee>> for Employee {
+    fn from(found: Record<Employee>) -> Self {
         Self(found)
     }
 }
 
-row!(employee::Model {
+row!(Employee => employee::Model {
     id,
     name,
     hire_date,
     version,
 });
 
-impl Record for employee::Entity {
+impl Node for Employee {
+    type Entity = employee::Entity;
+
+    const NAME: &'static str = "employee";
+    const CONNECTION: &'static str = "A page of employees.";
+    const EDGE: &'static str = "One employee in a page.";
     const PREFIX: &'static str = "emp_";
-    const ID: employee::Column = employee::Column::Id;
-    const ORDER: &'static [SortKey<Self>] = &[SortKey::ascending("Name", |_| {
-        By::Column(employee::Column::Name)
+    const ORDER: &'static [SortKey<Self::Entity>] = &[SortKey::ascending("Name", |_| {
+        SortExpr::Column(employee::Column::Name)
     })];
-    type Object = Employee;
-    type Listed = employee::Model;
-    type Beside = ();
+    type Filter = EmployeeFilter;
+    type Order = EmployeeOrder;
+    type ListRow = Self;
+    type Preloaded = ();
 
     fn key(model: &employee::Model) -> i64 {
         model.id
     }
 
-    fn loaded(listed: Vec<employee::Model>, _: ColumnSet) -> Loaded<Self> {
-        listed.into()
+    fn batch(rows: Vec<employee::Model>, _: ColumnSet) -> RecordBatch<Self> {
+        rows.into()
     }
 }
 
@@ -75,25 +70,25 @@ object! {
     /// A person on staff.
     Employee {
         /// Meetings this employee attends. Each meeting appears once.
-        meetings -> MeetingConnection from Source::linked::<employee::Entity>("Employee.meetings"),
-        where MeetingFilter: "Keep only meetings that match.",
-        order by MeetingOrder: "Sort keys, most significant first. Default: scheduledTime ascending.";
+        meetings -> Meeting => Source::linked::<employee::Entity>("Employee.meetings"),
+        where "Keep only meetings that match.",
+        order by "Sort keys, most significant first. Default: scheduledTime ascending.";
 
         /// Every assignment of this employee, past, present and future.
-        assignments -> AssignmentConnection from Source::linked::<employee::Entity>("Employee.assignments"),
-        where AssignmentFilter: "Keep only assignments that match.",
-        order by AssignmentOrder: "Sort keys, most significant first. Default: earliest first (startDate ascending, a null start first).";
+        assignments -> Assignment, RoleTotals => Source::linked::<employee::Entity>("Employee.assignments"),
+        where "Keep only assignments that match.",
+        order by "Sort keys, most significant first. Default: earliest first (startDate ascending, a null start first).";
 
         /// Projects this employee works on. Each project appears ONCE however many assignments link them; the assignments are on the edge.
-        projects -> EmployeeProjectConnection from Source::linked::<employee::Entity>("Employee.projects"),
-        where ProjectFilter: "Keep only projects that match.",
+        projects -> Project, Staffing => Source::linked::<employee::Entity>("Employee.projects"),
+        where "Keep only projects that match.",
         through AssignmentFilter: "Keep only projects linked by at least one matching assignment; `edge.assignments` then holds just the matching ones.",
-        order by ProjectOrder: "Sort keys, most significant first. Default: title ascending.";
+        order by "Sort keys, most significant first. Default: title ascending.";
     }
 
     /// Globally unique id, `emp_…`.
     pub async fn id(&self) -> PublicId {
-        PublicId(employee::Entity::PREFIX, self.0.id)
+        PublicId(Employee::PREFIX, self.0.id)
     }
 
     /// Full name. Not unique.
@@ -135,14 +130,14 @@ object! {
         #[graphql(desc = "Sort keys. Default: most shared first, then name.")] order_by: Option<
             Vec<ColleagueOrder>,
         >,
-    ) -> Result<ColleagueConnection> {
+    ) -> Result<ObjectOutput<Connection<Employee, Colleagues>>> {
         let arguments = PageArguments {
             first,
             after,
             last,
             before,
         };
-        ColleagueConnection::new(
+        colleagues::connection(
             ctx,
             self.key(),
             via,
@@ -159,8 +154,8 @@ object! {
         ctx: &Context<'_>,
         #[graphql(desc = "Keep only overlaps that share an instant with this range.")]
         during: Option<DateTimeRangeInput>,
-    ) -> Result<Nodes<AssignmentOverlap>> {
-        overlap::assignment_overlaps(ctx, self.key(), during.as_ref()).await
+    ) -> Result<ListOutput<AssignmentOverlap>> {
+        overlaps::assignment_overlaps(ctx, self.key(), during.as_ref()).await
     }
 
     /// Pairs of this employee's meetings that start at most `withinMinutes` apart, earliest first (by the first one, then the second one). At most 100 are returned.
@@ -172,8 +167,8 @@ object! {
             default = 60
         )]
         within_minutes: i32,
-    ) -> Result<Nodes<MeetingClash>> {
-        overlap::meeting_clashes(ctx, self.key(), within_minutes).await
+    ) -> Result<ListOutput<MeetingClash>> {
+        overlaps::meeting_clashes(ctx, self.key(), within_minutes).await
     }
 
     /// Row version, for `expectedVersion` in mutations. Starts at 1; grows by one with every change of the record itself, not of its links. A mutation that changes nothing leaves it.
@@ -182,23 +177,13 @@ object! {
     }
 }
 
-connection! {
-    /// A page of employees.
-    EmployeeConnection of EmployeeEdge, Employee, EmployeeFilter {}
-}
-
-edge! {
-    /// One employee in a page.
-    EmployeeEdge of Employee, EmployeeFilter
-}
-
 filter! {
     /// Which employees. Everything given must hold; an empty filter matches all; a null inside is an error.
-    EmployeeFilter of employee::Entity {
+    EmployeeFilter of Employee {
         /// By name.
-        name: StringFilter => |name, reading| name.on(employee::Column::Name, reading),
+        name: StringFilter => |name, context| name.on(employee::Column::Name, context),
         /// By first day of employment.
-        hire_date: DateFilter => |date, reading| date.on(column(employee::Column::HireDate), reading),
+        hire_date: DateFilter => |date, context| date.on(column(employee::Column::HireDate), context),
         /// By meetings attended.
         meetings: ListFilter<MeetingFilter> => many::<employee::Entity, _>,
         /// By distinct projects worked on.
@@ -214,16 +199,16 @@ order! {
     /// What employees can be sorted by.
     EmployeeOrderField {
         /// Oldest record first.
-        Id => |_| By::Column(employee::Column::Id),
+        Id => |_| SortExpr::Column(employee::Column::Id),
         /// Name.
-        Name => |_| By::Column(employee::Column::Name),
+        Name => |_| SortExpr::Column(employee::Column::Name),
         /// First day of employment.
-        HireDate => |_| By::Column(employee::Column::HireDate),
+        HireDate => |_| SortExpr::Column(employee::Column::HireDate),
         /// Number of meetings attended.
-        MeetingCount => By::count::<meeting::Entity>,
+        MeetingCount => SortExpr::count::<meeting::Entity>,
         /// Number of distinct projects.
-        ProjectCount => By::count::<project::Entity>,
+        ProjectCount => SortExpr::count::<project::Entity>,
         /// Number of assignments.
-        AssignmentCount => By::count::<assignment::Entity>,
+        AssignmentCount => SortExpr::count::<assignment::Entity>,
     }
 }

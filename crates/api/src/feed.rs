@@ -19,19 +19,19 @@ use std::{
 use async_graphql::{Context, Subscription as GraphqlSubscription};
 use entity::change;
 use futures_util::{Stream, stream};
+use sea_level::{
+    Database, Error, Result, Transaction, deliver, delivery::Backoff, operation,
+    sql::commits::CommitListener, write::EventLog,
+};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 use tokio::{
-    sync::{Notify, OwnedSemaphorePermit, Semaphore, broadcast},
-    time::{Instant, sleep, sleep_until},
+    sync::{Notify, broadcast},
+    time::sleep,
 };
 
 use crate::{
-    batch::Batch,
-    changes::{Change, ChangeFilter, Wanted, from_cursor, read},
-    context::{Database, batch},
-    error::{Error, Result},
-    limits::Limits,
-    wakeup::CommitListener,
+    changes::{Change, ChangeFilter, ChangePredicate, from_cursor, read},
+    outbox::NewChange,
 };
 
 /// How many rows are read at a time.
@@ -42,9 +42,6 @@ const KEPT: usize = 1024;
 
 /// How many old rows are deleted at a time, so that no writer waits for long.
 const PRUNED_AT_ONCE: i64 = 1_000;
-
-/// How often an event is resolved before its subscription ends.
-const DELIVERIES: u32 = 6;
 
 /// The change feed of this server. All clones are one.
 #[derive(Clone)]
@@ -60,27 +57,23 @@ struct Shared {
     live: broadcast::Sender<Option<Arc<change::Model>>>,
     /// The last number handed out; `None` while there are no subscribers.
     position: Mutex<Option<i64>>,
-    /// One permit for each event that may be resolved at the same time. With one connection each, a
-    /// change that thousands subscribe to would make most of them wait too long for one.
-    resolving: Arc<Semaphore>,
 }
 
 impl Feed {
     /// The feed of this database, which is read there by [`Feed::follow`].
-    pub fn new(database: Database, limits: &Limits) -> Self {
+    pub fn new(database: Database) -> Self {
         Self(Arc::new(Shared {
             database,
             woken: Notify::new(),
             wanted: Notify::new(),
             live: broadcast::Sender::new(KEPT),
             position: Mutex::default(),
-            resolving: Arc::new(Semaphore::new(limits.events_at_once)),
         }))
     }
 
     /// Wakes the reader of the table, after a commit.
     pub fn wake(&self) {
-        CommitListener::wake(self);
+        self.0.woken.notify_one();
     }
 
     /// Hands what is committed to the subscribers, for ever; drop it to end it.
@@ -89,20 +82,20 @@ impl Feed {
     }
 
     async fn read_when_woken(&self) {
-        let mut pause = Pause::default();
+        let mut pause = Backoff::default();
         loop {
             self.0.woken.notified().await;
             while let Some(position) = self.position() {
                 match read(
                     &self.0.database.reader,
                     Some(position),
-                    &Wanted::default(),
+                    &ChangePredicate::default(),
                     STRETCH,
                 )
                 .await
                 {
                     Ok(stretch) => {
-                        pause = Pause::default();
+                        pause = Backoff::default();
                         if let Some(last) = stretch.changes.last() {
                             self.set_position(Some(last.seq));
                         }
@@ -156,12 +149,12 @@ impl Feed {
     /// Is woken by commits of other processes while this server has subscribers: each notification
     /// costs as much as a small query.
     async fn watch(&self) {
-        let mut pause = Pause::default();
+        let mut pause = Backoff::default();
         loop {
             self.0.wanted.notified().await;
             while self.has_subscribers() {
                 match self.0.database.commits.watch(self).await {
-                    Ok(()) => pause = Pause::default(),
+                    Ok(()) => pause = Backoff::default(),
                     Err(error) => {
                         tracing::warn!(%error, "not told of changes; connecting again");
                         pause.wait().await;
@@ -176,26 +169,28 @@ impl Feed {
     /// The changes that match, from a number on, or from now on.
     async fn subscribe(
         &self,
-        batch: Arc<Batch>,
         after: Option<i64>,
-        wanted: Wanted,
+        wanted: ChangePredicate,
     ) -> Result<impl Stream<Item = Result<Change>> + use<>> {
         // First the receiver, then the look at the table: what is not seen there comes here.
         let live = self.0.live.subscribe();
-        let newest = read(&self.0.database.reader, after, &Wanted::default(), 0)
-            .await?
-            .newest;
+        let newest = read(
+            &self.0.database.reader,
+            after,
+            &ChangePredicate::default(),
+            0,
+        )
+        .await?
+        .newest;
         self.hand_out_after(newest);
         let subscriber = Subscriber {
             feed: self.clone(),
-            batch,
             wanted,
             live,
             position: after.unwrap_or(newest),
             behind: after.is_some_and(|after| after < newest),
             read: VecDeque::new(),
-            pause: Pause::default(),
-            last: None,
+            pause: Backoff::default(),
         };
         Ok(stream::unfold(Some(subscriber), |subscriber| async move {
             let mut subscriber = subscriber?;
@@ -245,20 +240,31 @@ impl Feed {
     }
 }
 
+impl EventLog for Feed {
+    type Event = NewChange;
+
+    async fn append(events: &[NewChange], transaction: &Transaction) -> Result<(), DbErr> {
+        NewChange::append(events, transaction).await
+    }
+
+    fn wake(&self) {
+        self.wake();
+    }
+}
+
 impl CommitListener for Feed {
     fn has_subscribers(&self) -> bool {
         self.0.live.receiver_count() > 0
     }
 
     fn wake(&self) {
-        self.0.woken.notify_one();
+        self.wake();
     }
 }
 
 struct Subscriber {
     feed: Feed,
-    batch: Arc<Batch>,
-    wanted: Wanted,
+    wanted: ChangePredicate,
     live: broadcast::Receiver<Option<Arc<change::Model>>>,
     /// Everything up to this number has been seen.
     position: i64,
@@ -266,25 +272,14 @@ struct Subscriber {
     behind: bool,
     /// What it has read there.
     read: VecDeque<Arc<change::Model>>,
-    pause: Pause,
-    /// The event that was delivered last.
-    last: Option<Arc<change::Model>>,
+    pause: Backoff,
 }
 
 impl Subscriber {
-    /// The next change that matches; `None` when the server ends.
+    /// Returns the next change that matches; `None` when the server ends.
     async fn next(&mut self) -> Option<Result<Change>> {
-        if !self.batch.delivery.is_repeated() {
-            self.last = match self.next_change().await? {
-                Ok(change) => Some(change),
-                Err(error) => return Some(Err(error)),
-            };
-        }
-        let change = self.last.clone()?;
-        let permit = self.feed.0.resolving.clone().acquire_owned().await.ok()?;
-        self.batch.reset_for_next_event();
-        self.batch.delivery.begin(permit);
-        Some(Ok(Change(change)))
+        let change = self.next_change().await?;
+        Some(change.map(Change))
     }
 
     async fn next_change(&mut self) -> Option<Result<Arc<change::Model>>> {
@@ -324,7 +319,7 @@ impl Subscriber {
         .await
         {
             Ok(stretch) => {
-                self.pause = Pause::default();
+                self.pause = Backoff::default();
                 self.behind = stretch.more;
                 self.read = stretch.changes.into();
                 if self.read.is_empty() {
@@ -343,95 +338,12 @@ impl Subscriber {
     }
 }
 
-/// The event of a subscription that is being resolved: how long that may take, and whether it is
-/// resolved again.
-#[derive(Default)]
-pub struct Delivery {
-    state: Mutex<DeliveryState>,
-    has_begun: Notify,
-}
-
-#[derive(Default)]
-struct DeliveryState {
-    /// Held while the event is resolved, and not while the client takes it.
-    permit: Option<OwnedSemaphorePermit>,
-    deadline: Option<Instant>,
-    failures: u32,
-    is_repeated: bool,
-}
-
-impl Delivery {
-    /// How long resolving one event may take.
-    const LIMIT: Duration = Duration::from_secs(10);
-
-    fn begin(&self, permit: OwnedSemaphorePermit) {
-        let mut state = lock(&self.state);
-        state.permit = Some(permit);
-        state.deadline = Some(Instant::now() + Self::LIMIT);
-        state.is_repeated = false;
-        self.has_begun.notify_one();
-    }
-
-    fn is_repeated(&self) -> bool {
-        lock(&self.state).is_repeated
-    }
-
-    /// Returns when the event that is being resolved exceeds its limit.
-    pub async fn overdue(&self) {
-        loop {
-            let deadline = lock(&self.state).deadline;
-            match deadline {
-                Some(deadline) if deadline <= Instant::now() => return,
-                Some(deadline) => sleep_until(deadline).await,
-                None => self.has_begun.notified().await,
-            }
-        }
-    }
-
-    /// The event was resolved, or the subscription refused before there was one.
-    pub fn end(&self) {
-        let mut state = lock(&self.state);
-        state.permit = None;
-        state.deadline = None;
-        state.failures = 0;
-    }
-
-    /// The event could not be resolved. Waits a while and lets the subscription deliver it again;
-    /// false when it has failed too often, or was never delivered.
-    pub async fn repeat(&self) -> bool {
-        let mut pause = {
-            let mut state = lock(&self.state);
-            let was_delivered = state.deadline.take().is_some();
-            state.permit = None;
-            state.failures += 1;
-            if !was_delivered || state.failures >= DELIVERIES {
-                return false;
-            }
-            state.is_repeated = true;
-            Pause(state.failures - 1)
-        };
-        pause.wait().await;
-        true
-    }
-}
-
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The pause after a failure: longer each time, up to two seconds.
-#[derive(Default)]
-struct Pause(u32);
-
-impl Pause {
-    async fn wait(&mut self) {
-        let pause = Duration::from_millis(100 << self.0.min(5)).min(Duration::from_secs(2));
-        self.0 += 1;
-        sleep(pause).await;
-    }
-}
-
 /// The root of what can be subscribed to.
+#[derive(Default)]
 pub struct Subscription;
 
 /// What happens, as it happens. Over WebSocket (`graphql-transport-ws`).
@@ -451,7 +363,7 @@ impl Subscription {
     ) -> Result<impl Stream<Item = Result<Change>>> {
         let after = after.map(|after| from_cursor(&after)).transpose()?;
         let feed = ctx.data_unchecked::<Feed>();
-        feed.subscribe(batch(ctx).clone(), after, filter.into())
-            .await
+        let changes = feed.subscribe(after, filter.into()).await?;
+        Ok(deliver(operation(ctx).clone(), changes))
     }
 }

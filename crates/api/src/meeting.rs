@@ -1,34 +1,26 @@
-//! All that GraphQL says about meetings.
-
-mod mutations;
+//! Meetings.
 
 use entity::{employee, meeting};
 
-use crate::{
-    columns::ColumnSet,
-    connection::{connection, edge, object},
-    context::{Found, Loaded, Record},
-    employee::{EmployeeConnection, EmployeeFilter, EmployeeOrder},
-    filter::{Comparison, DateTimeFilter, ListFilter, StringFilter, column, filter, many},
-    order::{By, SortKey, order},
-    page::Source,
-    rows::row,
-    scalar::{DateTime, PublicId, Text},
+use sea_level::{
+    ColumnSet, Comparison, DateTime, DateTimeFilter, ListFilter, Node, PublicId, Record,
+    RecordBatch, SortExpr, SortKey, Source, StringFilter, Text, column, filter, many, object,
+    order, row,
 };
 
-pub use mutations::*;
+use crate::employee::{Employee, EmployeeFilter};
 
 /// A meeting that employees attend.
 #[derive(Clone)]
-pub struct Meeting(Found<meeting::Entity>);
+pub struct Meeting(Record<Meeting>);
 
-impl From<Found<meeting::Entity>> for Meeting {
-    fn from(found: Found<meeting::Entity>) -> Self {
+impl From<Record<Meeting>> for Meeting {
+    fn from(found: Record<Meeting>) -> Self {
         Self(found)
     }
 }
 
-row!(meeting::Model {
+row!(Meeting => meeting::Model {
     id,
     topic,
     scheduled_time,
@@ -36,22 +28,27 @@ row!(meeting::Model {
     version,
 });
 
-impl Record for meeting::Entity {
+impl Node for Meeting {
+    type Entity = meeting::Entity;
+
+    const NAME: &'static str = "meeting";
+    const CONNECTION: &'static str = "A page of meetings.";
+    const EDGE: &'static str = "One meeting in a page.";
     const PREFIX: &'static str = "mtg_";
-    const ID: meeting::Column = meeting::Column::Id;
-    const ORDER: &'static [SortKey<Self>] = &[SortKey::ascending("ScheduledTime", |_| {
-        By::Column(meeting::Column::ScheduledTime)
+    const ORDER: &'static [SortKey<Self::Entity>] = &[SortKey::ascending("ScheduledTime", |_| {
+        SortExpr::Column(meeting::Column::ScheduledTime)
     })];
-    type Object = Meeting;
-    type Listed = meeting::Model;
-    type Beside = ();
+    type Filter = MeetingFilter;
+    type Order = MeetingOrder;
+    type ListRow = Self;
+    type Preloaded = ();
 
     fn key(model: &meeting::Model) -> i64 {
         model.id
     }
 
-    fn loaded(listed: Vec<meeting::Model>, _: ColumnSet) -> Loaded<Self> {
-        listed.into()
+    fn batch(rows: Vec<meeting::Model>, _: ColumnSet) -> RecordBatch<Self> {
+        rows.into()
     }
 }
 
@@ -65,14 +62,14 @@ object! {
     /// A meeting that employees attend.
     Meeting {
         /// Employees who attend. Each employee appears once.
-        employees -> EmployeeConnection from Source::linked::<meeting::Entity>("Meeting.employees"),
-        where EmployeeFilter: "Keep only employees that match.",
-        order by EmployeeOrder: "Sort keys, most significant first. Default: name ascending.";
+        employees -> Employee => Source::linked::<meeting::Entity>("Meeting.employees"),
+        where "Keep only employees that match.",
+        order by "Sort keys, most significant first. Default: name ascending.";
     }
 
     /// Globally unique id, `mtg_…`.
     pub async fn id(&self) -> PublicId {
-        PublicId(meeting::Entity::PREFIX, self.0.id)
+        PublicId(Meeting::PREFIX, self.0.id)
     }
 
     /// What the meeting is about.
@@ -96,25 +93,15 @@ object! {
     }
 }
 
-connection! {
-    /// A page of meetings.
-    MeetingConnection of MeetingEdge, Meeting, MeetingFilter {}
-}
-
-edge! {
-    /// One meeting in a page.
-    MeetingEdge of Meeting, MeetingFilter
-}
-
 filter! {
     /// Which meetings. Everything given must hold; an empty filter matches all; a null inside is an error.
-    MeetingFilter of meeting::Entity {
+    MeetingFilter of Meeting {
         /// By topic.
-        topic: StringFilter => |topic, reading| topic.on(meeting::Column::Topic, reading),
+        topic: StringFilter => |topic, context| topic.on(meeting::Column::Topic, context),
         /// By start.
-        scheduled_time: DateTimeFilter => |time, reading| time.on(column(meeting::Column::ScheduledTime), reading),
+        scheduled_time: DateTimeFilter => |time, context| time.on(column(meeting::Column::ScheduledTime), context),
         /// By location.
-        location: StringFilter => |location, reading| location.on(meeting::Column::Location, reading),
+        location: StringFilter => |location, context| location.on(meeting::Column::Location, context),
         /// By employees attending.
         employees: ListFilter<EmployeeFilter> => many::<meeting::Entity, _>,
     }
@@ -126,15 +113,15 @@ order! {
     /// What meetings can be sorted by.
     MeetingOrderField {
         /// Oldest record first.
-        Id => |_| By::Column(meeting::Column::Id),
+        Id => |_| SortExpr::Column(meeting::Column::Id),
         /// Topic.
-        Topic => |_| By::Column(meeting::Column::Topic),
+        Topic => |_| SortExpr::Column(meeting::Column::Topic),
         /// Start.
-        ScheduledTime => |_| By::Column(meeting::Column::ScheduledTime),
+        ScheduledTime => |_| SortExpr::Column(meeting::Column::ScheduledTime),
         /// Location.
-        Location => |_| By::Column(meeting::Column::Location),
+        Location => |_| SortExpr::Column(meeting::Column::Location),
         /// Number of employees attending.
-        EmployeeCount => By::count::<employee::Entity>,
+        EmployeeCount => SortExpr::count::<employee::Entity>,
     }
     /// Where nulls go (only LOCATION has any).
     nulls

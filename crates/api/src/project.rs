@@ -1,64 +1,62 @@
-//! All that GraphQL says about projects.
+//! Projects.
 
-mod mutations;
-
-use async_graphql::{Context, SimpleObject};
+use async_graphql::{Context, Object, SimpleObject};
 use entity::{assignment, employee, project};
 use sea_orm::sea_query::{Expr, ExprTrait, Func, IntoIden, Query};
 
-use crate::{
-    assignment::{
-        AssignmentConnection, AssignmentFilter, AssignmentOrder, ProjectEmployeeConnection,
-    },
-    batch::Question,
-    columns::ColumnSet,
-    connection::{connection, edge, object},
-    context::{Found, Loaded, Record, batch},
-    employee::{EmployeeFilter, EmployeeOrder},
-    error::Result,
-    filter::{Comparison, ListFilter, LongFilter, StringFilter, active_at, column, filter, many},
-    order::{By, SortKey, order},
-    page::{Scope, Source},
-    reader::Reader,
-    rows::{Count, key_part, row, select_per_key},
-    scalar::{DateTime, Long, PublicId, Text},
+use sea_level::{
+    ColumnSet, Comparison, ConnectionScope, DateTime, LinkFields, ListFilter, Loader, Long,
+    LongFilter, NoFields, NoThrough, Node, Page, PublicId, Reader, Record, RecordBatch, Result,
+    SortExpr, SortKey, Source, StringFilter, Text, column, filter, key_part, many, object,
+    operation, order, row,
+    sql::{Count, select_per_key},
 };
 
-pub use mutations::*;
+use crate::{
+    assignment::{Assignment, AssignmentFilter, RoleTotals},
+    employee::{Employee, EmployeeFilter},
+    period::active_at,
+    staffing::Staffing,
+};
 
 /// A piece of work that employees are assigned to.
 #[derive(Clone)]
-pub struct Project(Found<project::Entity>);
+pub struct Project(Record<Project>);
 
-impl From<Found<project::Entity>> for Project {
-    fn from(found: Found<project::Entity>) -> Self {
+impl From<Record<Project>> for Project {
+    fn from(found: Record<Project>) -> Self {
         Self(found)
     }
 }
 
-row!(project::Model {
+row!(Project => project::Model {
     id,
     title,
     budget,
     version,
 });
 
-impl Record for project::Entity {
+impl Node for Project {
+    type Entity = project::Entity;
+
+    const NAME: &'static str = "project";
+    const CONNECTION: &'static str = "A page of projects.";
+    const EDGE: &'static str = "One project in a page.";
     const PREFIX: &'static str = "prj_";
-    const ID: project::Column = project::Column::Id;
-    const ORDER: &'static [SortKey<Self>] = &[SortKey::ascending("Title", |_| {
-        By::Column(project::Column::Title)
+    const ORDER: &'static [SortKey<Self::Entity>] = &[SortKey::ascending("Title", |_| {
+        SortExpr::Column(project::Column::Title)
     })];
-    type Object = Project;
-    type Listed = project::Model;
-    type Beside = ();
+    type Filter = ProjectFilter;
+    type Order = ProjectOrder;
+    type ListRow = Self;
+    type Preloaded = ();
 
     fn key(model: &project::Model) -> i64 {
         model.id
     }
 
-    fn loaded(listed: Vec<project::Model>, _: ColumnSet) -> Loaded<Self> {
-        listed.into()
+    fn batch(rows: Vec<project::Model>, _: ColumnSet) -> RecordBatch<Self> {
+        rows.into()
     }
 }
 
@@ -72,20 +70,20 @@ object! {
     /// A piece of work that employees are assigned to.
     Project {
         /// Every assignment on this project, past, present and future.
-        assignments -> AssignmentConnection from Source::linked::<project::Entity>("Project.assignments"),
-        where AssignmentFilter: "Keep only assignments that match.",
-        order by AssignmentOrder: "Sort keys, most significant first. Default: earliest first (startDate ascending, a null start first).";
+        assignments -> Assignment, RoleTotals => Source::linked::<project::Entity>("Project.assignments"),
+        where "Keep only assignments that match.",
+        order by "Sort keys, most significant first. Default: earliest first (startDate ascending, a null start first).";
 
         /// Employees who work on this project. Each employee appears ONCE however many assignments link them; the assignments are on the edge.
-        employees -> ProjectEmployeeConnection from Source::linked::<project::Entity>("Project.employees").listed_by(employee::Column::Name, || assignment::Column::EmployeeName.into_iden()),
-        where EmployeeFilter: "Keep only employees that match.",
+        employees -> Employee, Staffing => Source::linked::<project::Entity>("Project.employees").listed_by(employee::Column::Name, || assignment::Column::EmployeeName.into_iden()),
+        where "Keep only employees that match.",
         through AssignmentFilter: "Keep only employees linked by at least one matching assignment; `edge.assignments` then holds just the matching ones.",
-        order by EmployeeOrder: "Sort keys, most significant first. Default: name ascending.";
+        order by "Sort keys, most significant first. Default: name ascending.";
     }
 
     /// Globally unique id, `prj_…`.
     pub async fn id(&self) -> PublicId {
-        PublicId(project::Entity::PREFIX, self.0.id)
+        PublicId(Project::PREFIX, self.0.id)
     }
 
     /// Title. Not unique.
@@ -104,9 +102,9 @@ object! {
         ctx: &Context<'_>,
         #[graphql(desc = "The instant; now when omitted.")] at: Option<DateTime>,
     ) -> Result<i32> {
-        let batch = batch(ctx);
-        let question = Headcount { at: at.unwrap_or(batch.now()) };
-        let count = batch.load(&question, self.key()).await?;
+        let operation = operation(ctx);
+        let loader = Headcount { at: at.unwrap_or(operation.now()) };
+        let count = operation.load(&loader, self.key()).await?;
         Ok(i32::try_from(*count).unwrap_or(i32::MAX))
     }
 
@@ -116,21 +114,32 @@ object! {
     }
 }
 
-connection! {
-    /// A page of projects.
-    ProjectConnection of ProjectEdge, Project, ProjectFilter {
-        /// Budget figures over ALL matching projects, not only this page. Each project counts once.
-        async fn budget(&self, ctx: &Context<'_>) -> Result<BudgetSummary> {
-            let question = BudgetQuestion(self.0.scope().clone());
-            let summary = batch(ctx).load(&question, self.0.parent).await?;
-            Ok(BudgetSummary::clone(&summary))
-        }
+/// Connection to projects with budget figures.
+pub struct BudgetTotals;
+
+impl LinkFields<Project> for BudgetTotals {
+    type Through = NoThrough;
+    type ConnectionFields = BudgetFields;
+    type EdgeFields = NoFields;
+}
+
+/// Fields of a connection to projects beyond those of Relay.
+pub struct BudgetFields(Page<Project, NoThrough>);
+
+impl From<Page<Project, NoThrough>> for BudgetFields {
+    fn from(page: Page<Project, NoThrough>) -> Self {
+        Self(page)
     }
 }
 
-edge! {
-    /// One project in a page.
-    ProjectEdge of Project, ProjectFilter
+#[Object]
+impl BudgetFields {
+    /// Budget figures over ALL matching projects, not only this page. Each project counts once.
+    async fn budget(&self, ctx: &Context<'_>) -> Result<BudgetSummary> {
+        let loader = BudgetLoader(self.0.scope().clone());
+        let summary = operation(ctx).load(&loader, self.0.parent).await?;
+        Ok(BudgetSummary::clone(&summary))
+    }
 }
 
 /// Budget figures over a set of projects. Projects without a budget are left out of every figure.
@@ -150,11 +159,11 @@ pub struct BudgetSummary {
 
 filter! {
     /// Which projects. Everything given must hold; an empty filter matches all; a null inside is an error.
-    ProjectFilter of project::Entity {
+    ProjectFilter of Project {
         /// By title.
-        title: StringFilter => |title, reading| title.on(project::Column::Title, reading),
+        title: StringFilter => |title, context| title.on(project::Column::Title, context),
         /// By budget.
-        budget: LongFilter => |budget, reading| budget.on(column(project::Column::Budget), reading),
+        budget: LongFilter => |budget, context| budget.on(column(project::Column::Budget), context),
         /// By distinct employees working on it.
         employees: ListFilter<EmployeeFilter> => many::<project::Entity, _>,
         /// By assignments.
@@ -168,15 +177,15 @@ order! {
     /// What projects can be sorted by.
     ProjectOrderField {
         /// Oldest record first.
-        Id => |_| By::Column(project::Column::Id),
+        Id => |_| SortExpr::Column(project::Column::Id),
         /// Title.
-        Title => |_| By::Column(project::Column::Title),
+        Title => |_| SortExpr::Column(project::Column::Title),
         /// Budget.
-        Budget => |_| By::Column(project::Column::Budget),
+        Budget => |_| SortExpr::Column(project::Column::Budget),
         /// Number of distinct employees.
-        EmployeeCount => By::count::<employee::Entity>,
+        EmployeeCount => SortExpr::count::<employee::Entity>,
         /// Number of assignments.
-        AssignmentCount => By::count::<assignment::Entity>,
+        AssignmentCount => SortExpr::count::<assignment::Entity>,
     }
     /// Where nulls go (only BUDGET has any).
     nulls
@@ -188,11 +197,11 @@ struct Headcount {
     at: DateTime,
 }
 
-impl Question for Headcount {
+impl Loader for Headcount {
     type Key = i64;
-    type Answer = i64;
+    type Value = i64;
 
-    async fn ask(&self, db: &Reader, projects: &[i64]) -> Result<Vec<i64>> {
+    async fn load(&self, db: &Reader, projects: &[i64]) -> Result<Vec<i64>> {
         use assignment::Column::{EmployeeId, EndDate, ProjectId, StartDate};
         let select = Query::select()
             .expr_as(Func::count_distinct(column(EmployeeId)), "count")
@@ -200,7 +209,7 @@ impl Question for Headcount {
             .and_where(column(ProjectId).eq(key_part(0)))
             .cond_where(active_at(column(StartDate), column(EndDate), self.at))
             .take();
-        let counts: Vec<Vec<Count>> = select_per_key(db, &select, projects).await?;
+        let counts = select_per_key::<_, Count>(db, &select, projects).await?;
         Ok(counts
             .iter()
             .map(|rows| rows.first().map_or(0, |row| row.count))
@@ -210,7 +219,7 @@ impl Question for Headcount {
 
 /// The budget figures of the projects of one connection.
 #[derive(Clone, PartialEq)]
-struct BudgetQuestion(Scope<ProjectFilter>);
+struct BudgetLoader(ConnectionScope<Project, NoThrough>);
 
 struct BudgetRow {
     count: i64,
@@ -228,11 +237,11 @@ row!(BudgetRow {
     max,
 });
 
-impl Question for BudgetQuestion {
+impl Loader for BudgetLoader {
     type Key = i64;
-    type Answer = BudgetSummary;
+    type Value = BudgetSummary;
 
-    async fn ask(&self, db: &Reader, keys: &[i64]) -> Result<Vec<BudgetSummary>> {
+    async fn load(&self, db: &Reader, keys: &[i64]) -> Result<Vec<BudgetSummary>> {
         let budget = || column(project::Column::Budget);
         let mut select = self.0.select(db.backend())?;
         // In two halves, because a sum of 64-bit numbers can pass 64 bits: PostgreSQL would widen
@@ -244,7 +253,7 @@ impl Question for BudgetQuestion {
             .expr_as(sum(budget().modulo(MILLION)), "units")
             .expr_as(Func::min(budget()), "min")
             .expr_as(Func::max(budget()), "max");
-        let found: Vec<Vec<BudgetRow>> = self.0.fetch(db, &select, keys).await?;
+        let found = self.0.fetch::<BudgetRow>(db, &select, keys).await?;
         let summary = |rows: Vec<BudgetRow>| rows.first().map(summarize).unwrap_or_default();
         Ok(found.into_iter().map(summary).collect())
     }

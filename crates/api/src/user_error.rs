@@ -2,7 +2,7 @@
 
 use async_graphql::{Enum, ID, Interface, SimpleObject};
 
-use crate::{assignment::Assignment, schema::Node};
+use crate::{assignment::Assignment, node::AnyNode};
 
 /// Kinds of user error.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,7 +104,7 @@ user_error! {
         /// The version the record has now.
         current_version: i32,
         /// The record as it now is.
-        current: Node,
+        current: AnyNode,
     }
 }
 

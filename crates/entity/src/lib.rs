@@ -8,7 +8,6 @@
 //! | [`employee_meeting`] | `employee_meetings` | a join table that carries nothing |
 //! | [`assignment`] | `assignments` | a join table that is an entity of its own, with role and dates |
 //! | [`change`] | `changes` | what has happened, in the order of commit |
-//! | [`text`] | | how text is stored and compared, in the columns of all tables |
 //!
 //! Nothing here knows GraphQL or HTTP. Every read and every relation filter of the API is generic
 //! over the [`sea_orm::Related`] implementations that these files generate.
@@ -19,7 +18,6 @@ pub mod employee;
 pub mod employee_meeting;
 pub mod meeting;
 pub mod project;
-pub mod text;
 
 /// The Rust of `docs/many-to-many.md` is compiled as a documentation test.
 #[cfg(doctest)]

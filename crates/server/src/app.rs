@@ -8,7 +8,8 @@ use std::{
     time::Duration,
 };
 
-use api::{Roster, kept::Kept};
+use api::Roster;
+use sea_level::cache::Cache;
 use tokio::sync::Semaphore;
 
 use crate::{
@@ -29,7 +30,7 @@ pub struct Server {
     /// The API.
     pub roster: Roster,
     /// For probes and figures.
-    pub database: api::Database,
+    pub database: sea_level::Database,
     /// How far the end has come.
     pub shutdown: Shutdown,
     /// Time between the start of the shutdown and the end of idle connections.
@@ -51,7 +52,7 @@ pub struct Server {
     /// The documents that alone may run, when that was asked for.
     pub trusted: Option<Trusted>,
     /// Automatic persisted queries, by their hash.
-    pub persisted: Mutex<Kept<Arc<str>>>,
+    pub persisted: Mutex<Cache<Arc<str>>>,
     /// How many days a change stays in the feed.
     pub keep_changes: u64,
     /// From how many milliseconds on an operation is worth a warning.
@@ -61,7 +62,7 @@ pub struct Server {
 impl Server {
     /// The server of this database.
     pub fn new(
-        database: &api::Database,
+        database: &sea_level::Database,
         settings: &Settings,
         shutdown: &Shutdown,
     ) -> Result<App, Error> {
@@ -84,7 +85,7 @@ impl Server {
             operations: Arc::new(Semaphore::new(limits.max_operations_at_once as usize)),
             unread: Unread::new(limits.max_unread_answers),
             trusted,
-            persisted: Mutex::new(Kept::new(limits.persisted_queries)),
+            persisted: Mutex::new(Cache::new(limits.persisted_queries)),
             keep_changes: settings.keep_changes,
             slow_operation: settings.log.slow_operation,
         }))

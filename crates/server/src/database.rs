@@ -9,11 +9,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use api::{
-    CommitSource, Reader, Transactions,
-    pool::{Connector, Pool, PoolSettings},
-};
 use futures_util::future::join;
+use sea_level::{
+    Reader,
+    sql::{
+        CommitSource, Transactions,
+        pool::{Connector, Pool, PoolSettings},
+    },
+};
 use sea_orm::{
     ConnectionTrait, DatabaseBackend, DatabaseConnection, DatabaseTransaction, DbErr, RuntimeErr,
     SqliteTransactionMode, SqlxError, SqlxPostgresConnector, SqlxSqliteConnector,
@@ -72,7 +75,7 @@ fn named(settings: &DatabaseSettings) -> Result<Named, Error> {
 
 /// Opens the pools of a server on a database that can be reached. Connections are opened when they
 /// are needed, the first few at once.
-pub fn open(settings: &DatabaseSettings) -> Result<api::Database, Error> {
+pub fn open(settings: &DatabaseSettings) -> Result<sea_level::Database, Error> {
     let deadlines = &settings.deadlines;
     match named(settings)? {
         Named::Sqlite(_, options) => open_sqlite(*options, deadlines),
@@ -115,7 +118,7 @@ pub async fn begin_alone(connection: &DatabaseConnection) -> Result<DatabaseTran
 }
 
 /// Ends the connections in good order; SQLite then folds its log into the file.
-pub async fn close(database: &api::Database) {
+pub async fn close(database: &sea_level::Database) {
     // A statement that never ends must not keep the process alive; nothing is lost.
     let limit = Duration::from_millis(500);
     // Readers first: the last connection to close folds the log, and a reader may not write.
@@ -131,7 +134,7 @@ pub async fn close(database: &api::Database) {
 fn open_sqlite(
     options: SqliteConnectOptions,
     deadlines: &DeadlineSettings,
-) -> Result<api::Database, Error> {
+) -> Result<sea_level::Database, Error> {
     let settings = |size| pool_settings(deadlines, size, deadlines.busy_timeout);
     // Statements of SQLite compute more than they wait: more of them at once are not faster.
     let readers = thread::available_parallelism().map_or(4, |cores| (cores.get() + 1).clamp(3, 8));
@@ -141,7 +144,7 @@ fn open_sqlite(
         // Pages are read where the system keeps them, and not copied into a cache for each reader.
         .pragma("mmap_size", MAPPED.to_string());
     let reader = Connector::<Sqlite>::new(options.clone(), "", settings(readers as u32));
-    Ok(api::Database {
+    Ok(sea_level::Database {
         reader: Reader::new(Pool::new(reader).map_err(no_pool)?),
         transactions: Transactions::new(writer.map_err(no_pool)?),
         commits: CommitSource::Sqlite(Box::new(options)),
@@ -203,7 +206,7 @@ fn is_locked(error: &DbErr) -> bool {
 fn open_postgres(
     options: PgConnectOptions,
     deadlines: &DeadlineSettings,
-) -> Result<api::Database, Error> {
+) -> Result<sea_level::Database, Error> {
     // One connection listens for changes. A third of the others write, except those that were closed
     // while a statement ran.
     let others = deadlines.database_connections.saturating_sub(1);
@@ -216,10 +219,10 @@ fn open_postgres(
     let writers = Pool::new(readers.with_size(writers)).map_err(no_pool)?;
     let readers = Pool::new(readers).map_err(no_pool)?;
     readers.warm_up(FIRST);
-    Ok(api::Database {
+    Ok(sea_level::Database {
         reader: Reader::new(readers),
         transactions: Transactions::new(writers),
-        commits: CommitSource::Postgres(Box::new(options)),
+        commits: CommitSource::Postgres(Box::new(options), api::CHANNEL),
     })
 }
 

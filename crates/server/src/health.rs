@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use api::Database;
 use axum::{Router, http::StatusCode, routing::get};
 use futures_util::future::try_join;
+use sea_level::Database;
 use sea_orm::{DbBackend, DbErr};
 use tokio::time::timeout;
 

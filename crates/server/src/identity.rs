@@ -1,12 +1,12 @@
-//! From a token to a viewer. What a viewer may do is said in [`api::auth`].
+//! From a token to a viewer. What a viewer may do is said in [`sea_level::auth`].
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use api::auth::{Role, Viewer};
 use jsonwebtoken::{
     Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode,
     jwk::JwkSet,
 };
+use sea_level::auth::{Role, Viewer};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{

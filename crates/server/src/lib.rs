@@ -22,7 +22,7 @@
 //! | [`shutdown`] | from the first signal to the last answer |
 //! | [`error`] | everything that ends the program, in words for its user |
 //!
-//! Tests start a server in their own process with [`accept::serve`] and an [`api::Database`] from
+//! Tests start a server in their own process with [`accept::serve`] and an [`sea_level::Database`] from
 //! [`database::open`]. What a query means is not known here but in `api`.
 
 pub mod accept;

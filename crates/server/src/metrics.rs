@@ -4,14 +4,14 @@
 
 use std::{future::IntoFuture, net::SocketAddr, time::Duration};
 
-use api::{
-    answer::{Answer, code},
-    guard::Checked,
-};
 use async_graphql::{Value, parser::types::OperationType};
 use axum::{Router, http::header, routing::get};
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
+use sea_level::{
+    guard::Checked,
+    response::{OperationResponse, error_code},
+};
 use tokio::net::TcpListener;
 
 use crate::{app::App, error::Error};
@@ -107,7 +107,7 @@ fn look(app: &App) {
 }
 
 /// An operation has ended.
-pub fn answered(kind: OperationType, answer: &Answer, took: Duration) {
+pub fn answered(kind: OperationType, answer: &OperationResponse, took: Duration) {
     let kind = kind_name(kind);
     counter!("roster_operations_total", "kind" => kind, "outcome" => outcome(answer)).increment(1);
     histogram!("roster_operation_seconds", "kind" => kind).record(took);
@@ -119,7 +119,7 @@ pub fn answered(kind: OperationType, answer: &Answer, took: Duration) {
 }
 
 /// An operation was not begun.
-pub fn refused(answer: &Answer) {
+pub fn refused(answer: &OperationResponse) {
     counter!("roster_operations_total", "kind" => "none", "outcome" => outcome(answer))
         .increment(1);
     count_limits(answer);
@@ -140,13 +140,13 @@ pub fn live(change: f64) {
     gauge!("roster_subscriptions").increment(change);
 }
 
-fn count_limits(answer: &Answer) {
+fn count_limits(answer: &OperationResponse) {
     for error in &answer.response.errors {
         let limit = error
             .extensions
             .as_ref()
             .and_then(|extensions| extensions.get("limit"));
-        if let (Some("LIMIT_EXCEEDED"), Some(Value::String(limit))) = (code(error), limit) {
+        if let (Some("LIMIT_EXCEEDED"), Some(Value::String(limit))) = (error_code(error), limit) {
             counter!("roster_rejected_total", "limit" => limit.clone()).increment(1);
             break;
         }
@@ -154,7 +154,7 @@ fn count_limits(answer: &Answer) {
 }
 
 /// `ok`, or the code of the first error.
-pub fn outcome(answer: &Answer) -> &'static str {
+pub fn outcome(answer: &OperationResponse) -> &'static str {
     const CODES: [&str; 13] = [
         "BAD_REQUEST",
         "BAD_USER_INPUT",

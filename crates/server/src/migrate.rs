@@ -23,7 +23,7 @@ const NAMED: usize = 5;
 pub async fn open_migrated(
     settings: &DatabaseSettings,
     migrate: bool,
-) -> Result<api::Database, Error> {
+) -> Result<sea_level::Database, Error> {
     let connection = maintain_migrated(settings, migrate).await?;
     let database = database::open(settings)?;
     connection.close().await?;

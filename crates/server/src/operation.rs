@@ -9,19 +9,19 @@ use std::{
     time::{Duration, Instant},
 };
 
-use api::{
-    answer::{Answer, code},
-    auth::Viewer,
-    error::coded,
-    guard::{Checked, Request},
-    json,
-};
 use async_graphql::{
     ErrorExtensionValues, Response, ServerError, Value, parser::types::OperationType,
 };
 use futures_util::{
     StreamExt,
     stream::{self, BoxStream},
+};
+use sea_level::{
+    auth::Viewer,
+    error::{code, coded},
+    guard::{Checked, Request},
+    json,
+    response::{OperationResponse, error_code},
 };
 use sha2::{Digest, Sha256};
 use tokio::{sync::OwnedSemaphorePermit, task::JoinSet, time::timeout};
@@ -38,7 +38,11 @@ pub struct Overloaded;
 
 impl Server {
     /// The text of the operation, parsed and checked.
-    pub fn check(&self, envelope: Envelope, viewer: Viewer) -> Result<Checked, Box<Answer>> {
+    pub fn check(
+        &self,
+        envelope: Envelope,
+        viewer: Viewer,
+    ) -> Result<Checked, Box<OperationResponse>> {
         let Envelope {
             query,
             operation_name,
@@ -110,7 +114,7 @@ impl Server {
         &self,
         id: &RequestId,
         checked: &Checked,
-    ) -> Result<(Answer, OwnedSemaphorePermit), Overloaded> {
+    ) -> Result<(OperationResponse, OwnedSemaphorePermit), Overloaded> {
         let Ok(permit) = self.operations.clone().try_acquire_owned() else {
             metrics::rejected("operations_at_once");
             return Err(Overloaded);
@@ -125,14 +129,14 @@ impl Server {
                     "This operation took longer than {} s and was stopped.",
                     self.limits.execution_timeout
                 );
-                Answer::failed(coded("TIMEOUT", message, None), None)
+                OperationResponse::failed(coded(code::TIMEOUT, message, None), None)
             }
         };
         self.tell(id, checked, &answer, start.elapsed());
         Ok((answer, permit))
     }
 
-    fn tell(&self, id: &RequestId, checked: &Checked, answer: &Answer, took: Duration) {
+    fn tell(&self, id: &RequestId, checked: &Checked, answer: &OperationResponse, took: Duration) {
         metrics::answered(checked.kind(), answer, took);
         let outcome = metrics::outcome(answer);
         let milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
@@ -161,7 +165,11 @@ impl Server {
 }
 
 /// Runs any operation on a WebSocket: what a query or a mutation answers, or every event.
-pub fn run_stream(app: &App, id: RequestId, checked: Checked) -> BoxStream<'static, Answer> {
+pub fn run_stream(
+    app: &App,
+    id: RequestId,
+    checked: Checked,
+) -> BoxStream<'static, OperationResponse> {
     let app = app.clone();
     if checked.kind() == OperationType::Subscription {
         metrics::subscribed(&checked);
@@ -205,8 +213,8 @@ pub fn too_much_unread() -> ServerError {
 }
 
 /// An answer to what did not run.
-pub fn refused(error: ServerError) -> Answer {
-    Answer {
+pub fn refused(error: ServerError) -> OperationResponse {
+    OperationResponse {
         response: Response::from_errors(vec![error]),
         executed: false,
         cost: None,
@@ -261,18 +269,18 @@ impl Server {
     pub fn tell_client<'a>(
         &self,
         id: &RequestId,
-        answer: &'a mut Answer,
+        answer: &'a mut OperationResponse,
         wants_cost: bool,
     ) -> Told<'a> {
         if wants_cost || answer.codes().any(|code| code == "LIMIT_EXCEEDED") {
-            answer.tell_cost();
+            answer.add_cost();
         }
-        let Answer {
+        let OperationResponse {
             response, executed, ..
         } = answer;
         response.errors.truncate(self.limits.max_errors);
         for error in &mut response.errors {
-            if code(error) == Some("INTERNAL") {
+            if error_code(error) == Some("INTERNAL") {
                 let message = std::mem::replace(
                     &mut error.message,
                     "Something went wrong on the server.".to_owned(),

@@ -8,8 +8,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use api::{Documents, Limits};
+use api::StaffingDomain;
 use async_graphql::ServerError;
+use sea_level::{Documents, Limits};
 use serde_json::{Map, Value};
 
 use crate::{envelope, error::Error};
@@ -54,7 +55,7 @@ impl Trusted {
 
     /// The documents that do not run on this version's schema and by these limits, by id, and why.
     pub fn faults(&self, limits: Limits) -> Vec<(&str, Vec<ServerError>)> {
-        let check = Documents::new(limits);
+        let check = Documents::new::<StaffingDomain>(limits);
         let documents = self.documents.iter();
         documents
             .map(|(id, value)| {

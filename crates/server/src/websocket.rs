@@ -10,11 +10,6 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use api::{
-    answer::Answer,
-    auth::{Role, Viewer},
-    error::coded,
-};
 use async_graphql::parser::types::OperationType;
 use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, request::Parts},
@@ -27,6 +22,11 @@ use futures_util::{
 };
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
+use sea_level::{
+    auth::{Role, Viewer},
+    error::coded,
+    response::OperationResponse,
+};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use tokio::{
@@ -178,7 +178,7 @@ const GONE: Close = Close(1006, "");
 
 /// What an operation has to say.
 enum Event {
-    Answer(Box<Answer>),
+    Answer(Box<OperationResponse>),
     /// It has ended by itself; or, when it is no longer live, because the client asked.
     End,
 }
@@ -477,7 +477,7 @@ impl Session {
         &mut self,
         request: &RequestId,
         id: &str,
-        mut answer: Answer,
+        mut answer: OperationResponse,
     ) -> Result<(), Close> {
         let executed = answer.executed;
         let app = self.app.clone();

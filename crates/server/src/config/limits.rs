@@ -1,5 +1,5 @@
 //! Every limit as a flag and an environment variable. What they mean for a document is said in
-//! [`api::Limits`] and [`DocumentLimits`], whose defaults these are.
+//! [`sea_level::Limits`] and [`DocumentLimits`], whose defaults these are.
 
 use std::time::Duration;
 
@@ -75,7 +75,7 @@ pub struct LimitSettings {
     #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = 50, value_parser = within::<usize>(1..=1_000_000))]
     pub max_socket_operations: usize,
     /// Events of all subscriptions that are resolved at once; more wait
-    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = api::Limits::DEFAULT.events_at_once, value_parser = within::<usize>(1..=COUNT))]
+    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = sea_level::Limits::DEFAULT.events_at_once, value_parser = within::<usize>(1..=COUNT))]
     pub max_events_at_once: usize,
     /// Time to begin with `connection_init`
     #[arg(long, env, hide_short_help = true, value_name = "SECONDS", default_value_t = 10, value_parser = within::<u64>(TIME))]
@@ -127,31 +127,31 @@ pub struct LimitSettings {
     #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = DocumentLimits::DEFAULT.variable_values, value_parser = within::<usize>(0..=COUNT))]
     pub max_variable_values: usize,
     /// Relations that a filter may go through
-    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = api::Limits::DEFAULT.filter_hops, value_parser = within::<usize>(0..=16))]
+    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = sea_level::Limits::DEFAULT.filter_hops, value_parser = within::<usize>(0..=16))]
     pub max_filter_hops: usize,
     /// Conditions in all filters of an operation together
-    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = api::Limits::DEFAULT.filter_conditions, value_parser = within::<usize>(0..=COUNT))]
+    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = sea_level::Limits::DEFAULT.filter_conditions, value_parser = within::<usize>(0..=COUNT))]
     pub max_filter_conditions: usize,
     /// Objects that an operation can return, page sizes multiplied down the tree
     #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = DocumentLimits::DEFAULT.cost, value_parser = within::<u64>(1..=1_000_000_000_000))]
     pub max_cost: u64,
     /// Rows that an operation may load
-    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = api::Limits::DEFAULT.loaded, value_parser = within::<usize>(1..=1_000_000_000))]
+    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = sea_level::Limits::DEFAULT.loaded, value_parser = within::<usize>(1..=1_000_000_000))]
     pub max_loaded: usize,
     /// Values in an answer
-    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = api::Limits::DEFAULT.answer_values, value_parser = within::<usize>(1..=1_000_000_000))]
+    #[arg(long, env, hide_short_help = true, value_name = "N", default_value_t = sea_level::Limits::DEFAULT.answer_values, value_parser = within::<usize>(1..=1_000_000_000))]
     pub max_answer_values: usize,
     /// Size of the data of an answer
-    #[arg(long, env, hide_short_help = true, value_name = "BYTES", default_value_t = api::Limits::DEFAULT.answer_bytes, value_parser = within::<usize>(1..=BYTES))]
+    #[arg(long, env, hide_short_help = true, value_name = "BYTES", default_value_t = sea_level::Limits::DEFAULT.answer_bytes, value_parser = within::<usize>(1..=BYTES))]
     pub max_answer_size: usize,
     /// Memory for parsed documents that are remembered
-    #[arg(long, env, hide_short_help = true, value_name = "BYTES", default_value_t = api::Limits::DEFAULT.document_cache, value_parser = within::<usize>(0..=BYTES))]
+    #[arg(long, env, hide_short_help = true, value_name = "BYTES", default_value_t = sea_level::Limits::DEFAULT.document_cache, value_parser = within::<usize>(0..=BYTES))]
     pub document_cache: usize,
 }
 
 impl LimitSettings {
     /// Those on a document and what it does.
-    pub fn of_operations(&self) -> api::Limits {
+    pub fn of_operations(&self) -> sea_level::Limits {
         let document = DocumentLimits {
             tokens: self.max_tokens,
             brackets: self.max_brackets,
@@ -169,7 +169,7 @@ impl LimitSettings {
             cost: self.max_cost,
             ..DocumentLimits::DEFAULT
         };
-        api::Limits {
+        sea_level::Limits {
             document,
             filter_hops: self.max_filter_hops,
             filter_conditions: self.max_filter_conditions,

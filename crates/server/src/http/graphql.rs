@@ -2,16 +2,16 @@
 
 use std::{panic::AssertUnwindSafe, pin::pin};
 
-use api::{
-    answer::Answer,
-    auth::{Role, Viewer},
-    error::coded,
-};
 use async_graphql::{ServerError, parser::types::OperationType};
 use axum::{
     body::{Body, Bytes},
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, request::Parts},
     response::Response,
+};
+use sea_level::{
+    auth::{Role, Viewer},
+    error::coded,
+    response::OperationResponse,
 };
 
 use futures_util::FutureExt;
@@ -217,7 +217,7 @@ impl Exchange<'_> {
     fn send(
         &self,
         kind: OperationType,
-        answer: Answer,
+        answer: OperationResponse,
         permit: OwnedSemaphorePermit,
     ) -> Result<Response, Failure> {
         let mut response = self.respond(answer);
@@ -232,13 +232,13 @@ impl Exchange<'_> {
                 Bytes::from(unsent).into()
             })),
             None if kind == OperationType::Mutation => Ok(self
-                .respond(Answer::failed(too_much_unread(), None))
+                .respond(OperationResponse::failed(too_much_unread(), None))
                 .map(Body::from)),
             None => Err(Failure::unavailable(too_much_unread())),
         }
     }
 
-    fn respond(&self, mut answer: Answer) -> axum::http::Response<Vec<u8>> {
+    fn respond(&self, mut answer: OperationResponse) -> axum::http::Response<Vec<u8>> {
         let status = if answer.executed || self.media == Media::Json {
             StatusCode::OK
         } else {

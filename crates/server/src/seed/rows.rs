@@ -4,8 +4,9 @@
 use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use entity::{assignment, employee, employee_meeting, meeting, project, text::companion};
+use entity::{assignment, employee, employee_meeting, meeting, project};
 use indicatif::{ProgressBar, ProgressStyle};
+use sea_level::text::companion;
 use sea_orm::{ConnectionTrait, DatabaseBackend, DatabaseTransaction, DbErr, Statement};
 use serde_json::{Value, json};
 

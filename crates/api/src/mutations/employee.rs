@@ -1,0 +1,471 @@
+//! What can be done to employees: inputs, payloads, mutations.
+
+use std::collections::HashSet;
+
+use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, OneofObject};
+use entity::{assignment, change::Kind, employee, employee_meeting, meeting};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+};
+
+use sea_level::{
+    Date, DateTime, ListOutput, Node, ObjectOutput, Result, column, find_object, find_objects,
+    scalar::public_id,
+    write::{Abort, WritableNode, WriteKind},
+};
+
+use super::{
+    assignment::{
+        DeletePolicy, Stint, assignment_ids, bare_assignments, delete_assignments,
+        lock_assignments_of, lock_dependents,
+    },
+    meeting::{change_attendance, more_versions},
+    project::NewProjectInput,
+};
+use crate::{
+    assignment::Assignment,
+    employee::Employee,
+    feed::Feed,
+    meeting::Meeting,
+    outbox::{self, NewChange},
+    project::Project,
+    user_error::{DuplicateAssignmentError, Place},
+    write::{IdInput, InputMutation, Write, mutate, payload},
+};
+
+impl WritableNode<Feed> for Employee {
+    const FOLDED: &'static [employee::Column] = &[employee::Column::Name];
+
+    fn version(model: &mut employee::Model) -> &mut i32 {
+        &mut model.version
+    }
+
+    fn event(kind: WriteKind, model: &employee::Model) -> NewChange {
+        NewChange::employee(outbox::kind(kind), model.id)
+    }
+}
+
+/// An employee to add.
+#[derive(InputObject)]
+pub struct CreateEmployeeInput {
+    /// Full name, 1 to 200 characters.
+    name: String,
+    /// First day of employment; today (UTC) when omitted.
+    hire_date: Option<Date>,
+    /// Meetings to attend. At most 100.
+    meeting_ids: Option<Vec<ID>>,
+    /// Assignments to create. At most 100.
+    assignments: Option<Vec<EmployeeAssignmentInput>>,
+}
+
+/// An assignment of the employee being created.
+#[derive(InputObject)]
+pub struct EmployeeAssignmentInput {
+    /// The project: one that exists, or a new one.
+    project: ProjectRefInput,
+    /// Role, 1 to 100 characters; omit when not decided.
+    role: Option<String>,
+    /// Start; omit when not decided.
+    start_date: Option<DateTime>,
+    /// End, not included; omit while open-ended.
+    end_date: Option<DateTime>,
+}
+
+/// A project that exists, or a new one. Give exactly one.
+#[derive(OneofObject)]
+pub enum ProjectRefInput {
+    /// One that exists.
+    Id(ID),
+    /// A new one.
+    Create(NewProjectInput),
+}
+
+/// An employee created on the way.
+#[derive(InputObject)]
+pub struct NewEmployeeInput {
+    /// Full name, 1 to 200 characters.
+    name: String,
+    /// First day of employment; today (UTC) when omitted.
+    hire_date: Option<Date>,
+}
+
+/// What to change in an employee. Fields left out stay as they are.
+#[derive(InputObject)]
+pub struct UpdateEmployeeInput {
+    /// Which employee.
+    id: ID,
+    /// Refuse with a `VersionConflictError` unless the record still has this version.
+    expected_version: Option<i32>,
+    /// New name.
+    name: MaybeUndefined<String>,
+    /// New first day of employment.
+    hire_date: MaybeUndefined<Date>,
+}
+
+/// Which employee to delete.
+#[derive(InputObject)]
+pub struct DeleteEmployeeInput {
+    /// Which employee.
+    id: ID,
+    /// Refuse with a `VersionConflictError` unless the record still has this version.
+    expected_version: Option<i32>,
+    /// What to do with the employee's assignments.
+    #[graphql(default)]
+    assignments: DeletePolicy,
+}
+
+/// The exact projects of one employee.
+#[derive(InputObject)]
+pub struct SetEmployeeProjectsInput {
+    /// Which employee.
+    employee_id: ID,
+    /// The projects, 0 to 1000.
+    project_ids: Vec<ID>,
+}
+
+payload! {
+    /// The outcome of `createEmployee`.
+    CreateEmployeePayload of i64 {
+        /// The new employee; null when refused.
+        async fn employee(&self, ctx: &Context<'_>) -> Option<Result<ObjectOutput<Employee>>> {
+            find_object::<Employee>(ctx, self.0.as_ref().ok().copied()).await
+        }
+    }
+}
+
+payload! {
+    /// The outcome of `updateEmployee`.
+    UpdateEmployeePayload of i64 {
+        /// The employee as it now is; null when refused.
+        async fn employee(&self, ctx: &Context<'_>) -> Option<Result<ObjectOutput<Employee>>> {
+            find_object::<Employee>(ctx, self.0.as_ref().ok().copied()).await
+        }
+    }
+}
+
+payload! {
+    /// The outcome of `deleteEmployee`.
+    DeleteEmployeePayload of Deleted {
+        /// Id of what was deleted; null when refused.
+        async fn deleted_id(&self) -> Option<&ID> {
+            self.0.as_ref().ok().map(|deleted| &deleted.id)
+        }
+
+        /// Ids of the assignments deleted with it.
+        async fn deleted_assignment_ids(&self) -> Vec<ID> {
+            let deleted = self.0.as_ref().map_or(&[][..], |done| &done.assignments);
+            assignment_ids(deleted)
+        }
+    }
+}
+
+payload! {
+    /// The outcome of `setEmployeeProjects`.
+    SetEmployeeProjectsPayload of Relinked {
+        /// The employee as they now are; null when refused.
+        async fn employee(&self, ctx: &Context<'_>) -> Option<Result<ObjectOutput<Employee>>> {
+            find_object::<Employee>(ctx, self.0.as_ref().ok().map(|done| done.of)).await
+        }
+
+        /// The bare assignments that were made.
+        async fn added(&self, ctx: &Context<'_>) -> Result<ListOutput<Assignment>> {
+            let added = self.0.as_ref().map_or(&[][..], |done| &done.added);
+            find_objects::<Assignment>(ctx, added).await
+        }
+
+        /// Ids of the assignments that were deleted.
+        async fn deleted_assignment_ids(&self) -> Vec<ID> {
+            assignment_ids(self.0.as_ref().map_or(&[][..], |done| &done.deleted))
+        }
+    }
+}
+
+/// What was deleted, and the assignments with it.
+pub struct Deleted {
+    /// The thing itself.
+    pub id: ID,
+    /// The assignments.
+    pub assignments: Vec<i64>,
+}
+
+/// What became of the links between a thing and those on the other side.
+pub struct Relinked {
+    /// The thing.
+    pub of: i64,
+    /// The assignments that were made.
+    pub added: Vec<i64>,
+    /// The assignments that were deleted.
+    pub deleted: Vec<i64>,
+}
+
+/// What can be done to employees.
+#[derive(Default)]
+pub struct EmployeeMutations;
+
+/// What can be done to employees.
+#[Object]
+impl EmployeeMutations {
+    /// Add an employee, optionally with meetings and assignments, all or nothing.
+    async fn create_employee(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to create.")] input: CreateEmployeeInput,
+    ) -> Result<CreateEmployeePayload> {
+        Ok(mutate(ctx, input).await?.into())
+    }
+
+    /// Change an employee. Only the fields you give change.
+    async fn update_employee(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to change.")] input: UpdateEmployeeInput,
+    ) -> Result<UpdateEmployeePayload> {
+        Ok(mutate(ctx, input).await?.into())
+    }
+
+    /// Delete an employee, the links to meetings and, with CASCADE, their assignments.
+    async fn delete_employee(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to delete.")] input: DeleteEmployeeInput,
+    ) -> Result<DeleteEmployeePayload> {
+        Ok(mutate(ctx, input).await?.into())
+    }
+
+    /// Make an employee's projects exactly this list: a project that is new gets a bare assignment, one that stays keeps its assignments, one that is left out loses them.
+    async fn set_employee_projects(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Who and what.")] input: SetEmployeeProjectsInput,
+    ) -> Result<SetEmployeeProjectsPayload> {
+        Ok(mutate(ctx, input).await?.into())
+    }
+}
+
+/// An employee that is to be made.
+pub struct NewEmployee {
+    name: String,
+    hire_date: chrono::NaiveDate,
+}
+
+impl NewEmployee {
+    fn read(write: &mut Write<'_>, place: &Place, name: &str, hire_date: Option<Date>) -> Self {
+        let today = write.now.0.date_naive();
+        Self {
+            name: write.text(place.at("name"), name, 200),
+            hire_date: hire_date.map_or(today, |date| date.0),
+        }
+    }
+
+    /// Makes it.
+    pub async fn insert(self, write: &mut Write<'_>) -> Result<i64, DbErr> {
+        let row = employee::ActiveModel {
+            name: Set(self.name),
+            hire_date: Set(self.hire_date),
+            ..Default::default()
+        };
+        Ok(write.insert::<Employee>(row).await?.id)
+    }
+}
+
+impl NewEmployeeInput {
+    /// Looks at it.
+    pub fn read(&self, write: &mut Write<'_>, place: &Place) -> NewEmployee {
+        NewEmployee::read(write, place, &self.name, self.hire_date)
+    }
+}
+
+impl InputMutation for CreateEmployeeInput {
+    type Done = i64;
+
+    async fn run(&self, write: &mut Write<'_>) -> Result<i64, Abort<()>> {
+        let input = Place::input();
+        let employee = NewEmployee::read(write, &input, &self.name, self.hire_date);
+        let place = input.at("meetingIds");
+        let ids = self.meeting_ids.as_deref().unwrap_or_default();
+        let meetings = write.ids::<Meeting>(place, ids, 0..=100);
+
+        let place = input.at("assignments");
+        let assignments = write.list(place.clone(), self.assignments.as_ref(), 100);
+        let mut stints = Vec::with_capacity(assignments.len());
+        let mut projects = Vec::new();
+        let mut new_projects = Vec::new();
+        let mut seen = HashSet::new();
+        for (index, assignment) in assignments.iter().enumerate() {
+            let EmployeeAssignmentInput {
+                project,
+                role,
+                start_date,
+                end_date,
+            } = assignment;
+            let place = place.at(index);
+            let stint = Stint::read(write, &place, role.as_ref(), *start_date, *end_date);
+            let known = match project {
+                ProjectRefInput::Create(project) => {
+                    new_projects.push(project.read(write, &place.at("project").at("create")));
+                    None
+                }
+                ProjectRefInput::Id(id) => {
+                    let place = place.at("project").at("id");
+                    let wanted = IdInput::new::<Project>(place, id);
+                    let key = wanted.key;
+                    projects.push(wanted);
+                    // One that leads nowhere is reported, and never used.
+                    Some(key.unwrap_or_default())
+                }
+            };
+            if let (Some(key), Some(identity)) = (known, stint.identity())
+                && key != 0
+                && !seen.insert((key, identity))
+            {
+                write.report(DuplicateAssignmentError::twice(place));
+            }
+            stints.push((known, stint));
+        }
+        write.lock_all::<Project>(&projects).await?;
+        write.lock_all::<Meeting>(&meetings).await?;
+        write.ensure_valid()?;
+
+        let employee = employee.insert(write).await?;
+        let mut made = Vec::with_capacity(new_projects.len());
+        for project in new_projects {
+            made.push(project.insert(write).await?);
+        }
+        let links: Vec<_> = meetings
+            .iter()
+            .filter_map(|meeting| Some((employee, meeting.key?)))
+            .collect();
+        change_attendance(write, &[], &links).await?;
+        let mut made = made.into_iter();
+        for (known, stint) in stints {
+            let project = known.or_else(|| made.next()).unwrap_or_default();
+            stint.insert(write, employee, project).await?;
+        }
+        Ok(employee)
+    }
+}
+
+impl InputMutation for UpdateEmployeeInput {
+    type Done = i64;
+
+    async fn run(&self, write: &mut Write<'_>) -> Result<i64, Abort<()>> {
+        let input = Place::input();
+        let before = write
+            .lock_subject::<Employee>(&self.id, self.expected_version)
+            .await?;
+        let name = write.given_text(input.at("name"), &self.name, 200);
+        let hire_date = write.given(input.at("hireDate"), &self.hire_date);
+        write.ensure_valid()?;
+
+        let before = before.ok_or(Abort::Refused(()))?;
+        let mut after = before.clone();
+        if let Some(name) = name {
+            after.name = name;
+        }
+        if let Some(date) = hire_date {
+            after.hire_date = date.0;
+        }
+        write.update::<Employee>(&before, after).await?;
+        Ok(before.id)
+    }
+}
+
+impl InputMutation for DeleteEmployeeInput {
+    type Done = Deleted;
+
+    async fn run(&self, write: &mut Write<'_>) -> Result<Deleted, Abort<()>> {
+        let employee = write
+            .lock_subject::<Employee>(&self.id, self.expected_version)
+            .await?;
+        let employee = employee.ok_or(Abort::Refused(()))?;
+        // Until a meeting is locked, another mutation may remove the link; none can make one.
+        let linked = meetings_of(write, employee.id).await?;
+        write.check_rows(Place::input().at("id"), linked.len(), "meetings")?;
+        lock_meetings(write, &linked).await?;
+        let linked = meetings_of(write, employee.id).await?;
+        let of_employee = assignment::Column::EmployeeId;
+        let assignments =
+            lock_dependents(write, self.assignments, of_employee, employee.id).await?;
+        write.ensure_valid()?;
+
+        let assignments = delete_assignments(write, &assignments).await?;
+        for meeting in &linked {
+            write.record(NewChange::attendance(Kind::Deleted, employee.id, *meeting));
+        }
+        if !linked.is_empty() {
+            more_versions(write, &linked)
+                .exec(write.transaction())
+                .await?;
+        }
+        // Takes the links with it.
+        write
+            .delete::<Employee>(std::slice::from_ref(&employee))
+            .await?;
+        Ok(Deleted {
+            id: public_id(Employee::PREFIX, employee.id),
+            assignments,
+        })
+    }
+}
+
+impl InputMutation for SetEmployeeProjectsInput {
+    type Done = Relinked;
+
+    async fn run(&self, write: &mut Write<'_>) -> Result<Relinked, Abort<()>> {
+        let input = Place::input();
+        let employee = write
+            .lock_one::<Employee>(input.at("employeeId"), &self.employee_id)
+            .await?;
+        let projects = write.ids::<Project>(input.at("projectIds"), &self.project_ids, 0..=1000);
+        write.lock_all::<Project>(&projects).await?;
+        write.ensure_valid()?;
+
+        let employee = employee.ok_or(Abort::Refused(()))?.id;
+        let projects: Vec<i64> = projects.iter().filter_map(|project| project.key).collect();
+        let of_employee = assignment::Column::EmployeeId;
+        let place = input.at("employeeId");
+        let assignments = lock_assignments_of(write, place, of_employee, employee).await?;
+        let listed: HashSet<i64> = projects.iter().copied().collect();
+        let linked: HashSet<i64> = assignments.iter().map(|(.., project)| *project).collect();
+        let mut orphans = assignments;
+        orphans.retain(|(.., project)| !listed.contains(project));
+        let deleted = delete_assignments(write, &orphans).await?;
+        let new = projects
+            .into_iter()
+            .filter(|project| !linked.contains(project));
+        let new: Vec<_> = new.map(|project| (employee, project)).collect();
+        Ok(Relinked {
+            of: employee,
+            added: bare_assignments(write, &new).await?,
+            deleted,
+        })
+    }
+}
+
+async fn meetings_of(write: &Write<'_>, employee: i64) -> Result<Vec<i64>, DbErr> {
+    employee_meeting::Entity::find()
+        .select_only()
+        .column(employee_meeting::Column::MeetingId)
+        .filter(employee_meeting::Column::EmployeeId.eq(employee))
+        .order_by_asc(employee_meeting::Column::MeetingId)
+        .limit(write.row_limit())
+        .into_tuple()
+        .all(write.transaction())
+        .await
+}
+
+/// Locks meetings without context them: the payload does not report them, and there can be many.
+async fn lock_meetings(write: &Write<'_>, meetings: &[i64]) -> Result<(), DbErr> {
+    let id = column(meeting::Column::Id);
+    let locked = meeting::Entity::find()
+        .select_only()
+        .column(meeting::Column::Id)
+        .filter(write.among(id, meetings))
+        .order_by_asc(meeting::Column::Id)
+        .lock_exclusive()
+        .into_tuple::<i64>();
+    if !meetings.is_empty() {
+        locked.all(write.transaction()).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,149 @@
+//! Outbox: the rows of `changes`, written in the transaction of the change.
+//!
+//! The number of a row is the order of commit. On PostgreSQL numbers are given under one lock that is held
+//! until the commit; SQLite has one writer. The table is never empty: its first row marks the start.
+
+use chrono::Utc;
+use entity::change::{Kind, Subject};
+use sea_level::{Transaction, write::WriteKind};
+use sea_orm::{ActiveEnum, ConnectionTrait, DbBackend, DbErr, Statement};
+use serde_json::json;
+
+/// Channel that each commit notifies on PostgreSQL.
+pub const CHANNEL: &str = "roster_changes";
+
+/// Changes of one statement at most, which bounds the memory for their text.
+const APPENDED_AT_ONCE: usize = 5_000;
+
+/// Change to append.
+#[derive(Clone, Copy)]
+pub struct NewChange {
+    subject: Subject,
+    kind: Kind,
+    employee: Option<i64>,
+    meeting: Option<i64>,
+    project: Option<i64>,
+    assignment: Option<i64>,
+}
+
+impl NewChange {
+    fn of(subject: Subject, kind: Kind) -> Self {
+        Self {
+            subject,
+            kind,
+            employee: None,
+            meeting: None,
+            project: None,
+            assignment: None,
+        }
+    }
+
+    /// Change of an employee.
+    pub fn employee(kind: Kind, id: i64) -> Self {
+        Self {
+            employee: Some(id),
+            ..Self::of(Subject::Employee, kind)
+        }
+    }
+
+    /// Change of a meeting itself.
+    pub fn meeting(kind: Kind, id: i64) -> Self {
+        Self {
+            meeting: Some(id),
+            ..Self::of(Subject::Meeting, kind)
+        }
+    }
+
+    /// Change of a project.
+    pub fn project(kind: Kind, id: i64) -> Self {
+        Self {
+            project: Some(id),
+            ..Self::of(Subject::Project, kind)
+        }
+    }
+
+    /// Change of an assignment.
+    pub fn assignment(kind: Kind, id: i64, employee: i64, project: i64) -> Self {
+        Self {
+            assignment: Some(id),
+            employee: Some(employee),
+            project: Some(project),
+            ..Self::of(Subject::Assignment, kind)
+        }
+    }
+
+    /// Change of a link between an employee and a meeting.
+    pub fn attendance(kind: Kind, employee: i64, meeting: i64) -> Self {
+        Self {
+            employee: Some(employee),
+            meeting: Some(meeting),
+            ..Self::of(Subject::Attendance, kind)
+        }
+    }
+
+    /// Appends changes, as the last statements before the commit: on PostgreSQL they take the one lock of
+    /// the feed, after all row locks.
+    pub async fn append(changes: &[Self], transaction: &Transaction) -> Result<(), DbErr> {
+        for batch in changes.chunks(APPENDED_AT_ONCE) {
+            Self::append_batch(batch, transaction).await?;
+        }
+        Ok(())
+    }
+
+    async fn append_batch(changes: &[Self], transaction: &Transaction) -> Result<(), DbErr> {
+        let backend = transaction.get_database_backend();
+        let values: Vec<_> = changes
+            .iter()
+            .map(|change| {
+                json!([
+                    change.subject.to_value(),
+                    change.kind.to_value(),
+                    change.employee,
+                    change.meeting,
+                    change.project,
+                    change.assignment
+                ])
+            })
+            .collect();
+        let values = serde_json::Value::Array(values).to_string();
+        let statement = match backend {
+            DbBackend::Sqlite => Statement::from_sql_and_values(
+                backend,
+                "INSERT INTO changes \
+                 (occurred_at, subject, kind, employee_id, meeting_id, project_id, assignment_id) \
+                 SELECT ?, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5 \
+                 FROM json_each(?) ORDER BY key",
+                [
+                    chrono::SubsecRound::trunc_subsecs(Utc::now(), 6).into(),
+                    values.into(),
+                ],
+            ),
+            // The database's clock, which all servers share. "feedlock" in ASCII.
+            _ => Statement::from_sql_and_values(
+                backend,
+                format!(
+                    "WITH l AS MATERIALIZED (SELECT pg_advisory_xact_lock(x'666565646c6f636b'::bigint)), \
+                     i AS (INSERT INTO changes \
+                     (occurred_at, subject, kind, employee_id, meeting_id, project_id, assignment_id) \
+                     SELECT clock_timestamp(), v ->> 0, v ->> 1, (v ->> 2)::bigint, \
+                     (v ->> 3)::bigint, (v ->> 4)::bigint, (v ->> 5)::bigint \
+                     FROM l CROSS JOIN json_array_elements($1::json) WITH ORDINALITY AS c (v, n) \
+                     ORDER BY n RETURNING seq) \
+                     SELECT pg_notify('{CHANNEL}', '') FROM i LIMIT 1"
+                ),
+                [values.into()],
+            ),
+        };
+        transaction.execute_raw(statement).await?;
+        Ok(())
+    }
+}
+
+/// Converts the engine's kind of change.
+pub fn kind(kind: WriteKind) -> Kind {
+    match kind {
+        WriteKind::Created => Kind::Created,
+        WriteKind::Updated => Kind::Updated,
+        WriteKind::Deleted => Kind::Deleted,
+    }
+}

@@ -1,0 +1,133 @@
+//! Paging arguments and cursors.
+
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use serde_json::Value as Json;
+
+use crate::{
+    error::{Error, Result},
+    limits::{DEFAULT_PAGE, LARGEST_PAGE},
+    node::Node,
+    order::Order,
+    source::Source,
+};
+
+/// Paging arguments of a field, as given.
+pub struct PageArguments {
+    /// Number of rows from the start of the list.
+    pub first: Option<i32>,
+    /// Cursor that the page follows.
+    pub after: Option<String>,
+    /// Number of rows from the end of the list.
+    pub last: Option<i32>,
+    /// Cursor that the page precedes.
+    pub before: Option<String>,
+}
+
+/// Values of the sort keys, the primary key last.
+pub type CursorKey = Vec<Json>;
+
+/// Validated paging arguments.
+#[derive(Clone, PartialEq)]
+pub struct PageRange {
+    /// Number of rows.
+    pub limit: u64,
+    /// True if the page is at the end.
+    pub backward: bool,
+    /// Position that the page follows.
+    pub after: Option<CursorKey>,
+    /// Position that the page precedes.
+    pub before: Option<CursorKey>,
+}
+
+/// Text that a cursor carries: one field and one order.
+fn list_name<N: Node>(source: Source<N>, order: &Order<N>) -> String {
+    format!("{}:{}", source.field, order.signature())
+}
+
+/// Encodes a position in a list as a cursor.
+pub fn cursor<N: Node>(
+    source: Source<N>,
+    order: &Order<N>,
+    position: impl IntoIterator<Item = Json>,
+) -> String {
+    let mut parts = vec![list_name(source, order).into()];
+    parts.extend(position);
+    BASE64_URL_SAFE_NO_PAD.encode(Json::Array(parts).to_string())
+}
+
+impl PageRange {
+    /// Validates the arguments.
+    pub fn new<N: Node>(
+        source: Source<N>,
+        order: &Order<N>,
+        arguments: PageArguments,
+    ) -> Result<Self> {
+        let PageArguments {
+            first,
+            after,
+            last,
+            before,
+        } = arguments;
+        let (argument, size) = match (first, last) {
+            (Some(_), Some(_)) => {
+                return Err(Error::bad_input(
+                    "last",
+                    "Give `first` or `last`, not both.",
+                ));
+            }
+            (_, Some(last)) => ("last", Some(last)),
+            (first, None) => ("first", first),
+        };
+        if size.is_some_and(|size| !(0..=LARGEST_PAGE).contains(&size)) {
+            return Err(Error::bad_input(
+                argument,
+                format!(
+                    "`{argument}` must be 0 to {LARGEST_PAGE}. Ask for the rest with a cursor."
+                ),
+            ));
+        }
+        let position = |argument: &str, cursor: Option<String>| {
+            cursor
+                .map(|cursor| position(source, order, argument, &cursor))
+                .transpose()
+        };
+        Ok(Self {
+            limit: size.map_or(DEFAULT_PAGE, |size| u64::from(size.unsigned_abs())),
+            backward: last.is_some(),
+            after: position("after", after)?,
+            before: position("before", before)?,
+        })
+    }
+}
+
+fn position<N: Node>(
+    source: Source<N>,
+    order: &Order<N>,
+    argument: &str,
+    cursor: &str,
+) -> Result<CursorKey> {
+    let read = || -> Option<(String, CursorKey)> {
+        let bytes = BASE64_URL_SAFE_NO_PAD.decode(cursor).ok()?;
+        let mut parts: Vec<Json> = serde_json::from_slice(&bytes).ok()?;
+        let values = parts.split_off(1.min(parts.len()));
+        Some((parts.pop()?.as_str()?.to_owned(), values))
+    };
+    let Some((list, values)) = read() else {
+        return Err(Error::bad_input(
+            argument,
+            format!(
+                "`{argument}` is not a cursor of this API. Pass one back unchanged, or leave it out."
+            ),
+        ));
+    };
+    if list != list_name(source, order) || !order.is_position(&values) {
+        return Err(Error::bad_input(
+            argument,
+            format!(
+                "`{argument}` is a cursor of another list or another order. \
+                 Use it with the field and the `orderBy` it came from."
+            ),
+        ));
+    }
+    Ok(values)
+}

@@ -1,0 +1,147 @@
+//! Delivery of the events of a subscription. A bounded number of events is resolved at the same time;
+//! an event that fails is resolved again after a pause, and ends its subscription after six failures.
+//!
+//! An event is never delivered in part: an event without its node means that the node was deleted.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use futures_util::{Stream, StreamExt, stream};
+use tokio::{
+    sync::{Notify, OwnedSemaphorePermit, Semaphore},
+    time::{Instant, sleep, sleep_until},
+};
+
+use crate::{error::Result, operation::Operation};
+
+/// Attempts to resolve an event before its subscription ends.
+const ATTEMPTS: u32 = 6;
+
+/// Time that one attempt may take.
+const TIME_LIMIT: Duration = Duration::from_secs(10);
+
+/// State of the event that a subscription resolves.
+pub struct Delivery {
+    /// One permit for each event that is resolved at the same time, shared by all subscriptions. A
+    /// change with thousands of subscribers would otherwise make most of them wait too long for a
+    /// connection.
+    slots: Arc<Semaphore>,
+    state: Mutex<DeliveryState>,
+    has_begun: Notify,
+}
+
+#[derive(Default)]
+struct DeliveryState {
+    /// Held while the event is resolved, not while the client receives it.
+    permit: Option<OwnedSemaphorePermit>,
+    deadline: Option<Instant>,
+    failures: u32,
+    is_repeated: bool,
+}
+
+impl Delivery {
+    pub(crate) fn new(slots: Arc<Semaphore>) -> Self {
+        Self {
+            slots,
+            state: Mutex::default(),
+            has_begun: Notify::new(),
+        }
+    }
+
+    fn begin(&self, permit: OwnedSemaphorePermit) {
+        let mut state = self.lock();
+        state.permit = Some(permit);
+        state.deadline = Some(Instant::now() + TIME_LIMIT);
+        state.is_repeated = false;
+        self.has_begun.notify_one();
+    }
+
+    fn is_repeated(&self) -> bool {
+        self.lock().is_repeated
+    }
+
+    /// Returns when the current event exceeds its time limit.
+    pub(crate) async fn overdue(&self) {
+        loop {
+            let deadline = self.lock().deadline;
+            match deadline {
+                Some(deadline) if deadline <= Instant::now() => return,
+                Some(deadline) => sleep_until(deadline).await,
+                None => self.has_begun.notified().await,
+            }
+        }
+    }
+
+    /// Ends the event after success, or after a refusal before the first event.
+    pub(crate) fn end(&self) {
+        let mut state = self.lock();
+        state.permit = None;
+        state.deadline = None;
+        state.failures = 0;
+    }
+
+    /// Waits before the next attempt. Returns false if the event failed too often or never began.
+    pub(crate) async fn repeat(&self) -> bool {
+        let mut pause = {
+            let mut state = self.lock();
+            let has_begun = state.deadline.take().is_some();
+            state.permit = None;
+            state.failures += 1;
+            if !has_begun || state.failures >= ATTEMPTS {
+                return false;
+            }
+            state.is_repeated = true;
+            Backoff(state.failures - 1)
+        };
+        pause.wait().await;
+        true
+    }
+
+    fn lock(&self) -> MutexGuard<'_, DeliveryState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Turns a source of events into the stream of a subscription field. Each event is an operation of its
+/// own, with a new clock and budget. An error of the source ends the stream.
+pub fn deliver<T: Clone + Send>(
+    operation: Arc<Operation>,
+    events: impl Stream<Item = Result<T>> + Send,
+) -> impl Stream<Item = Result<T>> + Send {
+    let state = Some((Box::pin(events), None::<T>));
+    stream::unfold((operation, state), |(operation, state)| async move {
+        let (mut events, mut last) = state?;
+        if !operation.delivery.is_repeated() {
+            last = match events.next().await? {
+                Ok(event) => Some(event),
+                Err(error) => return Some((Err(error), (operation, None))),
+            };
+        }
+        let event = last.clone()?;
+        let permit = operation
+            .delivery
+            .slots
+            .clone()
+            .acquire_owned()
+            .await
+            .ok()?;
+        operation.reset_for_next_event();
+        operation.delivery.begin(permit);
+        Some((Ok(event), (operation, Some((events, last)))))
+    })
+}
+
+/// Pause after a failure: 100 ms, doubled each time, up to 2 s.
+#[derive(Default)]
+pub struct Backoff(u32);
+
+impl Backoff {
+    /// Waits, and lengthens the next pause.
+    pub async fn wait(&mut self) {
+        let pause = Duration::from_millis(100 << self.0.min(5)).min(Duration::from_secs(2));
+        self.0 += 1;
+        sleep(pause).await;
+    }
+}

@@ -1,0 +1,250 @@
+//! State of one operation, or of one event of a subscription, that resolvers share.
+
+use std::{
+    any::Any,
+    collections::HashMap,
+    ops::Deref,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use async_graphql::{Context, ServerError, Value};
+use chrono::SubsecRound;
+use tokio::sync::Semaphore;
+
+use crate::{
+    budget::OperationBudget,
+    coalescer::Coalescers,
+    compat::{Executable, Introspection, Plan, number},
+    delivery::Delivery,
+    error::{Error, Result},
+    limits::Limits,
+    loader::Dispatcher,
+    scalar::DateTime,
+    written::WrittenRows,
+};
+
+/// State of one operation. Dereferences to the [`Dispatcher`] of its loads.
+pub struct Operation {
+    pub(crate) dispatcher: Arc<Dispatcher>,
+    limits: Limits,
+    clock: Mutex<DateTime>,
+    written: Mutex<WrittenRows>,
+    has_vanished: AtomicBool,
+    filter_checks: Mutex<FilterChecks>,
+    pub(crate) shortcuts: Shortcuts,
+    pub(crate) coalescers: Coalescers,
+    executable: Arc<Executable>,
+    introspection: Introspection,
+    /// Objects made from the arguments of a field, shared by its parents, by number of the field.
+    shared: Mutex<foldhash::HashMap<usize, Arc<dyn Any + Send + Sync>>>,
+    pub(crate) delivery: Delivery,
+}
+
+/// Optimizations that leave the response unchanged. Tests switch them off and compare.
+#[derive(Clone, Copy, Debug)]
+pub struct Shortcuts {
+    /// Scalar fields are resolved on the spot, without a future on the heap.
+    pub leaves: bool,
+    /// Objects are written as JSON while they are resolved.
+    pub text: bool,
+    /// Statements bring only the columns that the selection reads.
+    pub columns: bool,
+    /// A page is read from its position in an index, where the link has a copy of the sort column.
+    pub listed: bool,
+    /// Loads of single rows are coalesced with those of other operations.
+    pub together: bool,
+}
+
+impl Shortcuts {
+    /// All optimizations.
+    pub const ALL: Self = Self {
+        leaves: true,
+        text: true,
+        columns: true,
+        listed: true,
+        together: true,
+    };
+}
+
+/// Results of filter checks by number of the field, and the conditions of all filters together.
+#[derive(Default)]
+struct FilterChecks {
+    fields: HashMap<usize, Result<()>>,
+    conditions: usize,
+}
+
+/// Parts of the engine that operations share.
+#[derive(Clone)]
+pub(crate) struct Environment {
+    pub(crate) limits: Limits,
+    pub(crate) shortcuts: Shortcuts,
+    pub(crate) coalescers: Coalescers,
+    /// One permit for each event that is resolved at the same time.
+    pub(crate) event_slots: Arc<Semaphore>,
+}
+
+impl Operation {
+    /// Creates the state of an operation.
+    pub(crate) fn new(
+        environment: &Environment,
+        executable: Arc<Executable>,
+        introspection: Introspection,
+    ) -> Self {
+        let budget = Arc::new(OperationBudget::new(&environment.limits));
+        Self {
+            dispatcher: Arc::new(Dispatcher::new(budget)),
+            limits: environment.limits,
+            clock: Mutex::new(now()),
+            written: Mutex::default(),
+            has_vanished: AtomicBool::default(),
+            filter_checks: Mutex::default(),
+            shortcuts: environment.shortcuts,
+            coalescers: environment.coalescers.clone(),
+            executable,
+            introspection,
+            shared: Mutex::default(),
+            delivery: Delivery::new(environment.event_slots.clone()),
+        }
+    }
+
+    /// Returns the operation's clock: one instant (UTC, microseconds) for all fields.
+    pub fn now(&self) -> DateTime {
+        *lock(&self.clock)
+    }
+
+    /// Resets the state of the operation (clock, budget, pending loads) for the next event of a
+    /// subscription.
+    pub(crate) fn reset_for_next_event(&self) {
+        *lock(&self.clock) = now();
+        self.budget.reset();
+        self.dispatcher.clear();
+        lock(&self.shared).clear();
+        *lock(&self.filter_checks) = FilterChecks::default();
+    }
+
+    /// Replaces the rows that payloads do not read again.
+    pub(crate) fn set_written(&self, rows: WrittenRows) {
+        *lock(&self.written) = rows;
+    }
+
+    /// Returns the row of entity `E` with this key, if the mutation touched it. Waits for the end of the
+    /// level, so that its fields share statements with those of other rows.
+    pub(crate) async fn written<E: 'static, T: Any + Send + Sync>(
+        &self,
+        key: i64,
+    ) -> Result<Option<Arc<T>>> {
+        let row = lock(&self.written).get::<E, T>(key);
+        if row.is_some() {
+            self.end_of_level().await?;
+        }
+        Ok(row)
+    }
+
+    /// Returns the plan of the selection set of the field with this number.
+    pub(crate) fn plan(&self, number: usize) -> &Plan {
+        &self.executable.plans[number]
+    }
+
+    /// Returns the answer to `__schema` or `__type` in this field.
+    pub(crate) fn introspected(&self, ctx: &Context<'_>) -> Option<&Result<Value, ServerError>> {
+        let number = field_number(ctx);
+        let mut answers = self.introspection.iter();
+        answers
+            .find(|(field, _)| *field == number)
+            .map(|(_, answer)| answer)
+    }
+
+    /// Returns the object that another parent has made from the arguments of this field.
+    pub(crate) fn shared<S: Any + Send + Sync>(&self, ctx: &Context<'_>) -> Option<Arc<S>> {
+        let shared = lock(&self.shared).get(&field_number(ctx))?.clone();
+        shared.downcast().ok()
+    }
+
+    /// Keeps an object made from the arguments of this field for the other parents.
+    pub(crate) fn share<S: Any + Send + Sync>(&self, ctx: &Context<'_>, object: Arc<S>) {
+        lock(&self.shared).insert(field_number(ctx), object);
+    }
+
+    /// Returns the object shared by all parents of the field, made by the first of them.
+    pub(crate) fn shared_or<S: Any + Send + Sync>(
+        &self,
+        ctx: &Context<'_>,
+        make: impl FnOnce() -> S,
+    ) -> Arc<S> {
+        self.shared(ctx).unwrap_or_else(|| {
+            let object = Arc::new(make());
+            self.share(ctx, object.clone());
+            object
+        })
+    }
+
+    /// Checks the filters of a field before its first statement, once for all parents. `check` returns
+    /// the number of conditions of the filter in each argument.
+    pub(crate) fn check_filters<'a>(
+        &self,
+        ctx: &Context<'_>,
+        check: impl FnOnce(&Limits) -> Result<Vec<(&'a str, usize)>>,
+    ) -> Result<()> {
+        let FilterChecks { fields, conditions } = &mut *lock(&self.filter_checks);
+        let most = self.limits.filter_conditions;
+        let check = || {
+            for (argument, count) in check(&self.limits)? {
+                *conditions += count;
+                if *conditions > most {
+                    return Err(Error::bad_input(
+                        argument,
+                        format!(
+                            "The filters of one operation can have at most {most} conditions in all."
+                        ),
+                    ));
+                }
+            }
+            Ok(())
+        };
+        fields
+            .entry(field_number(ctx))
+            .or_insert_with(check)
+            .clone()
+    }
+
+    /// Records that a row vanished which a row loaded before refers to. Returns the error.
+    pub fn vanished(&self) -> Error {
+        self.has_vanished.store(true, Ordering::Relaxed);
+        Error::Vanished
+    }
+
+    /// True if a row vanished, so that a query is worth another run.
+    pub(crate) fn should_retry(&self) -> bool {
+        self.has_vanished.load(Ordering::Relaxed)
+    }
+}
+
+impl Deref for Operation {
+    type Target = Dispatcher;
+
+    fn deref(&self) -> &Dispatcher {
+        &self.dispatcher
+    }
+}
+
+/// Returns the running operation.
+pub fn operation<'a>(ctx: &Context<'a>) -> &'a Arc<Operation> {
+    ctx.data_unchecked::<Arc<Operation>>()
+}
+
+/// Returns the number of the field in its operation.
+fn field_number(ctx: &Context<'_>) -> usize {
+    number(&ctx.item.node.selection_set)
+}
+
+fn now() -> DateTime {
+    DateTime(chrono::Utc::now().trunc_subsecs(6))
+}
+
+/// Locks a mutex. A poisoned lock means that a resolver panicked; the state itself is consistent.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

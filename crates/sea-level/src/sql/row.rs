@@ -1,0 +1,210 @@
+//! Rows: the trait that decodes them from both databases, and the macro that implements it.
+
+use std::{fmt, marker::PhantomData};
+
+use serde::de::{self, DeserializeSeed, Deserializer, SeqAccess, Visitor};
+
+use super::value::Column;
+use crate::columns::{ColumnSet, Columns, Reference};
+
+/// Row of a result, decoded by the position of its columns. Implemented by [`row!`](crate::row).
+pub trait Row: Columns + Send + Sync + 'static {
+    /// Value that a row is decoded into.
+    type Value: Send + Sync + 'static;
+
+    /// Decodes the next row from PostgreSQL's columns; `None` if a type differs.
+    fn read(columns: &mut [Column<'_>]) -> Option<Self::Value>;
+    /// Decodes a row from SQLite's JSON: an array of these columns.
+    fn read_json<'de, A: SeqAccess<'de>>(
+        array: &mut A,
+        columns: ColumnSet,
+    ) -> Result<Self::Value, A::Error>;
+}
+
+/// Implements [`Row`] for a struct whose columns have the names of its fields, or for a type that decodes
+/// such a struct: `row!(Decoder => Struct { … })`. All fields are listed; those behind `without` are never
+/// read from the database and have defaults.
+#[macro_export]
+macro_rules! row {
+    ($Struct:ident { $($fields:tt)* } $($without:tt)*) => {
+        $crate::row!($Struct => $Struct { $($fields)* } $($without)*);
+    };
+    (
+        $Row:ident => $($Struct:ident)::+ { $($column:ident),+ $(,)? }
+        $(without { $($absent:ident),+ $(,)? })?
+    ) => {
+        impl $crate::Columns for $Row {
+            const COLUMNS: &'static [&'static str] = &[$(stringify!($column)),+];
+        }
+
+        impl $crate::sql::Row for $Row {
+            type Value = $($Struct)::+;
+
+            fn read(columns: &mut [$crate::sql::Column<'_>]) -> Option<Self::Value> {
+                let mut columns = columns.iter_mut();
+                Some($($Struct)::+ {
+                    $($column: columns.next()?.read()?,)+
+                    $($($absent: Default::default(),)+)?
+                })
+            }
+
+            fn read_json<'de, A: $crate::macros::SeqAccess<'de>>(
+                array: &mut A,
+                columns: $crate::ColumnSet,
+            ) -> Result<Self::Value, A::Error> {
+                let mut numbers = 0..;
+                let mut is_requested =
+                    || numbers.next().is_some_and(|number| columns.has(number));
+                Ok($($Struct)::+ {
+                    $($column: $crate::sql::json_element(array, is_requested())?,)+
+                    $($($absent: Default::default(),)+)?
+                })
+            }
+        }
+    };
+}
+
+/// Name of a column beside the row.
+pub fn extra_column(index: usize) -> String {
+    format!("x{index}")
+}
+
+/// Row of a single number.
+#[derive(Debug)]
+pub struct Count {
+    /// The number.
+    pub count: i64,
+}
+
+crate::row!(Count { count });
+
+/// Decoder of a row with the values of the sort keys that are not among its columns.
+pub struct WithExtras<R>(PhantomData<fn() -> R>);
+
+impl<R: Columns> Columns for WithExtras<R> {
+    const COLUMNS: &'static [&'static str] = R::COLUMNS;
+    const REFERENCES: &'static [Reference] = R::REFERENCES;
+}
+
+impl<R: Row> Row for WithExtras<R> {
+    type Value = (R::Value, Vec<serde_json::Value>);
+
+    fn read(columns: &mut [Column<'_>]) -> Option<Self::Value> {
+        let (extras, columns) = columns.split_last_mut()?;
+        let extras: String = extras.read()?;
+        Some((R::read(columns)?, serde_json::from_str(&extras).ok()?))
+    }
+
+    fn read_json<'de, A: SeqAccess<'de>>(
+        array: &mut A,
+        columns: ColumnSet,
+    ) -> Result<Self::Value, A::Error> {
+        let missing = || de::Error::custom("a row has no columns beside it");
+        let row = array.next_element_seed(JsonRow::<R>::new(columns))?;
+        let extras = array.next_element()?;
+        row.zip(extras).ok_or_else(missing)
+    }
+}
+
+/// Decoder of a JSON row of these columns.
+pub struct JsonRow<R> {
+    columns: ColumnSet,
+    row: PhantomData<fn() -> R>,
+}
+
+impl<R> JsonRow<R> {
+    /// Other columns get defaults.
+    pub fn new(columns: ColumnSet) -> Self {
+        Self {
+            columns,
+            row: PhantomData,
+        }
+    }
+}
+
+impl<R> Clone for JsonRow<R> {
+    fn clone(&self) -> Self {
+        Self::new(self.columns)
+    }
+}
+
+impl<'de, R: Row> DeserializeSeed<'de> for JsonRow<R> {
+    type Value = R::Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<R::Value, D::Error> {
+        json.deserialize_seq(self)
+    }
+}
+
+impl<'de, R: Row> Visitor<'de> for JsonRow<R> {
+    type Value = R::Value;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a row")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut array: A) -> Result<R::Value, A::Error> {
+        R::read_json(&mut array, self.columns)
+    }
+}
+
+/// Decoder of a JSON array, by the decoder of its elements.
+#[derive(Clone)]
+pub struct JsonList<S>(pub S);
+
+impl<'de, S: DeserializeSeed<'de> + Clone> DeserializeSeed<'de> for JsonList<S> {
+    type Value = Vec<S::Value>;
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Self::Value, D::Error> {
+        json.deserialize_seq(self)
+    }
+}
+
+impl<'de, S: DeserializeSeed<'de> + Clone> Visitor<'de> for JsonList<S> {
+    type Value = Vec<S::Value>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an array")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut array: A) -> Result<Self::Value, A::Error> {
+        let mut list = Vec::new();
+        while let Some(item) = array.next_element_seed(self.0.clone())? {
+            list.push(item);
+        }
+        Ok(list)
+    }
+}
+
+/// Decoder of a JSON row behind the index of its key.
+pub struct JsonNumbered<R>(pub JsonRow<R>);
+
+impl<R> Clone for JsonNumbered<R> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<'de, R: Row> DeserializeSeed<'de> for JsonNumbered<R> {
+    type Value = (usize, R::Value);
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Self::Value, D::Error> {
+        json.deserialize_tuple(2, self)
+    }
+}
+
+impl<'de, R: Row> Visitor<'de> for JsonNumbered<R> {
+    type Value = (usize, R::Value);
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a number and a row")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut array: A) -> Result<Self::Value, A::Error> {
+        let number = array.next_element()?;
+        let row = array.next_element_seed(self.0)?;
+        number
+            .zip(row)
+            .ok_or_else(|| de::Error::invalid_length(0, &"a number and a row"))
+    }
+}
