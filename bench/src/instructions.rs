@@ -199,7 +199,7 @@ fn start(programs: &Programs, url: &str, directory: &Path) -> Result<Server> {
             directory.join("counts").display()
         ))
         .arg(&programs.roster)
-        .args(["serve", "--database-connections", "3"])
+        .args(["serve", "--limit", "database_connections=3"])
         .args(["--port", &port.to_string(), "--database-url", url]);
     Server::run(Kind::Roster, command, port, &directory.join("log"))
 }

@@ -153,8 +153,8 @@ fn begin(stream: TcpStream, permit: OwnedSemaphorePermit, others: &Router, app: 
 /// Waits until every connection and every socket has ended.
 async fn ended(app: &App) {
     let limits = &app.limits;
-    let _connections = app.connections.acquire_many(limits.max_connections).await;
-    let _sockets = app.sockets.acquire_many(limits.max_sockets).await;
+    let _connections = app.connections.acquire_many(limits.connections).await;
+    let _sockets = app.sockets.acquire_many(limits.sockets).await;
 }
 
 async fn connection(stream: TcpStream, others: Router, app: App) {
@@ -174,7 +174,7 @@ async fn connection(stream: TcpStream, others: Router, app: App) {
         .timer(TokioTimer::new())
         // From the last answer to the next request; a request that has begun has its own clock.
         .header_read_timeout(seconds(limits.idle_timeout))
-        .max_buf_size(limits.max_header_size.max(8_192));
+        .max_buf_size(limits.header_size.max(8_192));
     let stream = Timed::new(stream, phase.clone(), &limits);
     let mut connection = pin!(builder.serve_connection(stream, service).with_upgrades());
     let may_close = async {

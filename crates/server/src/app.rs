@@ -69,20 +69,20 @@ impl Server {
         let trusted = settings.trusted_documents.as_deref().map(Trusted::read);
         let trusted = trusted.transpose()?;
         if let Some(trusted) = &trusted {
-            trusted.announce(limits.of_operations());
+            trusted.announce(limits.operation);
         }
         Ok(Arc::new(Self {
-            roster: Roster::with_limits(database.clone(), limits.of_operations()),
+            roster: Roster::with_limits(database.clone(), limits.operation),
             database: database.clone(),
             shutdown: shutdown.clone(),
             shutdown_grace: seconds(settings.shutdown_grace),
             limits,
             verifier: Verifier::new(&settings.access)?,
             sites: Sites::new(&settings.access, &settings.host),
-            connections: Arc::new(Semaphore::new(limits.max_connections as usize)),
-            sockets: Arc::new(Semaphore::new(limits.max_sockets as usize)),
-            operations: Arc::new(Semaphore::new(limits.max_operations_at_once as usize)),
-            unread: Unread::new(limits.max_unread_answers),
+            connections: Arc::new(Semaphore::new(limits.connections as usize)),
+            sockets: Arc::new(Semaphore::new(limits.sockets as usize)),
+            operations: Arc::new(Semaphore::new(limits.operations_at_once as usize)),
+            unread: Unread::new(limits.unread_answers),
             trusted,
             persisted: Mutex::new(Kept::new(limits.persisted_queries)),
             keep_changes: settings.keep_changes,

@@ -3,6 +3,7 @@
 
 mod access;
 pub(crate) mod database_url;
+mod limit_option;
 mod limits;
 mod number;
 
@@ -19,7 +20,8 @@ use clap::{
 };
 
 pub use access::{AccessSettings, KeyAlgorithm, Role};
-pub use limits::{DeadlineSettings, LimitSettings, seconds};
+pub use limit_option::limit_table;
+pub use limits::{DeadlineSettings, LIMITS, Limit, LimitSettings, seconds};
 use number::{TIME, within};
 
 /// A GraphQL server for who works on which project and who attends which meeting
@@ -86,7 +88,11 @@ fn name_variable(mut error: clap::Error, mut command: clap::Command) -> clap::Er
     let variable = arguments(&command)
         .filter(|candidate| arg == Some(&candidate.to_string()))
         .filter_map(|candidate| candidate.get_env()?.to_str())
-        .find(|name| env::var(name).ok().as_deref() == value);
+        .find(|name| {
+            // clap shows the part between commas that is wrong.
+            let text = env::var(name).unwrap_or_default();
+            value.is_some_and(|value| text == value || text.split(',').any(|part| part == value))
+        });
     if let Some(name) = variable {
         let tip = format!("the value comes from the environment variable {name}");
         let tip = ContextValue::StyledStrs(vec![tip.into()]);
@@ -110,7 +116,7 @@ pub enum Command {
                             then `roster serve`."
     )]
     Demo {
-        /// How long its database may take.
+        /// Limits of its database.
         #[command(flatten)]
         deadlines: DeadlineSettings,
         /// Everything else.
@@ -185,6 +191,11 @@ assignments and 4 attendances for each employee. Next: `roster serve`.")]
         )]
         check: Option<PathBuf>,
     },
+    /// List the limits that `--limit` sets, with their defaults and bounds
+    #[command(
+        after_help = "Set them with `--limit NAME=VALUE`, or with LIMITS=NAME=VALUE,NAME=VALUE."
+    )]
+    Limits,
     /// Check trusted documents against the schema and the limits; needs no database
     #[command(after_help = "Before a deployment: would the clients that are out there be served?")]
     CheckDocuments {
@@ -236,7 +247,7 @@ pub struct Settings {
     /// What is told of it.
     #[command(flatten)]
     pub log: LogSettings,
-    /// How much of everything.
+    /// Limits of requests and operations.
     #[command(flatten)]
     pub limits: LimitSettings,
 }
@@ -310,7 +321,7 @@ pub struct DatabaseSettings {
         global = true
     )]
     pub database_wait: u64,
-    /// How long it may take.
+    /// Limits of its connections.
     #[command(flatten)]
     pub deadlines: DeadlineSettings,
 }

@@ -1,4 +1,4 @@
-//! The program `roster`: demo · serve · migrate · seed · token · schema · check-documents.
+//! The program `roster`: demo · serve · migrate · seed · token · schema · limits · check-documents.
 
 use std::{
     fs,
@@ -14,7 +14,7 @@ use server::{
     app::{App, Server},
     config::{
         Cli, Command, DatabaseSettings, DeadlineSettings, LimitSettings, MigrateStep, SeedCounts,
-        Settings,
+        Settings, limit_table,
     },
     database, http, identity, log, metrics, migrate,
     seed::{self, Company},
@@ -76,6 +76,7 @@ fn run(cli: Cli) -> Result<(), Error> {
             } => say(&identity::token(&access, role, expires)?),
             Command::Schema { check: None } => schema(),
             Command::Schema { check: Some(path) } => check_schema(&path),
+            Command::Limits => say(&limit_table()),
             Command::CheckDocuments { file, limits } => check_documents(&file, &limits),
         }
     });
@@ -236,7 +237,7 @@ fn check_schema(path: &Path) -> Result<(), Error> {
 
 fn check_documents(path: &Path, limits: &LimitSettings) -> Result<(), Error> {
     let trusted = Trusted::read(path)?;
-    let faults = trusted.faults(limits.of_operations());
+    let faults = trusted.faults(limits.operation);
     for (id, faults) in &faults {
         for fault in faults {
             let place = fault.locations.first();

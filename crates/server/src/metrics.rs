@@ -86,12 +86,12 @@ fn look(app: &App) {
     let limits = &app.limits;
     let used = |most: u32, free: usize| f64::from(most) - free as f64;
     gauge!("roster_connections").set(used(
-        limits.max_connections,
+        limits.connections,
         app.connections.available_permits(),
     ));
-    gauge!("roster_sockets").set(used(limits.max_sockets, app.sockets.available_permits()));
+    gauge!("roster_sockets").set(used(limits.sockets, app.sockets.available_permits()));
     gauge!("roster_operations_running").set(used(
-        limits.max_operations_at_once,
+        limits.operations_at_once,
         app.operations.available_permits(),
     ));
     let database = &app.database;

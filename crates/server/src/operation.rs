@@ -270,7 +270,7 @@ impl Server {
         let Answer {
             response, executed, ..
         } = answer;
-        response.errors.truncate(self.limits.max_errors);
+        response.errors.truncate(self.limits.errors);
         for error in &mut response.errors {
             if code(error) == Some("INTERNAL") {
                 let message = std::mem::replace(
@@ -283,7 +283,7 @@ impl Server {
                     .get_or_insert_with(ErrorExtensionValues::default);
                 extensions.set("requestId", id.as_str());
             }
-            let most = self.limits.max_error_length;
+            let most = self.limits.error_length;
             if let Some((end, _)) = error.message.char_indices().nth(most) {
                 error.message.truncate(end);
                 error.message.push('…');

@@ -144,7 +144,7 @@ pub fn accept(app: &App, parts: &mut Parts) -> Response {
         let Ok(stream) = upgrade.await else {
             return;
         };
-        let most = app.limits.max_socket_message;
+        let most = app.limits.socket_message;
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER)
             .write_buffer_size(0)
@@ -334,7 +334,7 @@ impl Session {
 
     /// Understands a message of the client.
     async fn read(&mut self, text: &str) -> Result<(), Close> {
-        let depth = self.app.limits.max_json_depth;
+        let depth = self.app.limits.json_depth;
         let Ok(Value::Object(mut message)) = envelope::read(text.as_bytes(), depth) else {
             return Err(BAD_MESSAGE);
         };
@@ -401,11 +401,11 @@ impl Session {
             return Err(DUPLICATE);
         }
         let request = RequestId::next();
-        let checked = if self.live.len() >= self.app.limits.max_socket_operations {
+        let checked = if self.live.len() >= self.app.limits.socket_operations {
             metrics::rejected("socket_operations");
             let message = format!(
                 "A socket has at most {} operations at once.",
-                self.app.limits.max_socket_operations
+                self.app.limits.socket_operations
             );
             Err(Box::new(operation::refused(coded(
                 "LIMIT_EXCEEDED",

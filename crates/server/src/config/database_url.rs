@@ -142,7 +142,7 @@ fn check_parameter(name: &str, value: &str, is_shown: bool) -> Result<(), Error>
             "; to choose a schema, write options=-csearch_path%3Dapp"
         }
         "connect_timeout" | "statement_timeout" | "lock_timeout" => {
-            "; `roster serve --help` lists the settings for timeouts"
+            "; `roster limits` lists the timeouts, `--limit` sets them"
         }
         _ => "",
     };

@@ -136,7 +136,7 @@ impl Exchange<'_> {
             self.read(headers, body).await?
         } else {
             let query = parts.uri.query().unwrap_or_default();
-            Envelope::from_url(query, self.app.limits.max_json_depth).map_err(bad_request)?
+            Envelope::from_url(query, self.app.limits.json_depth).map_err(bad_request)?
         };
         let checked = match self.app.check(envelope, viewer) {
             Ok(checked) => checked,
@@ -192,11 +192,11 @@ impl Exchange<'_> {
         }
         let limits = &self.app.limits;
         let time = seconds(limits.body_timeout);
-        let bytes = match body::read(headers, body, limits.max_body_size, time).await {
+        let bytes = match body::read(headers, body, limits.body_size, time).await {
             Ok(bytes) => bytes,
             Err(NoBody::TooLarge) => {
                 metrics::rejected("body_size");
-                let message = format!("A request has at most {} bytes.", limits.max_body_size);
+                let message = format!("A request has at most {} bytes.", limits.body_size);
                 let failure =
                     Failure::new(StatusCode::PAYLOAD_TOO_LARGE, "LIMIT_EXCEEDED", message);
                 return Err(failure.with(header::CONNECTION, "close"));
@@ -209,7 +209,7 @@ impl Exchange<'_> {
             }
             Err(NoBody::Broken) => return Err(bad_request("The request broke off.".to_owned())),
         };
-        Envelope::read(&bytes, limits.max_json_depth).map_err(bad_request)
+        Envelope::read(&bytes, limits.json_depth).map_err(bad_request)
     }
 
     /// Responds with an answer that holds its permit until it has been sent. A query whose answer has
