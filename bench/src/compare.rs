@@ -9,15 +9,15 @@ use std::{
 use tempfile::TempDir;
 
 use crate::{
-    Database, Result, Settings,
+    console::{Result, print, progress},
     database::Company,
     load::{Load, Measure, median, median_of},
     machine,
     operations::Operation,
     program::{Kind, Programs, Server},
-    report, say,
+    report,
+    settings::{Database, Settings},
     table::{Table, figure, verdict},
-    tell,
 };
 
 const EMPLOYEES: u64 = 10_000;
@@ -84,7 +84,7 @@ pub fn run(settings: &Settings) -> Result<()> {
             (WARM_UP + settings.rounds * settings.seconds) * (operations * CONNECTIONS.len()) as u64
         })
         .sum();
-    tell(&format!(
+    progress(&format!(
         "this takes about {} minutes",
         (seconds + 30).div_ceil(60)
     ));
@@ -140,7 +140,7 @@ pub fn run(settings: &Settings) -> Result<()> {
         check("start to first answer", "ms", start, START_TARGET);
     }
     writeln!(text, "\n### Once\n\n{checks}")?;
-    say(&text)?;
+    print(&text)?;
     if settings.save {
         report::save(&text)?;
     }
@@ -173,7 +173,7 @@ fn start_time(
     company: &mut Company,
     directory: &Path,
 ) -> Result<f64> {
-    tell(&format!("{}: starting it {STARTS} times", database.title()));
+    progress(&format!("{}: starting it {STARTS} times", database.title()));
     let url = company.copy("start")?;
     let mut times = Vec::new();
     for _ in 0..STARTS {
@@ -210,7 +210,7 @@ fn measure(
             _ => Some(servers[0].statements(operation)?),
         };
         for connections in CONNECTIONS {
-            tell(&format!(
+            progress(&format!(
                 "{}: {} at {connections}",
                 database.title(),
                 operation.name()

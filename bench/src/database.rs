@@ -10,9 +10,9 @@ use postgres::{Client, NoTls};
 use tempfile::TempDir;
 
 use crate::{
-    Database, Result, Settings,
+    console::{Result, progress},
     program::{Programs, without_settings},
-    tell,
+    settings::{Database, Settings},
 };
 
 /// What the names of all our PostgreSQL databases begin with.
@@ -42,7 +42,7 @@ impl Company {
         directory: &TempDir,
     ) -> Result<Self> {
         let projects = employees / 5;
-        tell(&format!(
+        progress(&format!(
             "{}: making a company of {employees} employees",
             database.title()
         ));
@@ -137,7 +137,7 @@ impl Drop for Company {
         for name in self.copies.iter().chain([name]) {
             let drop = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
             if let Err(error) = execute(server, &[&drop]) {
-                tell(&format!("{name} is left behind: {error}"));
+                progress(&format!("{name} is left behind: {error}"));
             }
         }
     }

@@ -7,16 +7,16 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::{
-    Database, Result, Settings,
+    console::{Result, print, progress},
     database::Company,
     http::Connection,
     load::{Load, Measure, median},
     machine,
     operations::{Operation, Request, graphql},
     program::{Kind, Programs, Server},
-    report, say,
+    report,
+    settings::{Database, Settings},
     table::{Table, figure, thousands, verdict},
-    tell,
 };
 
 const SMALL: u64 = 10_000;
@@ -64,7 +64,7 @@ query TeamCursor($first: Int!) {
 pub fn run(settings: &Settings, large: u64) -> Result<()> {
     machine::need("wrk")?;
     let programs = Programs::get(settings, false)?;
-    say(&report::origin(settings)?)?;
+    print(&report::origin(settings)?)?;
     for database in settings.databases() {
         let directory = TempDir::with_prefix("roster-bench-")?;
         let mut sides = Vec::new();
@@ -79,12 +79,12 @@ pub fn run(settings: &Settings, large: u64) -> Result<()> {
                 keys: Vec::new(),
             });
         }
-        tell("looking for answers of equal size");
+        progress("looking for answers of equal size");
         let objects = equal_answers(&mut sides)?;
-        say(&format!("\n### {}\n", database.title()))?;
-        say(&sizes(database, &sides, objects, settings)?.to_string())?;
-        say(&depths(database, &sides, settings)?.to_string())?;
-        say(&memory(database, &sides[0])?.to_string())?;
+        print(&format!("\n### {}\n", database.title()))?;
+        print(&sizes(database, &sides, objects, settings)?.to_string())?;
+        print(&depths(database, &sides, settings)?.to_string())?;
+        print(&memory(database, &sides[0])?.to_string())?;
     }
     Ok(())
 }
@@ -169,7 +169,7 @@ fn sizes(database: Database, sides: &[Side], objects: f64, settings: &Settings) 
     );
     let request = Operation::Mission.graphql();
     for connections in [1, 32] {
-        tell(&format!("{}: mission at {connections}", database.title()));
+        progress(&format!("{}: mission at {connections}", database.title()));
         let mut measures = vec![Vec::new(); sides.len()];
         for round in 0..=settings.rounds {
             for (side, measures) in sides.iter().zip(&mut measures) {
@@ -229,7 +229,7 @@ fn depths(database: Database, sides: &[Side], settings: &Settings) -> Result<Tab
         2,
     );
     for side in sides {
-        tell(&format!(
+        progress(&format!(
             "{}: deep pages of {}",
             database.title(),
             side.company.employees
@@ -279,7 +279,7 @@ fn depths(database: Database, sides: &[Side], settings: &Settings) -> Result<Tab
 
 /// What the server keeps while it answers `nested` for half a minute.
 fn memory(database: Database, side: &Side) -> Result<Table> {
-    tell(&format!("{}: memory under nested", database.title()));
+    progress(&format!("{}: memory under nested", database.title()));
     let mut table = Table::new(&["nested at 32 connections", "Resident MiB", "Peak MiB"], 1);
     let request = Operation::Nested.graphql();
     for after in [10, 20, 30] {

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{Result, operations::Request};
+use crate::{console::Result, operations::Request};
 
 /// A connection that is kept.
 pub struct Connection(BufReader<TcpStream>);

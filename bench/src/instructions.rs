@@ -11,15 +11,14 @@ use std::{
 use tempfile::TempDir;
 
 use crate::{
-    Database, Result, Settings,
+    console::{Result, print, progress},
     database::Company,
     http::Connection,
     machine,
     operations::{Operation, Request},
     program::{Kind, Programs, Server, free_port, root},
-    say,
+    settings::{Database, Settings},
     table::{Table, thousands},
-    tell,
 };
 
 const EMPLOYEES: u64 = 10_000;
@@ -82,7 +81,7 @@ pub fn run(settings: &Settings) -> Result<()> {
             }
         }
     }
-    say(&table.to_string())?;
+    print(&table.to_string())?;
     let slow: Vec<String> = slow_clients(&counts).collect();
     if !slow.is_empty() {
         return Err(slow.join("\n").into());
@@ -91,7 +90,7 @@ pub fn run(settings: &Settings) -> Result<()> {
         return save(baseline, counts);
     }
     if less {
-        tell("some take less than they did: --save records it");
+        progress("some take less than they did: --save records it");
     }
     if more.is_empty() {
         return Ok(());
@@ -111,7 +110,7 @@ fn count(
     let directory = TempDir::with_prefix("roster-bench-")?;
     let mut company = Company::make(database, EMPLOYEES, programs, settings, &directory)?;
     let url = company.copy("instructions")?;
-    tell(&format!("{}: starting it in callgrind", database.title()));
+    progress(&format!("{}: starting it in callgrind", database.title()));
     let server = start(programs, &url, directory.path())?;
     let mut connection = Connection::open(server.port)?;
     let mut counted = BTreeMap::new();
@@ -122,7 +121,7 @@ fn count(
     };
     for operation in settings.operations() {
         let requests = requests(operation);
-        tell(&format!(
+        progress(&format!(
             "{}: {} × {}",
             database.title(),
             operation.name(),
@@ -255,6 +254,6 @@ fn save(mut baseline: Counts, counts: Counts) -> Result<()> {
         baseline.entry(database).or_default().extend(operations);
     }
     fs::write(path(), serde_json::to_string_pretty(&baseline)? + "\n")?;
-    tell("bench/instructions.json has the new counts");
+    progress("bench/instructions.json has the new counts");
     Ok(())
 }

@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 
 use crate::{
-    Database, Result, machine,
+    console::Result,
+    database, machine,
     operations::Request,
     program::{Server, root},
+    settings::Database,
 };
 
 /// What is sent, and how.
@@ -42,7 +44,7 @@ impl Load<'_> {
         let pid = server.pid();
         let database_cpu = || match database {
             Database::Sqlite => Ok(0),
-            Database::Postgres => machine::postgres_cpu_time(),
+            Database::Postgres => machine::postgres_cpu_time(database::NAME),
         };
         machine::reset_peak_memory(pid)?;
         let before = (machine::cpu_time(pid)?, database_cpu()?);

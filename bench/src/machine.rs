@@ -2,7 +2,7 @@
 
 use std::{fs, process::Command, thread};
 
-use crate::Result;
+use crate::console::Result;
 
 /// A clock tick of `/proc`, in microseconds; it is the same on every Linux of today.
 const TICK: u64 = 10_000;
@@ -19,15 +19,19 @@ pub fn cpu_time(pid: u32) -> Result<u64> {
     }
 }
 
-/// The CPU time that PostgreSQL has taken so far: what serves our databases and what serves all.
-pub fn postgres_cpu_time() -> Result<u64> {
+/// CPU time of PostgreSQL so far: of sessions in databases whose names begin with `databases`, and
+/// of processes that serve all databases.
+pub fn postgres_cpu_time(databases: &str) -> Result<u64> {
     let mut sum = 0;
     for entry in fs::read_dir("/proc")? {
         let Ok(pid) = entry?.file_name().to_string_lossy().parse() else {
             continue;
         };
         if fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name == "postgres\n")
-            && !serves_others(&fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default())
+            && !serves_others(
+                &fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default(),
+                databases,
+            )
         {
             // It may be gone by now.
             sum += cpu_time(pid).unwrap_or_default();
@@ -36,11 +40,11 @@ pub fn postgres_cpu_time() -> Result<u64> {
     Ok(sum)
 }
 
-/// Whether this is a session in a database that is none of ours: they tell their client.
-fn serves_others(title: &[u8]) -> bool {
+/// True for a session in another database. Titles of sessions name the client.
+fn serves_others(title: &[u8], databases: &str) -> bool {
     let title = String::from_utf8_lossy(title);
     let session = title.contains('(') || title.contains("[local]");
-    session && !title.contains(crate::database::NAME)
+    session && !title.contains(databases)
 }
 
 /// From now on [`peak_memory`] tells of what comes.

@@ -10,7 +10,11 @@ use std::{
 };
 
 use crate::{
-    Result, Settings, http::Connection, machine, operations::Operation, operations::Request, tell,
+    console::{Result, progress},
+    http::Connection,
+    machine,
+    operations::{Operation, Request},
+    settings::Settings,
 };
 
 /// How long a server may take to answer for the first time.
@@ -39,7 +43,7 @@ impl Programs {
 }
 
 fn build(package: &str, program: &str) -> Result<PathBuf> {
-    tell(&format!(
+    progress(&format!(
         "building {program}, which takes minutes the first time"
     ));
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());

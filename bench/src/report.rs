@@ -2,7 +2,12 @@
 
 use std::fs;
 
-use crate::{Database, Result, Settings, database, machine, program::root, tell};
+use crate::{
+    console::{Result, progress},
+    database, machine,
+    program::root,
+    settings::{Database, Settings},
+};
 
 const BEGIN: &str = "<!-- figures -->\n";
 const END: &str = "<!-- end of figures -->";
@@ -58,6 +63,6 @@ pub fn save(text: &str) -> Result<()> {
         path,
         format!("{before}{BEGIN}\n{}\n\n{END}{after}", text.trim()),
     )?;
-    tell("bench/README.md has the new figures");
+    progress("bench/README.md has the new figures");
     Ok(())
 }
