@@ -72,7 +72,7 @@ struct Line {
 }
 
 /// Measures and prints.
-pub fn run(settings: &Settings) -> Result<()> {
+pub(crate) fn run(settings: &Settings) -> Result<()> {
     machine::need("wrk")?;
     let mut text = format!("{}\n- {}\n", report::origin(settings)?, method(settings));
     let programs = Programs::get(settings, true)?;

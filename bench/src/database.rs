@@ -16,11 +16,11 @@ use crate::{
 };
 
 /// What the names of all our PostgreSQL databases begin with.
-pub const NAME: &str = "roster_bench";
+pub(crate) const NAME: &str = "roster_bench";
 
 /// A company in a database; each server gets a copy to itself, so that none sees the writes of
 /// another, and all begin alike.
-pub struct Company {
+pub(crate) struct Company {
     pub employees: u64,
     pub projects: u64,
     place: Place,
@@ -34,7 +34,7 @@ enum Place {
 
 impl Company {
     /// Makes one of so many employees, a fifth as many projects and five times as many assignments.
-    pub fn make(
+    pub(crate) fn make(
         database: Database,
         employees: u64,
         programs: &Programs,
@@ -96,7 +96,7 @@ impl Company {
     }
 
     /// The original.
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         match &self.place {
             Place::Sqlite { file, .. } => sqlite_url(file),
             // It was taken apart before.
@@ -105,7 +105,7 @@ impl Company {
     }
 
     /// A copy of this name, while nobody is connected to the original.
-    pub fn copy(&mut self, suffix: &str) -> Result<String> {
+    pub(crate) fn copy(&mut self, suffix: &str) -> Result<String> {
         match &self.place {
             Place::Sqlite { file, directory } => {
                 let copy = directory.join(format!("{}-{suffix}.db", self.employees));
@@ -144,7 +144,7 @@ impl Drop for Company {
 }
 
 /// What PostgreSQL says of itself.
-pub fn postgres_version(settings: &Settings) -> Result<String> {
+pub(crate) fn postgres_version(settings: &Settings) -> Result<String> {
     let row = connect(&server(settings)?)?.query_one("SHOW server_version", &[])?;
     Ok(row.get(0))
 }

@@ -61,7 +61,7 @@ query TeamCursor($first: Int!) {
 }";
 
 /// Measures and prints.
-pub fn run(settings: &Settings, large: u64) -> Result<()> {
+pub(crate) fn run(settings: &Settings, large: u64) -> Result<()> {
     machine::need("wrk")?;
     let programs = Programs::get(settings, false)?;
     print(&report::origin(settings)?)?;

@@ -9,10 +9,10 @@ use std::{
 use crate::{console::Result, operations::Request};
 
 /// A connection that is kept.
-pub struct Connection(BufReader<TcpStream>);
+pub(crate) struct Connection(BufReader<TcpStream>);
 
 impl Connection {
-    pub fn open(port: u16) -> Result<Self> {
+    pub(crate) fn open(port: u16) -> Result<Self> {
         let stream = TcpStream::connect(("127.0.0.1", port))?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(Duration::from_secs(60)))?;
@@ -20,12 +20,12 @@ impl Connection {
     }
 
     /// The body of the answer, whose status must be 200.
-    pub fn ask(&mut self, request: &Request) -> Result<String> {
+    pub(crate) fn ask(&mut self, request: &Request) -> Result<String> {
         self.ask_with(request, "")
     }
 
     /// The same with more headers.
-    pub fn ask_with(&mut self, request: &Request, headers: &str) -> Result<String> {
+    pub(crate) fn ask_with(&mut self, request: &Request, headers: &str) -> Result<String> {
         let Request { method, path, body } = request;
         let body = body.as_deref().unwrap_or_default();
         let message = format!(

@@ -39,7 +39,7 @@ const KEYS: u64 = 20;
 type Counts = BTreeMap<String, BTreeMap<String, u64>>;
 
 /// Counts, compares and says; fails when any operation takes more than it did.
-pub fn run(settings: &Settings) -> Result<()> {
+pub(crate) fn run(settings: &Settings) -> Result<()> {
     machine::need("valgrind")?;
     let programs = Programs::get(settings, false)?;
     let baseline = baseline()?;

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// What is sent, and how.
-pub struct Load<'a> {
+pub(crate) struct Load<'a> {
     pub request: &'a Request,
     pub connections: u64,
     pub seconds: u64,
@@ -26,7 +26,7 @@ pub struct Load<'a> {
 
 /// What came of it.
 #[derive(Clone, Copy, Default)]
-pub struct Measure {
+pub(crate) struct Measure {
     pub per_second: f64,
     /// Latency, in microseconds.
     pub p50: f64,
@@ -40,7 +40,7 @@ pub struct Measure {
 
 impl Load<'_> {
     /// Fails when any request does.
-    pub fn drive(&self, server: &Server, database: Database) -> Result<Measure> {
+    pub(crate) fn drive(&self, server: &Server, database: Database) -> Result<Measure> {
         let pid = server.pid();
         let database_cpu = || match database {
             Database::Sqlite => Ok(0),
@@ -113,7 +113,7 @@ fn script() -> PathBuf {
 }
 
 /// The median of each figure.
-pub fn median(measures: &[Measure]) -> Measure {
+pub(crate) fn median(measures: &[Measure]) -> Measure {
     let of = |figure: fn(&Measure) -> f64| median_of(measures.iter().map(figure).collect());
     Measure {
         per_second: of(|m| m.per_second),
@@ -126,7 +126,7 @@ pub fn median(measures: &[Measure]) -> Measure {
 }
 
 /// The median of these figures, 0 of none.
-pub fn median_of(mut figures: Vec<f64>) -> f64 {
+pub(crate) fn median_of(mut figures: Vec<f64>) -> f64 {
     figures.sort_by(f64::total_cmp);
     match figures.len() {
         0 => 0.0,

@@ -8,7 +8,7 @@ use crate::console::Result;
 const TICK: u64 = 10_000;
 
 /// The CPU time that a process has taken so far, in microseconds.
-pub fn cpu_time(pid: u32) -> Result<u64> {
+pub(crate) fn cpu_time(pid: u32) -> Result<u64> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
     // The name, in brackets, may hold anything.
     let fields = stat.rsplit(')').next().unwrap_or_default();
@@ -21,7 +21,7 @@ pub fn cpu_time(pid: u32) -> Result<u64> {
 
 /// CPU time of PostgreSQL so far: of sessions in databases whose names begin with `databases`, and
 /// of processes that serve all databases.
-pub fn postgres_cpu_time(databases: &str) -> Result<u64> {
+pub(crate) fn postgres_cpu_time(databases: &str) -> Result<u64> {
     let mut sum = 0;
     for entry in fs::read_dir("/proc")? {
         let Ok(pid) = entry?.file_name().to_string_lossy().parse() else {
@@ -48,17 +48,17 @@ fn serves_others(title: &[u8], databases: &str) -> bool {
 }
 
 /// From now on [`peak_memory`] tells of what comes.
-pub fn reset_peak_memory(pid: u32) -> Result<()> {
+pub(crate) fn reset_peak_memory(pid: u32) -> Result<()> {
     Ok(fs::write(format!("/proc/{pid}/clear_refs"), "5")?)
 }
 
 /// The most memory that a process has had, in KiB.
-pub fn peak_memory(pid: u32) -> Result<u64> {
+pub(crate) fn peak_memory(pid: u32) -> Result<u64> {
     memory(pid, "VmHWM:")
 }
 
 /// The memory that a process has, in KiB.
-pub fn resident_memory(pid: u32) -> Result<u64> {
+pub(crate) fn resident_memory(pid: u32) -> Result<u64> {
     memory(pid, "VmRSS:")
 }
 
@@ -75,19 +75,19 @@ fn value<'a>(text: &'a str, name: &str) -> Option<&'a str> {
 }
 
 /// How many cores there are.
-pub fn cores() -> usize {
+pub(crate) fn cores() -> usize {
     thread::available_parallelism().map_or(1, |cores| cores.get())
 }
 
 /// Which cores the server gets, and which wrk gets, when there are enough of them.
-pub fn halves() -> Option<(String, String)> {
+pub(crate) fn halves() -> Option<(String, String)> {
     let cores = cores();
     let half = cores / 2;
     (cores >= 4).then(|| (format!("0-{}", half - 1), format!("{half}-{}", cores - 1)))
 }
 
 /// A command that runs on these cores only.
-pub fn on_cores(cores: Option<&str>, program: impl AsRef<std::ffi::OsStr>) -> Command {
+pub(crate) fn on_cores(cores: Option<&str>, program: impl AsRef<std::ffi::OsStr>) -> Command {
     match cores {
         Some(cores) => {
             let mut command = Command::new("taskset");
@@ -99,7 +99,7 @@ pub fn on_cores(cores: Option<&str>, program: impl AsRef<std::ffi::OsStr>) -> Co
 }
 
 /// What there is, in one line.
-pub fn description() -> String {
+pub(crate) fn description() -> String {
     let read = |path| fs::read_to_string(path).unwrap_or_default();
     let cpu = read("/proc/cpuinfo");
     let cpu =
@@ -116,14 +116,14 @@ pub fn description() -> String {
 }
 
 /// What a program says, or nothing when it is not there.
-pub fn output(program: &str, arguments: &[&str]) -> Option<String> {
+pub(crate) fn output(program: &str, arguments: &[&str]) -> Option<String> {
     let output = Command::new(program).args(arguments).output().ok()?;
     let text = String::from_utf8(output.stdout).ok()?;
     Some(text.trim().to_owned())
 }
 
 /// Says what to do when a program is missing.
-pub fn need(program: &str) -> Result<()> {
+pub(crate) fn need(program: &str) -> Result<()> {
     match Command::new(program).arg("--version").output() {
         Ok(_) => Ok(()),
         Err(_) => Err(format!(

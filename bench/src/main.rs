@@ -7,6 +7,8 @@
 //! They share [`operations`], [`database`], the [`program`]s and the [`load`]; [`report`] and
 //! [`table`] write the results.
 
+#![warn(unreachable_pub)]
+
 mod compare;
 mod console;
 mod database;

@@ -21,14 +21,14 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Where the programs are.
-pub struct Programs {
+pub(crate) struct Programs {
     pub roster: PathBuf,
     pub floor: PathBuf,
 }
 
 impl Programs {
     /// Builds what is not given. One by one: built together they would get each other's features.
-    pub fn get(settings: &Settings, with_floor: bool) -> Result<Self> {
+    pub(crate) fn get(settings: &Settings, with_floor: bool) -> Result<Self> {
         let roster = match &settings.roster {
             Some(path) => path.clone(),
             None => build("server", "roster")?,
@@ -73,20 +73,20 @@ fn build(package: &str, program: &str) -> Result<PathBuf> {
 }
 
 /// The workspace.
-pub fn root() -> &'static Path {
+pub(crate) fn root() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
 }
 
 /// What a server is, and so how it is asked.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     Roster,
     Floor,
     OneStatement,
 }
 
 impl Kind {
-    pub fn title(self) -> &'static str {
+    pub(crate) fn title(self) -> &'static str {
         match self {
             Self::Roster => "roster",
             Self::Floor => "floor",
@@ -94,7 +94,7 @@ impl Kind {
         }
     }
 
-    pub fn request(self, operation: Operation) -> Request {
+    pub(crate) fn request(self, operation: Operation) -> Request {
         match self {
             Self::Roster => operation.graphql(),
             Self::Floor | Self::OneStatement => operation.by_hand(),
@@ -103,7 +103,7 @@ impl Kind {
 }
 
 /// A server that runs; it ends with this value.
-pub struct Server {
+pub(crate) struct Server {
     pub kind: Kind,
     pub port: u16,
     process: Child,
@@ -112,7 +112,7 @@ pub struct Server {
 
 impl Server {
     /// Starts one on its half of the cores and waits until it answers.
-    pub fn start(kind: Kind, programs: &Programs, url: &str, log: &Path) -> Result<Self> {
+    pub(crate) fn start(kind: Kind, programs: &Programs, url: &str, log: &Path) -> Result<Self> {
         let port = free_port()?;
         let cores = machine::halves().map(|halves| halves.0);
         let program = match kind {
@@ -130,7 +130,7 @@ impl Server {
     }
 
     /// The same with a command of one's own.
-    pub fn run(kind: Kind, mut command: Command, port: u16, log: &Path) -> Result<Self> {
+    pub(crate) fn run(kind: Kind, mut command: Command, port: u16, log: &Path) -> Result<Self> {
         let output = fs::File::create(log)?;
         without_settings(&mut command);
         let process = command
@@ -170,18 +170,23 @@ impl Server {
         }
     }
 
-    pub fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.process.id()
     }
 
     /// The answer to an operation for these keys.
-    pub fn answer(&self, operation: Operation, employee: u64, project: u64) -> Result<String> {
+    pub(crate) fn answer(
+        &self,
+        operation: Operation,
+        employee: u64,
+        project: u64,
+    ) -> Result<String> {
         let request = self.kind.request(operation).with(employee, project);
         Connection::open(self.port)?.ask(&request)
     }
 
     /// How many statements the server says that an operation took.
-    pub fn statements(&self, operation: Operation) -> Result<u64> {
+    pub(crate) fn statements(&self, operation: Operation) -> Result<u64> {
         let request = self.kind.request(operation).with(1, 1);
         let answer = Connection::open(self.port)?.ask_with(&request, "x-cost: true\r\n")?;
         let answer: serde_json::Value = serde_json::from_str(&answer)?;
@@ -208,7 +213,7 @@ impl Drop for Server {
 }
 
 /// Takes away what would be a setting of the server.
-pub fn without_settings(command: &mut Command) {
+pub(crate) fn without_settings(command: &mut Command) {
     command.env_clear();
     for name in ["PATH", "HOME", "TMPDIR"] {
         if let Some(value) = env::var_os(name) {
@@ -218,6 +223,6 @@ pub fn without_settings(command: &mut Command) {
 }
 
 /// A port that nobody listens on.
-pub fn free_port() -> Result<u16> {
+pub(crate) fn free_port() -> Result<u16> {
     Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
 }

@@ -13,7 +13,7 @@ const BEGIN: &str = "<!-- figures -->\n";
 const END: &str = "<!-- end of figures -->";
 
 /// Machine, day, versions.
-pub fn origin(settings: &Settings) -> Result<String> {
+pub(crate) fn origin(settings: &Settings) -> Result<String> {
     let mut lines = vec![format!("- Machine: {}.", machine::description())];
     let day = machine::output("date", &["--utc", "+%Y-%m-%d"]).unwrap_or_default();
     let workspace = root().display().to_string();
@@ -50,7 +50,7 @@ fn sqlite_version() -> Option<String> {
 }
 
 /// Puts the figures between the marks of the README.
-pub fn save(text: &str) -> Result<()> {
+pub(crate) fn save(text: &str) -> Result<()> {
     let path = root().join("bench/README.md");
     let readme = fs::read_to_string(&path)?;
     let (before, rest) = readme

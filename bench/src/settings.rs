@@ -8,7 +8,7 @@ use crate::operations::Operation;
 
 /// Databases, operations and programs to measure.
 #[derive(Args)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// Only this database
     #[arg(long, global = true)]
     pub database: Option<Database>,
@@ -42,20 +42,20 @@ pub struct Settings {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Database {
+pub(crate) enum Database {
     Sqlite,
     Postgres,
 }
 
 impl Database {
-    pub fn title(self) -> &'static str {
+    pub(crate) fn title(self) -> &'static str {
         match self {
             Self::Sqlite => "SQLite",
             Self::Postgres => "PostgreSQL",
         }
     }
 
-    pub fn key(self) -> &'static str {
+    pub(crate) fn key(self) -> &'static str {
         match self {
             Self::Sqlite => "sqlite",
             Self::Postgres => "postgres",
@@ -64,13 +64,13 @@ impl Database {
 }
 
 impl Settings {
-    pub fn databases(&self) -> Vec<Database> {
+    pub(crate) fn databases(&self) -> Vec<Database> {
         let all = [Database::Sqlite, Database::Postgres].into_iter();
         all.filter(|database| self.database.is_none_or(|only| only == *database))
             .collect()
     }
 
-    pub fn operations(&self) -> Vec<Operation> {
+    pub(crate) fn operations(&self) -> Vec<Operation> {
         let all = Operation::ALL.into_iter();
         all.filter(|operation| self.operation.is_none_or(|only| only == *operation))
             .collect()

@@ -5,6 +5,8 @@
 //! answer, on [`sqlite`] and [`postgres`]. [`one_statement`] is as fast as it gets on PostgreSQL:
 //! tokio-postgres, one prepared statement for each operation.
 
+#![warn(unreachable_pub)]
+
 mod answer;
 mod levels;
 mod one_statement;

@@ -96,10 +96,10 @@ WHERE a.employee_id = $1 AND a.project_id = $2 AND a.role IS NULL AND a.start_da
 
 /// A pool like the server's.
 #[derive(Clone)]
-pub struct OneStatement(Pool);
+pub(crate) struct OneStatement(Pool);
 
 impl OneStatement {
-    pub fn open(url: &str) -> Result<Self, Failure> {
+    pub(crate) fn open(url: &str) -> Result<Self, Failure> {
         let mut config: Config = url.parse()?;
         let session: Vec<_> = SESSION
             .iter()

@@ -14,10 +14,10 @@ use crate::{
 };
 
 /// How many connections there are, as many as the server's.
-pub const CONNECTIONS: u32 = 16;
+pub(crate) const CONNECTIONS: u32 = 16;
 
 /// What the server tells each session.
-pub const SESSION: [(&str, &str); 10] = [
+pub(crate) const SESSION: [(&str, &str); 10] = [
     ("statement_timeout", "8s"),
     ("lock_timeout", "4s"),
     ("idle_in_transaction_session_timeout", "15s"),
@@ -32,10 +32,10 @@ pub const SESSION: [(&str, &str); 10] = [
 
 /// A pool like the server's.
 #[derive(Clone)]
-pub struct Postgres(PgPool);
+pub(crate) struct Postgres(PgPool);
 
 impl Postgres {
-    pub fn open(url: &str) -> Result<Self, Failure> {
+    pub(crate) fn open(url: &str) -> Result<Self, Failure> {
         let options = PgConnectOptions::from_str(url)?
             .options(SESSION)
             .disable_statement_logging();

@@ -16,7 +16,7 @@ use crate::{
 
 /// Pools like the server's.
 #[derive(Clone)]
-pub struct Sqlite {
+pub(crate) struct Sqlite {
     readers: SqlitePool,
     writer: SqlitePool,
     /// Where subscribers would wait.
@@ -24,7 +24,7 @@ pub struct Sqlite {
 }
 
 impl Sqlite {
-    pub async fn open(url: &str) -> Result<Self, Failure> {
+    pub(crate) async fn open(url: &str) -> Result<Self, Failure> {
         let options = SqliteConnectOptions::from_str(url)?
             .foreign_keys(true)
             .synchronous(SqliteSynchronous::Full)

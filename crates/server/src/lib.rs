@@ -25,6 +25,8 @@
 //! Tests start a server in their own process with [`accept::serve`] and an [`api::Database`] from
 //! [`database::open`]. What a query means is not known here but in `api`.
 
+#![warn(unreachable_pub)]
+
 pub mod accept;
 pub mod app;
 pub mod beside;

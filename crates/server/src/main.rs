@@ -1,5 +1,7 @@
 //! The program `roster`: demo · serve · migrate · seed · token · schema · limits · check-documents.
 
+#![warn(unreachable_pub)]
+
 use std::{
     fs,
     io::{self, Write},

@@ -28,7 +28,7 @@ const LINGER_BYTES: usize = 8 << 20;
 
 /// Where a connection is between two requests.
 #[derive(Default)]
-pub struct Phase(AtomicU8);
+pub(super) struct Phase(AtomicU8);
 
 /// The head of a request is on its way; so it is expected of a new connection.
 const HEAD: u8 = 0;
@@ -41,22 +41,22 @@ const SWITCHING: u8 = 3;
 
 impl Phase {
     /// A request has come.
-    pub fn begin(&self) {
+    pub(super) fn begin(&self) {
         self.0.store(SERVING, Ordering::Relaxed);
     }
 
     /// It is answered.
-    pub fn end(&self) {
+    pub(super) fn end(&self) {
         self.0.store(IDLE, Ordering::Relaxed);
     }
 
     /// Marks the next write as the head of a 101 answer.
-    pub fn switch(&self) {
+    pub(super) fn switch(&self) {
         self.0.store(SWITCHING, Ordering::Relaxed);
     }
 
     /// Returns whether a request is expected or half sent.
-    pub fn expects_head(&self) -> bool {
+    pub(super) fn expects_head(&self) -> bool {
         self.0.load(Ordering::Relaxed) == HEAD
     }
 
@@ -66,7 +66,7 @@ impl Phase {
 }
 
 /// A stream with its clocks.
-pub struct Timed {
+pub(super) struct Timed {
     stream: TokioIo<TcpStream>,
     phase: Arc<Phase>,
     /// For the head of a request that has begun.
@@ -81,7 +81,7 @@ pub struct Timed {
 
 impl Timed {
     /// Within these limits.
-    pub fn new(stream: TcpStream, phase: Arc<Phase>, limits: &LimitSettings) -> Self {
+    pub(super) fn new(stream: TcpStream, phase: Arc<Phase>, limits: &LimitSettings) -> Self {
         Self {
             stream: TokioIo::new(stream),
             phase,

@@ -16,7 +16,7 @@ const READ_ON_FOR: Duration = Duration::from_secs(2);
 
 /// Why there is no body.
 #[derive(Debug, PartialEq, Eq)]
-pub enum NoBody {
+pub(super) enum NoBody {
     /// Larger than it may be.
     TooLarge,
     /// Slower than it may be.
@@ -26,7 +26,7 @@ pub enum NoBody {
 }
 
 /// The body, of `most` bytes at most, sent in time.
-pub async fn read(
+pub(super) async fn read(
     headers: &HeaderMap,
     mut body: Body,
     most: usize,

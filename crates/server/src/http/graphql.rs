@@ -39,7 +39,7 @@ static X_COST: HeaderName = HeaderName::from_static("x-cost");
 static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Answers GET and POST; a GET may also become a WebSocket.
-pub async fn graphql(app: &App, parts: &mut Parts, body: Body) -> Response {
+pub(super) async fn graphql(app: &App, parts: &mut Parts, body: Body) -> Response {
     if websocket::is_upgrade(parts) {
         return websocket::accept(app, parts);
     }

@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, HeaderValue, header};
 
 /// The media types of answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Media {
+pub(super) enum Media {
     /// `application/graphql-response+json`: the status tells whether the operation ran.
     Response,
     /// `application/json`: 200 unless the request could not be read.
@@ -15,7 +15,7 @@ pub enum Media {
 
 impl Media {
     /// As a header says it.
-    pub fn content_type(self) -> HeaderValue {
+    pub(super) fn content_type(self) -> HeaderValue {
         const RESPONSE: HeaderValue =
             HeaderValue::from_static("application/graphql-response+json; charset=utf-8");
         const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
@@ -26,7 +26,7 @@ impl Media {
     }
 
     /// What the client wants; `None` when it takes neither.
-    pub fn accepted(headers: &HeaderMap) -> Option<Self> {
+    pub(super) fn accepted(headers: &HeaderMap) -> Option<Self> {
         let ranges = ranges(headers);
         if ranges.is_empty() {
             return Some(Self::Json);
@@ -48,7 +48,7 @@ impl Media {
 }
 
 /// Whether a browser asks for a page rather than for data.
-pub fn wants_page(headers: &HeaderMap) -> bool {
+pub(super) fn wants_page(headers: &HeaderMap) -> bool {
     let ranges = ranges(headers);
     let html = ranges
         .iter()
@@ -63,7 +63,7 @@ pub fn wants_page(headers: &HeaderMap) -> bool {
 
 /// Returns whether the body is JSON in UTF-8. All else is refused, so that a form or a simple
 /// request of another site's page runs nothing.
-pub fn is_json(headers: &HeaderMap) -> bool {
+pub(super) fn is_json(headers: &HeaderMap) -> bool {
     let mut types = headers.get_all(header::CONTENT_TYPE).iter();
     let (Some(Ok(value)), None) = (types.next().map(|value| value.to_str()), types.next()) else {
         return false;
@@ -83,7 +83,7 @@ pub fn is_json(headers: &HeaderMap) -> bool {
 }
 
 /// Returns whether the body has a content coding, such as gzip.
-pub fn is_encoded(headers: &HeaderMap) -> bool {
+pub(super) fn is_encoded(headers: &HeaderMap) -> bool {
     let values = headers.get_all(header::CONTENT_ENCODING).iter();
     let mut codings = values.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
     codings.any(|coding| {
