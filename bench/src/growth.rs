@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use crate::{
     console::{Result, print, progress},
-    database::Company,
+    database::Dataset,
     http::Connection,
     load::{Load, Measure, median},
     machine,
@@ -21,13 +21,13 @@ use crate::{
 
 const SMALL: u64 = 10_000;
 
-/// How much more the same answer may cost.
+/// Largest ratio of the cost of the same answer.
 const TARGET: f64 = 1.3;
 
-/// How many employees of each company are looked at to find some with answers of equal size.
+/// Employees of each company in the search for answers of equal size.
 const SAMPLE: u64 = 1_000;
 
-/// How many of them are asked for: few enough for what they touch to be in memory.
+/// Employees in the requests: few enough for their rows to be in memory.
 const KEYS: usize = 200;
 
 /// The first page of all employees by name, and pages after a cursor.
@@ -69,7 +69,7 @@ pub(crate) fn run(settings: &Settings, large: u64) -> Result<()> {
         let directory = TempDir::with_prefix("roster-bench-")?;
         let mut sides = Vec::new();
         for employees in [SMALL, large] {
-            let company = Company::make(database, employees, &programs, settings, &directory)?;
+            let company = Dataset::make(database, employees, &programs, settings, &directory)?;
             let log = directory.path().join(format!("{employees}.log"));
             // Before the database, which cannot go while it is in use.
             let server = Server::start(Kind::Roster, &programs, &company.url(), &log)?;
@@ -92,7 +92,7 @@ pub(crate) fn run(settings: &Settings, large: u64) -> Result<()> {
 /// A company and its server.
 struct Side {
     server: Server,
-    company: Company,
+    company: Dataset,
     /// Employees whose answers are compared with those of the other side's.
     keys: Vec<u64>,
 }
@@ -277,7 +277,7 @@ fn depths(database: Database, sides: &[Side], settings: &Settings) -> Result<Tab
     Ok(table)
 }
 
-/// What the server keeps while it answers `nested` for half a minute.
+/// Measures the memory of the server during half a minute of `nested`.
 fn memory(database: Database, side: &Side) -> Result<Table> {
     progress(&format!("{}: memory under nested", database.title()));
     let mut table = Table::new(&["nested at 32 connections", "Resident MiB", "Peak MiB"], 1);

@@ -1,4 +1,4 @@
-//! As much of HTTP as it takes to ask a server of ours, one request after the other.
+//! Minimal HTTP client: one request after the other on one connection.
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
@@ -8,7 +8,7 @@ use std::{
 
 use crate::{console::Result, operations::Request};
 
-/// A connection that is kept.
+/// Persistent connection.
 pub(crate) struct Connection(BufReader<TcpStream>);
 
 impl Connection {
@@ -19,12 +19,12 @@ impl Connection {
         Ok(Self(BufReader::new(stream)))
     }
 
-    /// The body of the answer, whose status must be 200.
+    /// Sends a request and returns the body of the answer, whose status must be 200.
     pub(crate) fn ask(&mut self, request: &Request) -> Result<String> {
         self.ask_with(request, "")
     }
 
-    /// The same with more headers.
+    /// Sends a request with additional headers.
     pub(crate) fn ask_with(&mut self, request: &Request, headers: &str) -> Result<String> {
         let Request { method, path, body } = request;
         let body = body.as_deref().unwrap_or_default();
@@ -41,7 +41,7 @@ impl Connection {
         loop {
             let mut line = String::new();
             if self.0.read_line(&mut line)? == 0 {
-                return Err(format!("{method} {path}: the server hung up").into());
+                return Err(format!("{method} {path}: the server closed the connection").into());
             }
             let line = line.trim_end();
             if line.is_empty() {

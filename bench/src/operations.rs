@@ -1,4 +1,4 @@
-//! The operations: what is asked of the server, and of the floor.
+//! The measured operations, as requests to the server and to the floor.
 
 use std::borrow::Cow;
 
@@ -6,14 +6,14 @@ use clap::ValueEnum;
 use language::{CheckedDocument, DocumentLimits, Schema};
 use serde_json::{Map, Value, json};
 
-/// What is measured.
+/// Measured operation.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Operation {
     /// One employee by id.
     Point,
-    /// One employee, their projects, who works on them.
+    /// One employee, their projects, the employees of these.
     Mission,
-    /// Fifty employees, their projects, who works on them.
+    /// Fifty employees, their projects, the employees of these.
     Nested,
     /// A thousand employees.
     Flat,
@@ -86,7 +86,7 @@ impl Operation {
         }
     }
 
-    /// What the server is asked.
+    /// Returns the request to the server.
     pub(crate) fn graphql(self) -> Request {
         graphql(self.document(), self.variables())
     }
@@ -151,7 +151,7 @@ impl Operation {
         }
     }
 
-    /// What the floor is asked.
+    /// Returns the request to the floor.
     pub(crate) fn by_hand(self) -> Request {
         let (method, path) = match self {
             Self::Point => ("GET", "/point?id=emp_<employee>"),

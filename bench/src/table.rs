@@ -1,4 +1,4 @@
-//! Tables in Markdown that are aligned for whoever reads them as text.
+//! Tables in Markdown, aligned for reading as text.
 
 /// Rows of cells below a head; the first columns are text, the others figures.
 pub(crate) struct Table {
@@ -52,7 +52,7 @@ impl std::fmt::Display for Table {
     }
 }
 
-/// A figure with as many digits as mean something.
+/// Formats a figure with its significant digits.
 pub(crate) fn figure(value: f64) -> String {
     if value >= 100.0 {
         thousands(value.round() as u64)
@@ -76,7 +76,7 @@ pub(crate) fn thousands(value: u64) -> String {
     text
 }
 
-/// Whether a target is reached, in a word.
+/// Returns a word for a reached or missed target.
 pub(crate) fn verdict(holds: bool) -> String {
     if holds { "yes" } else { "**no**" }.to_owned()
 }

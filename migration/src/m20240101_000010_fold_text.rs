@@ -30,7 +30,7 @@ const COLUMNS: [(&str, &str, Option<&[&str]>); 5] = [
     ),
 ];
 
-/// How many rows are folded at a time.
+/// Rows of one batch.
 const BATCH: usize = 1_000;
 
 #[async_trait::async_trait]

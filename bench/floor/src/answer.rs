@@ -7,13 +7,13 @@ use serde::{Serialize, Serializer};
 
 use crate::Failure;
 
-/// What answers the operations.
+/// Implementation of the operations.
 pub(crate) trait Store: Clone + Send + Sync + 'static {
     /// One employee.
     fn point(&self, employee: i64) -> impl Answer<Employee<Person>>;
-    /// One employee, their projects, who works on them.
+    /// One employee, their projects, the employees of these.
     fn mission(&self, employee: i64) -> impl Answer<Employee<Member<Mission>>>;
-    /// The first employees, their projects, the first who work on them.
+    /// The first employees, their projects, the first employees of these.
     fn nested(&self) -> impl Answer<Employees<Member<Project>>>;
     /// The first thousand employees.
     fn flat(&self) -> impl Answer<Employees<IdentifiedPerson>>;
@@ -23,17 +23,17 @@ pub(crate) trait Store: Clone + Send + Sync + 'static {
     fn write(&self, employee: i64, project: i64) -> impl Answer<Option<Assignment>>;
 }
 
-/// What comes of it.
+/// Answer of an operation.
 pub(crate) trait Answer<T>: Future<Output = Result<T, Failure>> + Send {}
 impl<T, F: Future<Output = Result<T, Failure>> + Send> Answer<T> for F {}
 
-/// How many employees and projects the lists at the root show.
+/// Employees and projects in the lists at the root.
 pub(crate) const ROOTS: i64 = 50;
-/// How many employees the flat list shows.
+/// Employees in the flat list.
 pub(crate) const FLAT: i64 = 1_000;
-/// How many items a list shows that is asked for no number.
+/// Items of a list without a given number.
 pub(crate) const PAGE: i64 = 20;
-/// How many employees a project shows in the nested list.
+/// Employees of a project in the nested list.
 pub(crate) const TEAM: i64 = 10;
 
 #[derive(Serialize)]

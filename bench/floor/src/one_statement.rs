@@ -16,7 +16,7 @@ use crate::{
 
 const POINT: &str = "SELECT name, hire_date FROM employees WHERE id = $1";
 
-/// A row for each project; one without a project for whoever has none.
+/// A row for each project; one without a project for an employee without projects.
 const MISSION: &str = "\
 SELECT e.name, p.title, p.budget, p.team
 FROM employees AS e LEFT JOIN LATERAL (
@@ -70,8 +70,8 @@ FROM (SELECT id, title FROM projects ORDER BY id LIMIT $1) AS p CROSS JOIN LATER
     ) AS a
 ) AS a";
 
-/// The locks in the server's order: employee, project, and the feed's, once there is something to
-/// tell.
+/// The locks in the server's order: employee, project, and the feed's, if there is a
+/// change to write.
 const WRITE: &str = "\
 WITH e AS MATERIALIZED (SELECT id, name FROM employees WHERE id = $1 FOR UPDATE),
 p AS MATERIALIZED (

@@ -13,10 +13,10 @@ use crate::{
     levels::{AssignmentRow, BudgetRow, ChildRow, Levels, ProjectRow},
 };
 
-/// How many connections there are, as many as the server's.
+/// Connections, as many as the server's.
 pub(crate) const CONNECTIONS: u32 = 16;
 
-/// What the server tells each session.
+/// Settings of each session, the same as the server's.
 pub(crate) const SESSION: [(&str, &str); 10] = [
     ("statement_timeout", "8s"),
     ("lock_timeout", "4s"),
@@ -154,13 +154,13 @@ impl Levels for Postgres {
             .fetch_one(&mut *transaction)
             .await?;
         // The feed's one lock comes last, after those of the rows.
-        let tell = "WITH l AS MATERIALIZED \
+        let insert = "WITH l AS MATERIALIZED \
                     (SELECT pg_advisory_xact_lock(x'666565646c6f636b'::bigint)), \
                     i AS (INSERT INTO changes \
                     (occurred_at, subject, kind, employee_id, project_id, assignment_id) \
                     SELECT clock_timestamp(), 'ASSIGNMENT', 'CREATED', $1, $2, $3 FROM l \
                     RETURNING seq) SELECT pg_notify('roster_changes', '') FROM i";
-        sqlx::query(tell)
+        sqlx::query(insert)
             .bind(employee)
             .bind(project)
             .bind(id)

@@ -160,10 +160,10 @@ impl Levels for Sqlite {
             .bind(project)
             .fetch_one(&mut *transaction)
             .await?;
-        let tell = "INSERT INTO changes \
+        let insert = "INSERT INTO changes \
                     (occurred_at, subject, kind, employee_id, project_id, assignment_id) \
                     VALUES (?, 'ASSIGNMENT', 'CREATED', ?, ?, ?)";
-        sqlx::query(tell)
+        sqlx::query(insert)
             .bind(Utc::now().trunc_subsecs(6))
             .bind(employee)
             .bind(project)

@@ -26,26 +26,26 @@ const LINGER: u64 = 1;
 /// Limit in bytes of the lingering close.
 const LINGER_BYTES: usize = 8 << 20;
 
-/// Where a connection is between two requests.
+/// Phase of a connection.
 #[derive(Default)]
 pub(super) struct Phase(AtomicU8);
 
-/// The head of a request is on its way; so it is expected of a new connection.
+/// The head of a request is expected or half sent. A new connection begins here.
 const HEAD: u8 = 0;
 /// A request is being answered, or the connection has become a WebSocket.
 const SERVING: u8 = 1;
-/// Nothing has come since the last answer.
+/// No byte has arrived since the last answer.
 const IDLE: u8 = 2;
 /// The answer that begins a WebSocket is about to be written.
 const SWITCHING: u8 = 3;
 
 impl Phase {
-    /// A request has come.
+    /// Records that a request has arrived.
     pub(super) fn begin(&self) {
         self.0.store(SERVING, Ordering::Relaxed);
     }
 
-    /// It is answered.
+    /// Records that the request is answered.
     pub(super) fn end(&self) {
         self.0.store(IDLE, Ordering::Relaxed);
     }
@@ -65,22 +65,22 @@ impl Phase {
     }
 }
 
-/// A stream with its clocks.
+/// TCP stream with the timeouts of its connection.
 pub(super) struct Timed {
     stream: TokioIo<TcpStream>,
     phase: Arc<Phase>,
-    /// For the head of a request that has begun.
+    /// Timeout of the head of a request that has begun.
     head: Clock,
-    /// For an answer that waits to be taken.
+    /// Timeout of an answer that the peer does not read.
     unread: Clock,
-    /// For the lingering close.
+    /// Timeout of the lingering close.
     linger: Clock,
     /// Bytes that the lingering close may still read; `None` before the close.
     linger_bytes: Option<usize>,
 }
 
 impl Timed {
-    /// Within these limits.
+    /// Wraps the stream with the timeouts of these limits.
     pub(super) fn new(stream: TcpStream, phase: Arc<Phase>, limits: &LimitSettings) -> Self {
         Self {
             stream: TokioIo::new(stream),
@@ -155,7 +155,7 @@ impl Write for Timed {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        // Behind an answer that is still being written the head comes later.
+        // While an earlier answer is still being written, the head follows later.
         let written = if self.phase.is_switching() && bytes.starts_with(b"HTTP/1.1 101") {
             let head = with_handshake_names(bytes);
             let written = Pin::new(&mut self.stream).poll_write(context, &head);
@@ -220,7 +220,7 @@ fn with_handshake_names(head: &[u8]) -> Vec<u8> {
     head
 }
 
-/// A time that begins when it is first asked about.
+/// Timeout that starts at its first poll.
 struct Clock {
     time: Duration,
     running: Option<Pin<Box<Sleep>>>,

@@ -24,7 +24,7 @@ impl Turns {
         .await
     }
 
-    /// Returns true if no request has begun in the current poll. One has, then.
+    /// Returns true if no request has begun in the current poll, and records that one has.
     pub(super) fn begin_request(&self) -> bool {
         !self.has_begun.swap(true, Ordering::Relaxed)
     }

@@ -155,7 +155,7 @@ fn check_parameter(name: &str, value: &str, is_shown: bool) -> Result<(), Error>
     Err(refused(format!("{name} and would be ignored{instead}")))
 }
 
-/// Whether a `%` does not begin an encoded byte.
+/// Returns true if a `%` does not begin an encoded byte.
 fn has_stray_percent(url: &str) -> bool {
     url.split('%').skip(1).any(|rest| {
         let digits = rest.bytes().take(2).filter(u8::is_ascii_hexdigit);

@@ -133,7 +133,7 @@ pub struct Limit {
     pub bounds: RangeInclusive<u64>,
     /// Place of the number.
     pub(super) field: fn(&mut LimitValues) -> &mut dyn Number,
-    /// What the limit bounds.
+    /// Quantity that the limit bounds.
     pub description: &'static str,
 }
 

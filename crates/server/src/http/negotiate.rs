@@ -1,4 +1,4 @@
-//! Which media type an answer has, and whether that of a request is understood.
+//! Content negotiation: the media type of the answer, and the accepted types of a request.
 //!
 //! See «GraphQL over HTTP» and RFC 9110, section 12.5.1.
 
@@ -7,14 +7,14 @@ use axum::http::{HeaderMap, HeaderValue, header};
 /// The media types of answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Media {
-    /// `application/graphql-response+json`: the status tells whether the operation ran.
+    /// `application/graphql-response+json`: the status depends on whether the operation ran.
     Response,
     /// `application/json`: 200 unless the request could not be read.
     Json,
 }
 
 impl Media {
-    /// As a header says it.
+    /// Returns the value of `Content-Type`.
     pub(super) fn content_type(self) -> HeaderValue {
         const RESPONSE: HeaderValue =
             HeaderValue::from_static("application/graphql-response+json; charset=utf-8");
@@ -25,7 +25,7 @@ impl Media {
         }
     }
 
-    /// What the client wants; `None` when it takes neither.
+    /// Returns the type that the client prefers; `None` if it accepts neither.
     pub(super) fn accepted(headers: &HeaderMap) -> Option<Self> {
         let ranges = ranges(headers);
         if ranges.is_empty() {
@@ -33,7 +33,7 @@ impl Media {
         }
         let response = quality(&ranges, "application", "graphql-response+json");
         let json = quality(&ranges, "application", "json");
-        // Wildcards mean the old type, which every client understands.
+        // Wildcards select the old type, which every client reads.
         let named = ranges
             .iter()
             .any(|range| range.subtype == "graphql-response+json");
@@ -47,7 +47,7 @@ impl Media {
     }
 }
 
-/// Whether a browser asks for a page rather than for data.
+/// Returns true if the client prefers HTML, as a browser does.
 pub(super) fn wants_page(headers: &HeaderMap) -> bool {
     let ranges = ranges(headers);
     let html = ranges
@@ -124,7 +124,7 @@ fn thousandths(quality: &str) -> u16 {
     (quality.clamp(0.0, 1.0) * 1_000.0) as u16
 }
 
-/// What the most specific range that fits says; 0 when none does.
+/// Returns the quality of the most specific range that matches; 0 if none does.
 fn quality(ranges: &[Range], kind: &str, subtype: &str) -> u16 {
     let fits = |range: &&Range| {
         (range.kind == "*" || range.kind.eq_ignore_ascii_case(kind))
