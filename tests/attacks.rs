@@ -146,16 +146,7 @@ async fn no_request_ends_the_program_hangs_it_or_fills_its_memory() {
 #[tokio::test]
 async fn whoever_sends_slowly_or_never_reads_does_not_keep_others_out() {
     let mut program = Program::demo(&[
-        "--header-timeout",
-        "1",
-        "--body-timeout",
-        "1",
-        "--write-timeout",
-        "1",
-        "--idle-timeout",
-        "3",
-        "--max-connections",
-        "60",
+        "--limit=header_timeout=1,body_timeout=1,write_timeout=1,idle_timeout=3,connections=60",
     ]);
     let address = program.url.trim_start_matches("http://").parse().unwrap();
     let mut slow = Vec::new();
@@ -231,7 +222,7 @@ const UNREAD: u64 = 32 << 20;
 async fn answers_that_nobody_reads_take_bounded_memory() {
     let app = crate::app::lesson_with(|_| {}).await;
     fill_with_long_names(&app).await;
-    let program = serve(&app, &["--max-unread-answers", &UNREAD.to_string()]);
+    let program = serve(&app, &["--limit", &format!("unread_answers={UNREAD}")]);
     let names: String = (0..50).map(|n| format!("a{n}: name ")).collect();
     let query = format!("{{ employees(first: 1000) {{ nodes {{ {names} }} }} }}");
     let mut unread = Vec::new();
@@ -333,8 +324,8 @@ async fn remembered_documents_take_the_memory_that_was_set() {
             "demo",
             "--port",
             "0",
-            "--document-cache",
-            &CACHE.to_string(),
+            "--limit",
+            &format!("document_cache={CACHE}"),
         ],
         &[("TOKIO_WORKER_THREADS", "1")],
     );

@@ -39,6 +39,9 @@ fn help_says_where_to_begin() {
         "127.0.0.1",
         "8000",
         "sqlite:roster.db",
+        "--limit",
+        "LIMITS",
+        "`roster limits`",
     ] {
         assert!(serve.contains(setting), "{setting} is not in {serve}");
     }
@@ -50,6 +53,7 @@ fn unknown_flags_and_values_are_usage_errors() {
     assert_eq!(home.roster(&["serve", "--prot", "1"]).code, 2);
     assert_eq!(home.roster(&["serve", "--port", "70000"]).code, 2);
     assert_eq!(home.roster(&["seed", "--employees", "many"]).code, 2);
+    assert_eq!(home.roster(&["serve", "--limit", "cots=5"]).code, 2);
 }
 
 #[test]

@@ -82,7 +82,7 @@ fn a_parameter_that_would_be_ignored_is_refused() {
         ),
         ("currentSchema=app", "options=-csearch_path%3Dapp"),
         ("search_path=app", "options=-csearch_path%3Dapp"),
-        ("connect_timeout=5", "`roster serve --help`"),
+        ("connect_timeout=5", "`roster limits`"),
         (
             "sslmode=disable&pasword=secret",
             "the parameter pasword is unknown",

@@ -625,8 +625,8 @@ async fn a_second_request_may_come_later_than_a_head_may_take() {
 #[tokio::test]
 async fn headers_and_bodies_have_a_largest_size_and_the_client_sees_the_answer() {
     let app = lesson_with(|settings| {
-        settings.limits.max_body_size = 1_000;
-        settings.limits.max_header_size = 8_192;
+        settings.limits.body_size = 1_000;
+        settings.limits.header_size = 8_192;
     })
     .await;
     let body = |length: usize| format!("{GOOD}{}", " ".repeat(length - GOOD.len()));
@@ -659,7 +659,7 @@ async fn headers_and_bodies_have_a_largest_size_and_the_client_sees_the_answer()
 
 #[tokio::test]
 async fn more_connections_than_allowed_wait() {
-    let app = lesson_with(|settings| settings.limits.max_connections = 2).await;
+    let app = lesson_with(|settings| settings.limits.connections = 2).await;
     let first = app.connect().await;
     let _second = app.connect().await;
     let waiting = tokio::spawn({

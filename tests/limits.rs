@@ -10,7 +10,7 @@ use sea_orm::{
     TransactionTrait,
 };
 use serde_json::{Value, json};
-use server::config::{Cli, LimitSettings};
+use server::config::{Cli, LIMITS, LimitSettings};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpSocket, TcpStream},
@@ -61,10 +61,10 @@ async fn app(change: impl FnOnce(&mut LimitSettings)) -> TestApp {
 #[tokio::test]
 async fn limits_on_the_text() {
     let app = app(|limits| {
-        limits.max_tokens = 40;
-        limits.max_brackets = 5;
-        limits.max_directives = 2;
-        limits.max_name_length = 12;
+        limits.operation.document.tokens = 40;
+        limits.operation.document.brackets = 5;
+        limits.operation.document.directives = 2;
+        limits.operation.document.name_length = 12;
     })
     .await;
     let repeat = |count| query(format!("{{ {} }}", "__typename ".repeat(count)));
@@ -90,13 +90,13 @@ async fn limits_on_the_text() {
 #[tokio::test]
 async fn limits_on_the_document() {
     let app = app(|limits| {
-        limits.max_fragments = 2;
-        limits.max_operations = 2;
-        limits.max_depth = 3;
-        limits.max_aliases = 2;
-        limits.max_root_fields = 4;
-        limits.max_fields = 10;
-        limits.max_variables = 1;
+        limits.operation.document.fragments = 2;
+        limits.operation.document.operations = 2;
+        limits.operation.document.depth = 3;
+        limits.operation.document.aliases = 2;
+        limits.operation.document.root_fields = 4;
+        limits.operation.document.fields = 10;
+        limits.operation.document.variables = 1;
     })
     .await;
     let fragments = |count| {
@@ -166,8 +166,8 @@ async fn limits_on_the_document() {
 #[tokio::test]
 async fn limits_on_variables() {
     let app = app(|limits| {
-        limits.max_variable_depth = 4;
-        limits.max_variable_values = 12;
+        limits.operation.document.variable_depth = 4;
+        limits.operation.document.variable_values = 12;
     })
     .await;
     let text = "query ($where: EmployeeFilter) { employees(where: $where) { totalCount } }";
@@ -186,7 +186,7 @@ async fn limits_on_variables() {
 
 #[tokio::test]
 async fn limits_on_what_is_asked_and_what_is_loaded() {
-    let app = app(|limits| limits.max_cost = 100).await;
+    let app = app(|limits| limits.operation.document.cost = 100).await;
     let cost = |count| {
         query(format!(
             "{{ employees(first: {count}) {{ nodes {{ name }} }} }}"
@@ -198,7 +198,7 @@ async fn limits_on_what_is_asked_and_what_is_loaded() {
     assert_eq!(answer["extensions"]["cost"]["limit"], 100);
 
     // The lesson has four employees; a page reads one more when there is one.
-    let app = self::app(|limits| limits.max_loaded = 3).await;
+    let app = self::app(|limits| limits.operation.loaded = 3).await;
     one_under_and_one_over(&app, "loaded", cost(2), cost(3)).await;
     let nested = query(
         "{ employees(first: 1) { nodes { name projects { nodes { title employees { nodes { name } } } } } } }",
@@ -218,7 +218,7 @@ async fn limits_on_what_is_asked_and_what_is_loaded() {
     assert_eq!(answer["errors"].as_array().unwrap().len(), 1);
     assert!(answer["extensions"]["cost"]["loaded"].as_u64() > Some(3));
 
-    let app = self::app(|limits| limits.max_answer_values = 10).await;
+    let app = self::app(|limits| limits.operation.answer_values = 10).await;
     // `nodes` is one, each field of each node another.
     let values = |count: usize| {
         query(format!(
@@ -232,7 +232,7 @@ async fn limits_on_what_is_asked_and_what_is_loaded() {
 #[tokio::test]
 async fn a_statement_brings_at_most_what_is_left_on_both_databases() {
     let mut settings = server::config::Settings::default();
-    settings.limits.max_loaded = 50;
+    settings.limits.operation.loaded = 50;
     for app in crate::app::apps_with(&settings).await {
         let project = app.project("P", None).await;
         let mut employees = Vec::new();
@@ -288,8 +288,8 @@ async fn a_statement_brings_at_most_what_is_left_on_both_databases() {
 #[tokio::test]
 async fn errors_are_few_and_short() {
     let app = app(|limits| {
-        limits.max_errors = 2;
-        limits.max_error_length = 10;
+        limits.errors = 2;
+        limits.error_length = 10;
     })
     .await;
     let (_, answer) = app
@@ -302,7 +302,7 @@ async fn errors_are_few_and_short() {
 
 #[tokio::test]
 async fn json_is_not_nested_deeper_than_it_may() {
-    let app = app(|limits| limits.max_json_depth = 10).await;
+    let app = app(|limits| limits.json_depth = 10).await;
     let nested = |depth: usize| {
         format!(
             r#"{{"query": "{{ __typename }}", "variables": {{"x": {}{}}}}}"#,
@@ -343,7 +343,7 @@ async fn write(app: &TestApp) -> DatabaseTransaction {
 
 #[tokio::test]
 async fn as_many_operations_run_at_once_as_may_and_the_next_is_turned_away() {
-    let app = app(|limits| limits.max_operations_at_once = 1).await;
+    let app = app(|limits| limits.operations_at_once = 1).await;
     let writing = write(&app).await;
     let waiting = app.post_json(query(CREATE).to_string());
     let others = async {
@@ -374,31 +374,18 @@ async fn as_many_operations_run_at_once_as_may_and_the_next_is_turned_away() {
 }
 
 #[test]
-fn every_limit_is_a_flag_and_a_variable_with_a_default() {
+fn every_command_with_limits_has_one_option_and_one_variable_for_all() {
     let cli = Cli::command();
-    for command in ["serve", "demo"] {
+    for command in ["serve", "demo", "migrate", "seed", "check-documents"] {
         let command = cli.find_subcommand(command).unwrap();
-        let limits: Vec<_> = command
+        let mut options = command
             .get_arguments()
-            .filter(|argument| {
-                let heading = argument.get_help_heading();
-                matches!(heading, Some("Limits" | "Deadlines of the database"))
-            })
-            .collect();
-        assert!(limits.len() >= 45, "{}", limits.len());
-        for limit in limits {
-            let id = limit.get_id();
-            let flag = limit.get_long().unwrap_or_else(|| panic!("{id}: no flag"));
-            let variable = limit
-                .get_env()
-                .unwrap_or_else(|| panic!("{id}: no variable"));
-            assert_eq!(
-                variable.to_str().unwrap(),
-                flag.replace('-', "_").to_uppercase()
-            );
-            assert_eq!(limit.get_default_values().len(), 1, "{id}");
-        }
+            .filter(|argument| argument.get_long() == Some("limit"));
+        let option = options.next().unwrap();
+        assert_eq!(option.get_env().unwrap(), "LIMITS");
+        assert!(options.next().is_none());
     }
+    assert!(LIMITS.len() >= 45, "{}", LIMITS.len());
 }
 
 #[tokio::test]
@@ -430,7 +417,7 @@ async fn an_operation_that_takes_too_long_is_stopped_and_too_many_are_turned_awa
     }
     assert!(is_stopped);
 
-    let app = self::app(|limits| limits.max_operations_at_once = 0).await;
+    let app = self::app(|limits| limits.operations_at_once = 0).await;
     let response = app
         .post(
             &[("content-type", "application/json")],
@@ -450,8 +437,8 @@ async fn an_operation_that_takes_too_long_is_stopped_and_too_many_are_turned_awa
 #[tokio::test]
 async fn filters_go_through_and_say_as_much_as_was_set() {
     let app = self::app(|limits| {
-        limits.max_filter_hops = 1;
-        limits.max_filter_conditions = 2;
+        limits.operation.filter_hops = 1;
+        limits.operation.filter_conditions = 2;
     })
     .await;
     let count = |filter: &str| format!("{{ employees(where: {filter}) {{ totalCount }} }}");
@@ -480,13 +467,13 @@ async fn an_answer_may_take_as_many_bytes_as_was_set() {
     let nested = "{ employees { nodes { name projects { nodes { title employees { nodes { id name } } } } } } }";
     let unlimited = app(|_| {}).await;
     let size = unlimited.query(nested).await.to_string().len();
-    let fits = app(|limits| limits.max_answer_size = size).await;
+    let fits = app(|limits| limits.operation.answer_bytes = size).await;
     // Each byte counts once, however deep it is nested.
     fits.query(nested).await;
     let twice = "{ employees { nodes { name projects { nodes { title employees { nodes { id name } } } } } } a: __typename }";
     one_under_and_one_over(&fits, "answer_bytes", query(nested), query(twice)).await;
 
-    let small = app(|limits| limits.max_answer_size = 150).await;
+    let small = app(|limits| limits.operation.answer_bytes = 150).await;
     for (under, over) in [
         ("nodes { id }", "nodes { id name hireDate version }"),
         // Written as a tree, since a name is selected twice.
@@ -590,7 +577,7 @@ async fn leave_unread(app: &TestApp, text: &str, other: &str) -> Socket {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn large_answers_that_nobody_reads_share_a_budget() {
-    let app = app(|limits| limits.max_unread_answers = 16 << 20).await;
+    let app = app(|limits| limits.unread_answers = 16 << 20).await;
     fill_with_long_names(&app).await;
     let all = format!("{{ employees(first: 1000) {{ {} }} }}", large());
     let unread = begin_to_read(&app.url, &all).await;
@@ -639,7 +626,7 @@ async fn large_answers_that_nobody_reads_share_a_budget() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_operation_counts_until_its_answer_has_been_sent() {
-    let app = app(|limits| limits.max_operations_at_once = 1).await;
+    let app = app(|limits| limits.operations_at_once = 1).await;
     fill_with_long_names(&app).await;
     let all = format!("{{ employees(first: 1000) {{ {} }} }}", large());
     let small = "{ __typename }";

@@ -1328,7 +1328,7 @@ async fn a_client_that_goes_away_does_not_cut_a_mutation_in_two() {
 #[tokio::test]
 async fn a_mutation_that_would_load_too_many_rows_is_refused_before_it_writes() {
     let mut settings = server::config::Settings::default();
-    settings.limits.max_loaded = 10;
+    settings.limits.operation.loaded = 10;
     for app in crate::app::apps_with(&settings).await {
         let (project, employee) = (app.project("P", None).await, app.employee("E").await);
         let (small, other) = (app.project("S", None).await, app.employee("O").await);

@@ -59,7 +59,7 @@ async fn random_questions_are_answered_as_a_naive_model_answers_them() {
     let companies = cases(1_000).div_ceil(QUESTIONS);
     // A question is written once for the edges of a list and once for its nodes, and so below.
     let mut settings = Settings::default();
-    settings.limits.max_filter_conditions = 1_000;
+    settings.limits.operation.filter_conditions = 1_000;
     let apps = apps_with(&settings).await;
     for company in 0..companies {
         let mut rng = StdRng::seed_from_u64(seed.wrapping_add(company));

@@ -174,10 +174,8 @@ async fn connections_that_die_silently_are_replaced_and_no_event_is_lost() {
             "--migrate",
             "--port",
             "0",
-            "--statement-timeout",
-            "2",
-            "--lock-timeout",
-            "1",
+            "--limit",
+            "statement_timeout=2,lock_timeout=1",
         ],
         &[("DATABASE_URL", &proxy.url())],
     );

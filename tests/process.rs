@@ -242,8 +242,8 @@ fn an_origin_that_can_never_match_is_refused_at_the_start() {
 
 #[tokio::test]
 async fn a_stuck_request_does_not_hold_the_end_and_a_second_signal_does_not_wait() {
-    let mut patient = Program::demo(&["--body-timeout", "100"]);
-    let mut hasty = Program::demo(&["--body-timeout", "100"]);
+    let mut patient = Program::demo(&["--limit", "body_timeout=100"]);
+    let mut hasty = Program::demo(&["--limit", "body_timeout=100"]);
     let _stuck = [
         almost_sent(&patient.url).await,
         almost_sent(&hasty.url).await,

@@ -2,8 +2,8 @@
 
 use std::any::TypeId;
 
-use clap::{Arg, Command, CommandFactory, Parser, error::ErrorKind};
-use server::config::Cli;
+use clap::{Arg, CommandFactory, Parser, error::ErrorKind};
+use server::config::{Cli, Command, LIMITS};
 
 use crate::cli::Home;
 
@@ -29,53 +29,138 @@ fn every_number_has_a_range_that_its_refusal_names() {
             );
         }
     }
-    assert!(numbers > 100, "only {numbers} numbers were found");
+    assert!(numbers > 10, "only {numbers} numbers were found");
+}
+
+#[test]
+fn every_limit_has_bounds_that_its_refusal_names() {
+    for limit in LIMITS {
+        let (least, most) = (limit.bounds.start(), limit.bounds.end());
+        for number in [*least, *most] {
+            assert!(set(limit.name, number).is_ok(), "{} {number}", limit.name);
+        }
+        let below = least.checked_sub(1).map(|number| number.to_string());
+        for number in [
+            below.unwrap_or_else(|| "-1".to_owned()),
+            (most + 1).to_string(),
+            u64::MAX.to_string(),
+            format!("{}0", u64::MAX),
+            "many".to_owned(),
+        ] {
+            let refused = set(limit.name, &number).err().unwrap();
+            let message = refused.to_string();
+            assert_eq!(refused.kind(), ErrorKind::ValueValidation, "{message}");
+            let bounds = format!("expected a whole number from {least} to {most}");
+            assert!(message.contains(&bounds), "{message}");
+        }
+    }
+}
+
+#[test]
+fn a_limit_that_does_not_exist_is_refused_with_names_that_resemble_it() {
+    for (name, near) in [
+        ("cots", "did you mean cost?"),
+        ("header_time", "header_timeout"),
+        ("max_depth", "depth"),
+        ("nothing_like_it", "`roster limits`"),
+    ] {
+        let refused = set(name, 1).err().unwrap();
+        assert_eq!(refused.kind(), ErrorKind::ValueValidation, "{refused}");
+        assert!(refused.to_string().contains(near), "{refused}");
+    }
+    let refused = Cli::try_parse_from(["roster", "serve", "--limit", "cost"]).err();
+    assert!(refused.unwrap().to_string().contains("NAME=VALUE"));
+}
+
+#[test]
+fn the_last_value_of_a_limit_counts() {
+    let given = ["--limit", "cost=5,depth=6", "--limit", "cost=7"];
+    let cli = Cli::try_parse_from([&["roster", "serve"][..], &given].concat()).unwrap();
+    let Command::Serve { settings, .. } = cli.command else {
+        panic!("another command")
+    };
+    let document = settings.limits.operation.document;
+    assert_eq!((document.cost, document.depth), (7, 6));
+}
+
+#[test]
+fn deadlines_are_set_on_both_sides_of_the_step_of_a_migration() {
+    for words in [
+        ["migrate", "--limit=busy_timeout=9", "up"],
+        ["migrate", "up", "--limit=busy_timeout=9"],
+    ] {
+        let cli = Cli::try_parse_from([&["roster"][..], &words].concat()).unwrap();
+        let Command::Migrate { database, .. } = cli.command else {
+            panic!("another command")
+        };
+        assert_eq!(database.deadlines.busy_timeout, 9);
+    }
+}
+
+#[test]
+fn limits_lists_every_limit_with_default_and_bounds() {
+    let listed = Home::sqlite().roster(&["limits"]).ok().stdout;
+    for limit in LIMITS {
+        let line = listed
+            .lines()
+            .find(|line| line.split(' ').next() == Some(limit.name));
+        let line = line.unwrap_or_else(|| panic!("{} is not in {listed}", limit.name));
+        let (least, most) = (limit.bounds.start(), limit.bounds.end());
+        for part in [
+            &format!(" {} ", limit.default()),
+            &format!(" {least} to {most} "),
+            limit.unit,
+            limit.description,
+        ] {
+            assert!(line.contains(part), "{part} is not in {line}");
+        }
+    }
 }
 
 #[test]
 fn zero_is_refused_where_it_would_end_what_it_limits() {
-    for flag in [
-        "--header-timeout",
-        "--body-timeout",
-        "--idle-timeout",
-        "--write-timeout",
-        "--execution-timeout",
-        "--socket-init-timeout",
-        "--socket-ping",
-        "--socket-pong-timeout",
-        "--statement-timeout",
-        "--lock-timeout",
-        "--transaction-timeout",
-        "--acquire-timeout",
-        "--connect-timeout",
-        "--busy-timeout",
-        "--database-connections",
-        "--max-connections",
-        "--max-operations-at-once",
-        "--max-body-size",
-        "--max-header-size",
-        "--max-socket-message",
-        "--max-errors",
-        "--max-error-length",
-        "--max-tokens",
-        "--max-depth",
-        "--max-cost",
-        "--max-loaded",
-        "--max-answer-values",
+    for limit in [
+        "header_timeout",
+        "body_timeout",
+        "idle_timeout",
+        "write_timeout",
+        "execution_timeout",
+        "socket_init_timeout",
+        "socket_ping",
+        "socket_pong_timeout",
+        "statement_timeout",
+        "lock_timeout",
+        "transaction_timeout",
+        "acquire_timeout",
+        "connect_timeout",
+        "busy_timeout",
+        "database_connections",
+        "connections",
+        "operations_at_once",
+        "body_size",
+        "header_size",
+        "socket_message",
+        "errors",
+        "error_length",
+        "tokens",
+        "depth",
+        "cost",
+        "loaded",
+        "answer_values",
     ] {
-        let refused = Cli::try_parse_from(["roster", "serve", flag, "0"]).err();
-        let refused = refused.unwrap_or_else(|| panic!("{flag} 0 is accepted"));
+        let refused = set(limit, 0).err();
+        let refused = refused.unwrap_or_else(|| panic!("{limit}=0 is accepted"));
         assert_eq!(refused.kind(), ErrorKind::ValueValidation, "{refused}");
     }
-    for flag in [
-        "--database-wait",
-        "--slow-operation",
-        "--max-sockets",
-        "--document-cache",
-        "--persisted-queries",
-        "--max-filter-hops",
-        "--port",
+    for limit in [
+        "sockets",
+        "document_cache",
+        "persisted_queries",
+        "filter_hops",
     ] {
+        assert!(set(limit, 0).is_ok(), "{limit}");
+    }
+    for flag in ["--database-wait", "--slow-operation", "--port"] {
         assert!(
             Cli::try_parse_from(["roster", "serve", flag, "0"]).is_ok(),
             "{flag}"
@@ -108,9 +193,9 @@ fn a_token_lives_between_a_second_and_ten_years() {
 #[test]
 fn the_program_refuses_a_timeout_that_no_clock_can_hold() {
     let home = Home::sqlite();
-    let refused = home.roster(&["serve", "--header-timeout", "18446744073709551615"]);
+    let refused = home.roster(&["serve", "--limit", "header_timeout=18446744073709551615"]);
     assert_eq!(refused.code, 2);
-    for part in ["--header-timeout", "from 1 to 2000000"] {
+    for part in ["header_timeout=", "from 1 to 2000000"] {
         assert!(refused.stderr.contains(part), "{}", refused.stderr);
     }
 }
@@ -128,8 +213,13 @@ async fn the_longest_times_and_largest_sizes_serve() {
         let most = refused.split(" to ").last().unwrap();
         let most: String = most.chars().take_while(char::is_ascii_digit).collect();
         // The test waits for the grace, too.
-        if !["port", "database-connections", "shutdown-grace"].contains(&name) {
+        if !["port", "shutdown-grace"].contains(&name) {
             words.push(format!("--{name}={most}"));
+        }
+    }
+    for limit in LIMITS {
+        if limit.name != "database_connections" {
+            words.push(format!("--limit={}={}", limit.name, limit.bounds.end()));
         }
     }
     let words: Vec<_> = words.iter().map(String::as_str).collect();
@@ -167,6 +257,8 @@ fn a_wrong_variable_is_named() {
         ("DATABASE_WAIT", "-1", "--database-wait"),
         ("LOG_FORMAT", "xml", "--log-format"),
         ("METRICS_ADDRESS", "9090", "--metrics-address"),
+        ("LIMITS", "cost=0", "--limit"),
+        ("LIMITS", "depth=3,cots=5", "did you mean cost?"),
     ] {
         let refused = home.command(&["serve"]).env(name, value).output().unwrap();
         let text = String::from_utf8(refused.stderr).unwrap();
@@ -199,7 +291,7 @@ fn an_address_that_is_none_names_its_variable_and_its_flag() {
 }
 
 /// The arguments of all commands, each with the words that lead to its command.
-fn arguments(command: &Command, path: &[String]) -> Vec<(Vec<String>, Arg)> {
+fn arguments(command: &clap::Command, path: &[String]) -> Vec<(Vec<String>, Arg)> {
     let mut all: Vec<_> = command
         .get_arguments()
         .map(|arg| (path.to_vec(), arg.clone()))
@@ -209,6 +301,11 @@ fn arguments(command: &Command, path: &[String]) -> Vec<(Vec<String>, Arg)> {
         all.extend(arguments(command, &path));
     }
     all
+}
+
+/// Parses the command line that sets this limit.
+fn set(name: &str, value: impl std::fmt::Display) -> Result<Cli, clap::Error> {
+    Cli::try_parse_from(["roster", "serve", "--limit", &format!("{name}={value}")])
 }
 
 fn is_number(arg: &Arg) -> bool {

@@ -128,7 +128,7 @@ impl Way {
             Ok(checked) => self.roster.run(&checked).await,
             Err(refused) => *refused,
         };
-        let told = self.server.tell_client(&self.id, &mut answer, true);
+        let told = self.server.client_response(&self.id, &mut answer, true);
         let text = String::from_utf8(told.to_json()).unwrap();
         serde_json::from_str::<Value>(&text).unwrap();
         assert!(!text.contains("\"INTERNAL\""), "{text} to {asked:?}");

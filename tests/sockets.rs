@@ -328,7 +328,7 @@ async fn a_client_that_does_not_answer_pings_is_closed() {
 
 #[tokio::test]
 async fn a_message_has_a_largest_size() {
-    let app = lesson_with(|settings| settings.limits.max_socket_message = 1_000).await;
+    let app = lesson_with(|settings| settings.limits.socket_message = 1_000).await;
     let mut socket = Socket::ready(&app).await;
     let message = |length: usize| {
         let text =
@@ -364,7 +364,7 @@ async fn a_close_of_the_client_is_answered_with_its_code_in_every_state() {
     assert_eq!(asking.close(1001).await, 1001);
 
     // Every place of a closed socket is free again: 40 sockets one after the other with two places.
-    let app = lesson_with(|settings| settings.limits.max_sockets = 2).await;
+    let app = lesson_with(|settings| settings.limits.sockets = 2).await;
     for _ in 0..40 {
         let mut socket = Socket::ready(&app).await;
         assert_eq!(socket.close(1000).await, 1000);
@@ -374,7 +374,7 @@ async fn a_close_of_the_client_is_answered_with_its_code_in_every_state() {
 
 #[tokio::test]
 async fn a_close_of_the_server_reaches_a_client_that_is_still_sending() {
-    let app = lesson_with(|settings| settings.limits.max_socket_message = 1_000).await;
+    let app = lesson_with(|settings| settings.limits.socket_message = 1_000).await;
     let wrong_type = format!(r#"{{"type": "{}"}}"#, "x".repeat(900));
     for (first, code) in [("x".repeat(4_000_000), 1009), (wrong_type, 4400)] {
         let mut socket = Socket::ready(&app).await;
@@ -448,7 +448,7 @@ async fn another_version_of_persisted_queries_is_refused_for_its_operation_only(
 
 #[tokio::test]
 async fn there_are_so_many_sockets_and_no_more() {
-    let app = lesson_with(|settings| settings.limits.max_sockets = 2).await;
+    let app = lesson_with(|settings| settings.limits.sockets = 2).await;
     let first = Socket::ready(&app).await;
     let _second = Socket::ready(&app).await;
     let open = || Socket::open_with(&app, Some("graphql-transport-ws"), &[]);
@@ -567,7 +567,7 @@ const EVENTS: &str = "subscription { changes { __typename } }";
 
 #[tokio::test]
 async fn operations_that_live_have_an_id_each_and_a_largest_number() {
-    let app = lesson_with(|settings| settings.limits.max_socket_operations = 2).await;
+    let app = lesson_with(|settings| settings.limits.socket_operations = 2).await;
     let mut socket = Socket::ready(&app).await;
     socket.subscribe("1", &query(EVENTS)).await;
     socket.subscribe("2", &query(EVENTS)).await;
@@ -596,7 +596,7 @@ async fn operations_that_live_have_an_id_each_and_a_largest_number() {
 
 #[tokio::test]
 async fn events_come_to_whoever_listens_and_each_may_load_as_much_as_the_first() {
-    let app = lesson_with(|settings| settings.limits.max_loaded = 10).await;
+    let app = lesson_with(|settings| settings.limits.operation.loaded = 10).await;
     let mut socket = Socket::ready(&app).await;
     let events = "subscription { changes { __typename cursor node { ... on Employee { name } } } }";
     socket.subscribe("s", &query(events)).await;
@@ -643,12 +643,8 @@ async fn a_viewer_listens_and_does_not_write() {
 #[tokio::test]
 async fn a_subscriber_who_does_not_read_is_closed_and_nothing_is_kept_for_it() {
     let program = Program::demo(&[
-        "--max-sockets",
-        "1",
-        "--socket-pong-timeout",
-        "1",
-        "--socket-ping",
-        "3600",
+        "--limit",
+        "sockets=1,socket_pong_timeout=1,socket_ping=3600",
     ]);
     let mut deaf = Socket::ready_at(&program.url).await.unwrap();
     // One change is told in a few hundred kilobytes.

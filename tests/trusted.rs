@@ -277,6 +277,6 @@ fn documents_that_no_longer_run_are_named() {
     assert!(said.contains("salary"), "{said}");
     assert!(said.contains("(line 1, column "), "{said}");
     let (code, said) = Manifest::new(&json!({ "costly": documents["costly"] }).to_string())
-        .given_to(&["check-documents", "--max-cost", "2000000"]);
+        .given_to(&["check-documents", "--limit", "cost=2000000"]);
     assert_eq!(code, Some(0), "{said}");
 }

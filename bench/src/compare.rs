@@ -9,26 +9,26 @@ use std::{
 use tempfile::TempDir;
 
 use crate::{
-    Database, Result, Settings,
-    database::Company,
+    console::{Result, print, progress},
+    database::Dataset,
     load::{Load, Measure, median, median_of},
     machine,
     operations::Operation,
     program::{Kind, Programs, Server},
-    report, say,
+    report,
+    settings::{Database, Settings},
     table::{Table, figure, verdict},
-    tell,
 };
 
 const EMPLOYEES: u64 = 10_000;
 
-/// As performance is compared alone and under load.
+/// Connections of the two measurements: latency, and throughput under load.
 const CONNECTIONS: [u64; 2] = [1, 32];
 
-/// How long each server gets used to an operation, in seconds.
+/// Seconds of the warm-up of each operation.
 const WARM_UP: u64 = 1;
 
-/// How often the server is started to see how long that takes.
+/// Starts of the server for the median of the start time.
 const STARTS: usize = 5;
 
 /// The most CPU time for each request at 32 connections, as a multiple of the floor's.
@@ -72,7 +72,7 @@ struct Line {
 }
 
 /// Measures and prints.
-pub fn run(settings: &Settings) -> Result<()> {
+pub(crate) fn run(settings: &Settings) -> Result<()> {
     machine::need("wrk")?;
     let mut text = format!("{}\n- {}\n", report::origin(settings)?, method(settings));
     let programs = Programs::get(settings, true)?;
@@ -84,7 +84,7 @@ pub fn run(settings: &Settings) -> Result<()> {
             (WARM_UP + settings.rounds * settings.seconds) * (operations * CONNECTIONS.len()) as u64
         })
         .sum();
-    tell(&format!(
+    progress(&format!(
         "this takes about {} minutes",
         (seconds + 30).div_ceil(60)
     ));
@@ -92,7 +92,7 @@ pub fn run(settings: &Settings) -> Result<()> {
     let mut checks = Table::new(&["What", "Database", "Measured", "Target", "Holds"], 2);
     for database in settings.databases() {
         let directory = TempDir::with_prefix("roster-bench-")?;
-        let mut company = Company::make(database, EMPLOYEES, &programs, settings, &directory)?;
+        let mut company = Dataset::make(database, EMPLOYEES, &programs, settings, &directory)?;
         let start = start_time(database, &programs, &mut company, directory.path())?;
         let lines = measure(
             database,
@@ -140,7 +140,7 @@ pub fn run(settings: &Settings) -> Result<()> {
         check("start to first answer", "ms", start, START_TARGET);
     }
     writeln!(text, "\n### Once\n\n{checks}")?;
-    say(&text)?;
+    print(&text)?;
     if settings.save {
         report::save(&text)?;
     }
@@ -166,14 +166,14 @@ fn kinds(database: Database) -> Vec<Kind> {
     }
 }
 
-/// From the start of the process to the first answer, in milliseconds.
+/// Returns the time from the start of the process to the first answer, in milliseconds.
 fn start_time(
     database: Database,
     programs: &Programs,
-    company: &mut Company,
+    company: &mut Dataset,
     directory: &Path,
 ) -> Result<f64> {
-    tell(&format!("{}: starting it {STARTS} times", database.title()));
+    progress(&format!("{}: starting it {STARTS} times", database.title()));
     let url = company.copy("start")?;
     let mut times = Vec::new();
     for _ in 0..STARTS {
@@ -187,7 +187,7 @@ fn start_time(
 fn measure(
     database: Database,
     programs: &Programs,
-    company: &mut Company,
+    company: &mut Dataset,
     settings: &Settings,
     directory: &Path,
 ) -> Result<Vec<Line>> {
@@ -204,13 +204,13 @@ fn measure(
     let mut lines = Vec::new();
     let mut seed = 0;
     for operation in settings.operations() {
-        // What a mutation says leaves out the statements of its transaction.
+        // The cost of a mutation leaves out the statements of its transaction.
         let statements = match operation {
             Operation::Write => None,
             _ => Some(servers[0].statements(operation)?),
         };
         for connections in CONNECTIONS {
-            tell(&format!(
+            progress(&format!(
                 "{}: {} at {connections}",
                 database.title(),
                 operation.name()
@@ -236,7 +236,7 @@ fn measure(
                     if round > 0 {
                         measures.push(measure);
                     }
-                    // What the database still does belongs to nobody else.
+                    // Work that the database still does must not count for the next server.
                     std::thread::sleep(Duration::from_millis(100));
                 }
             }
@@ -254,7 +254,7 @@ fn measure(
     Ok(lines)
 }
 
-/// All say the same, or they would not do the same.
+/// Fails if the servers answer differently.
 fn same_answers(operation: Operation, servers: &[Server]) -> Result<()> {
     let keys = match operation {
         Operation::Point | Operation::Mission => 50,
@@ -262,7 +262,7 @@ fn same_answers(operation: Operation, servers: &[Server]) -> Result<()> {
         Operation::Nested | Operation::Flat | Operation::Edges => 1,
     };
     for key in 1..=keys {
-        // Whom no company of ours has assigned to what, in no role and without a start.
+        // Pairs that the dataset does not link without role and start.
         let (employee, project) = (7 * key + 1, 13 * key + 1);
         let mut answers = Vec::new();
         for server in servers {

@@ -1,4 +1,4 @@
-//! Databases of the benchmark's own: made, filled by the server's program, copied, dropped.
+//! Databases of the benchmark: created, filled by the server's program, copied, dropped.
 
 use std::{
     fs,
@@ -10,17 +10,17 @@ use postgres::{Client, NoTls};
 use tempfile::TempDir;
 
 use crate::{
-    Database, Result, Settings,
+    console::{Result, progress},
     program::{Programs, without_settings},
-    tell,
+    settings::{Database, Settings},
 };
 
-/// What the names of all our PostgreSQL databases begin with.
-pub const NAME: &str = "roster_bench";
+/// Prefix of the names of all PostgreSQL databases of the benchmark.
+pub(crate) const NAME: &str = "roster_bench";
 
-/// A company in a database; each server gets a copy to itself, so that none sees the writes of
-/// another, and all begin alike.
-pub struct Company {
+/// Company in a database. Each server gets its own copy, so that no server sees the writes of another
+/// and all begin with the same rows.
+pub(crate) struct Dataset {
     pub employees: u64,
     pub projects: u64,
     place: Place,
@@ -32,9 +32,9 @@ enum Place {
     Postgres { server: String, name: String },
 }
 
-impl Company {
-    /// Makes one of so many employees, a fifth as many projects and five times as many assignments.
-    pub fn make(
+impl Dataset {
+    /// Creates a company with a fifth as many projects and five times as many assignments as employees.
+    pub(crate) fn make(
         database: Database,
         employees: u64,
         programs: &Programs,
@@ -42,7 +42,7 @@ impl Company {
         directory: &TempDir,
     ) -> Result<Self> {
         let projects = employees / 5;
-        tell(&format!(
+        progress(&format!(
             "{}: making a company of {employees} employees",
             database.title()
         ));
@@ -66,13 +66,13 @@ impl Company {
                 ],
             )?;
         }
-        let company = Self {
+        let dataset = Self {
             employees,
             projects,
             place,
             copies: Vec::new(),
         };
-        let url = company.url();
+        let url = dataset.url();
         roster(programs, &url, &["migrate", "up"])?;
         roster(
             programs,
@@ -85,27 +85,27 @@ impl Company {
                 &projects.to_string(),
             ],
         )?;
-        if let Place::Postgres { server, name } = &company.place {
-            // Or it would do so by itself, at some time.
+        if let Place::Postgres { server, name } = &dataset.place {
+            // Otherwise autovacuum would run during a measurement.
             execute(
                 &with_database(server, name)?,
                 &["VACUUM ANALYZE", "CHECKPOINT"],
             )?;
         }
-        Ok(company)
+        Ok(dataset)
     }
 
-    /// The original.
-    pub fn url(&self) -> String {
+    /// Returns the URL of the original.
+    pub(crate) fn url(&self) -> String {
         match &self.place {
             Place::Sqlite { file, .. } => sqlite_url(file),
-            // It was taken apart before.
+            // The URL was parsed before.
             Place::Postgres { server, name } => with_database(server, name).unwrap_or_default(),
         }
     }
 
-    /// A copy of this name, while nobody is connected to the original.
-    pub fn copy(&mut self, suffix: &str) -> Result<String> {
+    /// Creates a copy and returns its URL. No client may be connected to the original.
+    pub(crate) fn copy(&mut self, suffix: &str) -> Result<String> {
         match &self.place {
             Place::Sqlite { file, directory } => {
                 let copy = directory.join(format!("{}-{suffix}.db", self.employees));
@@ -129,7 +129,7 @@ impl Company {
     }
 }
 
-impl Drop for Company {
+impl Drop for Dataset {
     fn drop(&mut self) {
         let Place::Postgres { server, name } = &self.place else {
             return;
@@ -137,14 +137,14 @@ impl Drop for Company {
         for name in self.copies.iter().chain([name]) {
             let drop = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
             if let Err(error) = execute(server, &[&drop]) {
-                tell(&format!("{name} is left behind: {error}"));
+                progress(&format!("{name} is left behind: {error}"));
             }
         }
     }
 }
 
-/// What PostgreSQL says of itself.
-pub fn postgres_version(settings: &Settings) -> Result<String> {
+/// Returns the version of PostgreSQL.
+pub(crate) fn postgres_version(settings: &Settings) -> Result<String> {
     let row = connect(&server(settings)?)?.query_one("SHOW server_version", &[])?;
     Ok(row.get(0))
 }
@@ -152,7 +152,7 @@ pub fn postgres_version(settings: &Settings) -> Result<String> {
 fn connect(url: &str) -> Result<Client> {
     Client::connect(url, NoTls).map_err(|error| {
         format!(
-            "PostgreSQL does not let us in: {}. See --postgres-url, or leave it out with \
+            "PostgreSQL refuses the connection: {}. See --postgres-url, or leave it out with \
              --database sqlite",
             reason(&error)
         )
@@ -160,7 +160,7 @@ fn connect(url: &str) -> Result<Client> {
     })
 }
 
-/// Runs these one after the other, none in a transaction.
+/// Runs statements one after the other, without a transaction.
 fn execute(url: &str, statements: &[&str]) -> Result<()> {
     let mut client = connect(url)?;
     for statement in statements {
@@ -171,7 +171,7 @@ fn execute(url: &str, statements: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// What PostgreSQL said; the error itself only says that it said something.
+/// Returns the message of PostgreSQL, which `Display` of the error leaves out.
 fn reason(error: &postgres::Error) -> String {
     match error.as_db_error() {
         Some(said) => said.message().to_owned(),
@@ -187,7 +187,7 @@ fn server(settings: &Settings) -> Result<String> {
     })
 }
 
-/// The same server, this database; without TLS, unless it is asked for: it is nobody's merit.
+/// Replaces the database in the URL. Turns TLS off unless the URL sets it, to keep its cost out.
 fn with_database(url: &str, name: &str) -> Result<String> {
     let wrong = || format!("{url} is not of the form postgres://USER@HOST/NAME");
     let (scheme, rest) = url.split_once("://").ok_or_else(wrong)?;

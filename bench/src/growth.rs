@@ -7,27 +7,27 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::{
-    Database, Result, Settings,
-    database::Company,
+    console::{Result, print, progress},
+    database::Dataset,
     http::Connection,
     load::{Load, Measure, median},
     machine,
     operations::{Operation, Request, graphql},
     program::{Kind, Programs, Server},
-    report, say,
+    report,
+    settings::{Database, Settings},
     table::{Table, figure, thousands, verdict},
-    tell,
 };
 
 const SMALL: u64 = 10_000;
 
-/// How much more the same answer may cost.
+/// Largest ratio of the cost of the same answer.
 const TARGET: f64 = 1.3;
 
-/// How many employees of each company are looked at to find some with answers of equal size.
+/// Employees of each company in the search for answers of equal size.
 const SAMPLE: u64 = 1_000;
 
-/// How many of them are asked for: few enough for what they touch to be in memory.
+/// Employees in the requests: few enough for their rows to be in memory.
 const KEYS: usize = 200;
 
 /// The first page of all employees by name, and pages after a cursor.
@@ -61,15 +61,15 @@ query TeamCursor($first: Int!) {
 }";
 
 /// Measures and prints.
-pub fn run(settings: &Settings, large: u64) -> Result<()> {
+pub(crate) fn run(settings: &Settings, large: u64) -> Result<()> {
     machine::need("wrk")?;
     let programs = Programs::get(settings, false)?;
-    say(&report::origin(settings)?)?;
+    print(&report::origin(settings)?)?;
     for database in settings.databases() {
         let directory = TempDir::with_prefix("roster-bench-")?;
         let mut sides = Vec::new();
         for employees in [SMALL, large] {
-            let company = Company::make(database, employees, &programs, settings, &directory)?;
+            let company = Dataset::make(database, employees, &programs, settings, &directory)?;
             let log = directory.path().join(format!("{employees}.log"));
             // Before the database, which cannot go while it is in use.
             let server = Server::start(Kind::Roster, &programs, &company.url(), &log)?;
@@ -79,12 +79,12 @@ pub fn run(settings: &Settings, large: u64) -> Result<()> {
                 keys: Vec::new(),
             });
         }
-        tell("looking for answers of equal size");
+        progress("looking for answers of equal size");
         let objects = equal_answers(&mut sides)?;
-        say(&format!("\n### {}\n", database.title()))?;
-        say(&sizes(database, &sides, objects, settings)?.to_string())?;
-        say(&depths(database, &sides, settings)?.to_string())?;
-        say(&memory(database, &sides[0])?.to_string())?;
+        print(&format!("\n### {}\n", database.title()))?;
+        print(&sizes(database, &sides, objects, settings)?.to_string())?;
+        print(&depths(database, &sides, settings)?.to_string())?;
+        print(&memory(database, &sides[0])?.to_string())?;
     }
     Ok(())
 }
@@ -92,7 +92,7 @@ pub fn run(settings: &Settings, large: u64) -> Result<()> {
 /// A company and its server.
 struct Side {
     server: Server,
-    company: Company,
+    company: Dataset,
     /// Employees whose answers are compared with those of the other side's.
     keys: Vec<u64>,
 }
@@ -169,7 +169,7 @@ fn sizes(database: Database, sides: &[Side], objects: f64, settings: &Settings) 
     );
     let request = Operation::Mission.graphql();
     for connections in [1, 32] {
-        tell(&format!("{}: mission at {connections}", database.title()));
+        progress(&format!("{}: mission at {connections}", database.title()));
         let mut measures = vec![Vec::new(); sides.len()];
         for round in 0..=settings.rounds {
             for (side, measures) in sides.iter().zip(&mut measures) {
@@ -229,7 +229,7 @@ fn depths(database: Database, sides: &[Side], settings: &Settings) -> Result<Tab
         2,
     );
     for side in sides {
-        tell(&format!(
+        progress(&format!(
             "{}: deep pages of {}",
             database.title(),
             side.company.employees
@@ -277,9 +277,9 @@ fn depths(database: Database, sides: &[Side], settings: &Settings) -> Result<Tab
     Ok(table)
 }
 
-/// What the server keeps while it answers `nested` for half a minute.
+/// Measures the memory of the server during half a minute of `nested`.
 fn memory(database: Database, side: &Side) -> Result<Table> {
-    tell(&format!("{}: memory under nested", database.title()));
+    progress(&format!("{}: memory under nested", database.title()));
     let mut table = Table::new(&["nested at 32 connections", "Resident MiB", "Peak MiB"], 1);
     let request = Operation::Nested.graphql();
     for after in [10, 20, 30] {

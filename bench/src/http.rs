@@ -1,4 +1,4 @@
-//! As much of HTTP as it takes to ask a server of ours, one request after the other.
+//! Minimal HTTP client: one request after the other on one connection.
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
@@ -6,26 +6,26 @@ use std::{
     time::Duration,
 };
 
-use crate::{Result, operations::Request};
+use crate::{console::Result, operations::Request};
 
-/// A connection that is kept.
-pub struct Connection(BufReader<TcpStream>);
+/// Persistent connection.
+pub(crate) struct Connection(BufReader<TcpStream>);
 
 impl Connection {
-    pub fn open(port: u16) -> Result<Self> {
+    pub(crate) fn open(port: u16) -> Result<Self> {
         let stream = TcpStream::connect(("127.0.0.1", port))?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(Duration::from_secs(60)))?;
         Ok(Self(BufReader::new(stream)))
     }
 
-    /// The body of the answer, whose status must be 200.
-    pub fn ask(&mut self, request: &Request) -> Result<String> {
+    /// Sends a request and returns the body of the answer, whose status must be 200.
+    pub(crate) fn ask(&mut self, request: &Request) -> Result<String> {
         self.ask_with(request, "")
     }
 
-    /// The same with more headers.
-    pub fn ask_with(&mut self, request: &Request, headers: &str) -> Result<String> {
+    /// Sends a request with additional headers.
+    pub(crate) fn ask_with(&mut self, request: &Request, headers: &str) -> Result<String> {
         let Request { method, path, body } = request;
         let body = body.as_deref().unwrap_or_default();
         let message = format!(
@@ -41,7 +41,7 @@ impl Connection {
         loop {
             let mut line = String::new();
             if self.0.read_line(&mut line)? == 0 {
-                return Err(format!("{method} {path}: the server hung up").into());
+                return Err(format!("{method} {path}: the server closed the connection").into());
             }
             let line = line.trim_end();
             if line.is_empty() {

@@ -11,36 +11,35 @@ use std::{
 use tempfile::TempDir;
 
 use crate::{
-    Database, Result, Settings,
-    database::Company,
+    console::{Result, print, progress},
+    database::Dataset,
     http::Connection,
     machine,
     operations::{Operation, Request},
     program::{Kind, Programs, Server, free_port, root},
-    say,
+    settings::{Database, Settings},
     table::{Table, thousands},
-    tell,
 };
 
 const EMPLOYEES: u64 = 10_000;
 
-/// How much more, or less, is more than chance.
+/// Relative change from which a difference is more than chance.
 const TOLERANCE: f64 = 0.05;
 
-/// What a document as clients send it may take, to what a plain one takes that is answered alike.
+/// Largest ratio of a document as clients send it to a plain document with the same answer.
 const CLIENT_RATIO: f64 = 1.10;
 
 /// Requests that fill caches before anything is counted.
 const WARM_UP: u64 = 50;
 
-/// How many different employees are asked for, in turn.
+/// Different employees in the requests, in turn.
 const KEYS: u64 = 20;
 
 /// Instructions by operation, by database.
 type Counts = BTreeMap<String, BTreeMap<String, u64>>;
 
-/// Counts, compares and says; fails when any operation takes more than it did.
-pub fn run(settings: &Settings) -> Result<()> {
+/// Counts, compares and prints. Fails if an operation takes more than in the baseline.
+pub(crate) fn run(settings: &Settings) -> Result<()> {
     machine::need("valgrind")?;
     let programs = Programs::get(settings, false)?;
     let baseline = baseline()?;
@@ -82,7 +81,7 @@ pub fn run(settings: &Settings) -> Result<()> {
             }
         }
     }
-    say(&table.to_string())?;
+    print(&table.to_string())?;
     let slow: Vec<String> = slow_clients(&counts).collect();
     if !slow.is_empty() {
         return Err(slow.join("\n").into());
@@ -91,7 +90,7 @@ pub fn run(settings: &Settings) -> Result<()> {
         return save(baseline, counts);
     }
     if less {
-        tell("some take less than they did: --save records it");
+        progress("some take less than they did: --save records it");
     }
     if more.is_empty() {
         return Ok(());
@@ -109,9 +108,9 @@ fn count(
     settings: &Settings,
 ) -> Result<BTreeMap<String, u64>> {
     let directory = TempDir::with_prefix("roster-bench-")?;
-    let mut company = Company::make(database, EMPLOYEES, programs, settings, &directory)?;
+    let mut company = Dataset::make(database, EMPLOYEES, programs, settings, &directory)?;
     let url = company.copy("instructions")?;
-    tell(&format!("{}: starting it in callgrind", database.title()));
+    progress(&format!("{}: starting it in callgrind", database.title()));
     let server = start(programs, &url, directory.path())?;
     let mut connection = Connection::open(server.port)?;
     let mut counted = BTreeMap::new();
@@ -122,7 +121,7 @@ fn count(
     };
     for operation in settings.operations() {
         let requests = requests(operation);
-        tell(&format!(
+        progress(&format!(
             "{}: {} × {}",
             database.title(),
             operation.name(),
@@ -153,10 +152,10 @@ fn count(
     Ok(counted)
 }
 
-/// Ends the name of the plain document that is answered like a client's.
+/// Suffix of the name of the plain document with the same answer as a client's.
 const PLAIN: &str = "-plain";
 
-/// The documents of clients that take too much more than the plain ones.
+/// Returns the documents of clients beyond [`CLIENT_RATIO`].
 fn slow_clients<'c>(counts: &'c Counts) -> impl Iterator<Item = String> + 'c {
     counts.iter().flat_map(|(database, operations)| {
         operations.iter().filter_map(move |(name, &plain)| {
@@ -170,17 +169,17 @@ fn slow_clients<'c>(counts: &'c Counts) -> impl Iterator<Item = String> + 'c {
     })
 }
 
-/// So many that two runs differ by much less than the tolerance.
+/// Returns enough requests for two runs to differ by much less than the tolerance.
 fn requests(operation: Operation) -> u64 {
     match operation {
-        // Many, since a reader that is opened meanwhile costs as much as forty of them.
+        // Many, since opening a reader costs as much as forty requests.
         Operation::Point => 2_000,
         Operation::Mission | Operation::Write => 200,
         Operation::Nested | Operation::Flat | Operation::Edges => 20,
     }
 }
 
-/// The same in every run; no two writes of one run are alike.
+/// Returns the keys of a request: the same in every run, different for each write of a run.
 fn keys(operation: Operation, nth: u64) -> (u64, u64) {
     match operation {
         Operation::Write => (1 + nth, 1 + nth * 7 % 2_000),
@@ -188,7 +187,7 @@ fn keys(operation: Operation, nth: u64) -> (u64, u64) {
     }
 }
 
-/// One thread that works, so that none looks for work, and one connection for it.
+/// Starts the server with one worker thread, so that no thread steals work, and one connection for it.
 fn start(programs: &Programs, url: &str, directory: &Path) -> Result<Server> {
     let port = free_port()?;
     let mut command = Command::new("env");
@@ -199,12 +198,12 @@ fn start(programs: &Programs, url: &str, directory: &Path) -> Result<Server> {
             directory.join("counts").display()
         ))
         .arg(&programs.roster)
-        .args(["serve", "--database-connections", "3"])
+        .args(["serve", "--limit", "database_connections=3"])
         .args(["--port", &port.to_string(), "--database-url", url]);
     Server::run(Kind::Roster, command, port, &directory.join("log"))
 }
 
-/// What callgrind has written; each tells what came after the one before.
+/// Dumps of callgrind. Each counts from the one before.
 struct Dumps<'a> {
     directory: &'a Path,
     pid: u32,
@@ -212,7 +211,7 @@ struct Dumps<'a> {
 }
 
 impl Dumps<'_> {
-    /// The instructions since the last time.
+    /// Returns the instructions since the last dump.
     fn take(&mut self) -> Result<u64> {
         let output = Command::new("callgrind_control")
             .args(["--dump", &self.pid.to_string()])
@@ -222,7 +221,7 @@ impl Dumps<'_> {
         let file = self.directory.join(format!("counts.{}", self.count));
         let dump = fs::read_to_string(&file).map_err(|_| {
             format!(
-                "callgrind does not tell its counts:\n{}{}",
+                "callgrind wrote no counts:\n{}{}",
                 String::from_utf8_lossy(&output.stdout),
                 String::from_utf8_lossy(&output.stderr)
             )
@@ -234,7 +233,7 @@ impl Dumps<'_> {
                 .or(line.strip_prefix("summary:"));
             total?.trim().parse().ok()
         });
-        total.ok_or_else(|| "callgrind's counts have no sum".into())
+        total.ok_or_else(|| "the counts of callgrind have no sum".into())
     }
 }
 
@@ -249,12 +248,12 @@ fn baseline() -> Result<Counts> {
     Ok(serde_json::from_str(&fs::read_to_string(path())?)?)
 }
 
-/// What was not counted this time stays.
+/// Writes the counts. Operations that were not counted keep their old ones.
 fn save(mut baseline: Counts, counts: Counts) -> Result<()> {
     for (database, operations) in counts {
         baseline.entry(database).or_default().extend(operations);
     }
     fs::write(path(), serde_json::to_string_pretty(&baseline)? + "\n")?;
-    tell("bench/instructions.json has the new counts");
+    progress("bench/instructions.json has the new counts");
     Ok(())
 }

@@ -1,30 +1,32 @@
-//! Drives a server with wrk and looks at what it costs.
+//! Drives a server with wrk and measures its cost.
 
 use std::path::PathBuf;
 
 use crate::{
-    Database, Result, machine,
+    console::Result,
+    database, machine,
     operations::Request,
     program::{Server, root},
+    settings::Database,
 };
 
-/// What is sent, and how.
-pub struct Load<'a> {
+/// Load of one measurement.
+pub(crate) struct Load<'a> {
     pub request: &'a Request,
     pub connections: u64,
     pub seconds: u64,
     /// The same seed draws the same keys.
     pub seed: u64,
-    /// How many employees and projects there are to draw from.
+    /// Numbers of employees and projects to draw keys from.
     pub employees: u64,
     pub projects: u64,
     /// Draw from these employees instead.
     pub keys: &'a [u64],
 }
 
-/// What came of it.
+/// Figures of one measurement.
 #[derive(Clone, Copy, Default)]
-pub struct Measure {
+pub(crate) struct Measure {
     pub per_second: f64,
     /// Latency, in microseconds.
     pub p50: f64,
@@ -32,17 +34,17 @@ pub struct Measure {
     /// CPU time for each request, in microseconds.
     pub cpu: f64,
     pub database_cpu: f64,
-    /// The most memory that the server had, in MiB.
+    /// Peak memory of the server, in MiB.
     pub peak: f64,
 }
 
 impl Load<'_> {
-    /// Fails when any request does.
-    pub fn drive(&self, server: &Server, database: Database) -> Result<Measure> {
+    /// Runs the load. Fails if any request fails.
+    pub(crate) fn drive(&self, server: &Server, database: Database) -> Result<Measure> {
         let pid = server.pid();
         let database_cpu = || match database {
             Database::Sqlite => Ok(0),
-            Database::Postgres => machine::postgres_cpu_time(),
+            Database::Postgres => machine::postgres_cpu_time(database::NAME),
         };
         machine::reset_peak_memory(pid)?;
         let before = (machine::cpu_time(pid)?, database_cpu()?);
@@ -50,7 +52,7 @@ impl Load<'_> {
         let after = (machine::cpu_time(pid)?, database_cpu()?);
 
         let [requests, duration, failed, p50, p99] = report[..] else {
-            return Err("wrk told something else than expected".into());
+            return Err("wrk wrote an unknown report".into());
         };
         if failed > 0 || requests == 0 {
             return Err(format!(
@@ -110,8 +112,8 @@ fn script() -> PathBuf {
     root().join("bench/wrk.lua")
 }
 
-/// The median of each figure.
-pub fn median(measures: &[Measure]) -> Measure {
+/// Returns the median of each figure.
+pub(crate) fn median(measures: &[Measure]) -> Measure {
     let of = |figure: fn(&Measure) -> f64| median_of(measures.iter().map(figure).collect());
     Measure {
         per_second: of(|m| m.per_second),
@@ -123,8 +125,8 @@ pub fn median(measures: &[Measure]) -> Measure {
     }
 }
 
-/// The median of these figures, 0 of none.
-pub fn median_of(mut figures: Vec<f64>) -> f64 {
+/// Returns the median; 0 without figures.
+pub(crate) fn median_of(mut figures: Vec<f64>) -> f64 {
     figures.sort_by(f64::total_cmp);
     match figures.len() {
         0 => 0.0,

@@ -1,4 +1,4 @@
-//! The operations: what is asked of the server, and of the floor.
+//! The measured operations, as requests to the server and to the floor.
 
 use std::borrow::Cow;
 
@@ -6,14 +6,14 @@ use clap::ValueEnum;
 use language::{CheckedDocument, DocumentLimits, Schema};
 use serde_json::{Map, Value, json};
 
-/// What is measured.
+/// Measured operation.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Operation {
+pub(crate) enum Operation {
     /// One employee by id.
     Point,
-    /// One employee, their projects, who works on them.
+    /// One employee, their projects, the employees of these.
     Mission,
-    /// Fifty employees, their projects, who works on them.
+    /// Fifty employees, their projects, the employees of these.
     Nested,
     /// A thousand employees.
     Flat,
@@ -24,7 +24,7 @@ pub enum Operation {
 }
 
 /// A request, in which `<employee>` and `<project>` stand for keys.
-pub struct Request {
+pub(crate) struct Request {
     pub method: &'static str,
     pub path: Cow<'static, str>,
     pub body: Option<String>,
@@ -32,7 +32,7 @@ pub struct Request {
 
 impl Request {
     /// The request for these keys.
-    pub fn with(&self, employee: u64, project: u64) -> Self {
+    pub(crate) fn with(&self, employee: u64, project: u64) -> Self {
         let fill = |text: &str| {
             text.replace("<employee>", &employee.to_string())
                 .replace("<project>", &project.to_string())
@@ -47,7 +47,7 @@ impl Request {
 
 impl Operation {
     /// In the order in which they are measured: what writes comes last.
-    pub const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 6] = [
         Self::Point,
         Self::Mission,
         Self::Nested,
@@ -56,7 +56,7 @@ impl Operation {
         Self::Write,
     ];
 
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Point => "point",
             Self::Mission => "mission",
@@ -86,14 +86,14 @@ impl Operation {
         }
     }
 
-    /// What the server is asked.
-    pub fn graphql(self) -> Request {
+    /// Returns the request to the server.
+    pub(crate) fn graphql(self) -> Request {
         graphql(self.document(), self.variables())
     }
 
     /// The same as clients send it: with fragments and repeated fields, and with input objects as
     /// variables.
-    pub fn clients(self) -> Vec<ClientRequest> {
+    pub(crate) fn clients(self) -> Vec<ClientRequest> {
         let employee = json!({ "employee": "emp_<employee>" });
         let assign =
             json!({ "input": { "employeeId": "emp_<employee>", "projectId": "prj_<project>" } });
@@ -151,8 +151,8 @@ impl Operation {
         }
     }
 
-    /// What the floor is asked.
-    pub fn by_hand(self) -> Request {
+    /// Returns the request to the floor.
+    pub(crate) fn by_hand(self) -> Request {
         let (method, path) = match self {
             Self::Point => ("GET", "/point?id=emp_<employee>"),
             Self::Mission => ("GET", "/mission?id=emp_<employee>"),
@@ -173,7 +173,7 @@ impl Operation {
 }
 
 /// A request as a client sends it, and one that is answered alike and has nothing to merge.
-pub struct ClientRequest {
+pub(crate) struct ClientRequest {
     pub name: &'static str,
     pub sent: Request,
     pub plain: Request,
@@ -211,7 +211,7 @@ fn plain(document: &str) -> String {
 }
 
 /// A request to the server.
-pub fn graphql(document: &str, variables: Value) -> Request {
+pub(crate) fn graphql(document: &str, variables: Value) -> Request {
     Request {
         method: "POST",
         path: "/graphql".into(),

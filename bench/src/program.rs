@@ -1,4 +1,4 @@
-//! The programs that are measured: built, started, asked, ended.
+//! The measured programs: built, started, queried, ended.
 
 use std::{
     env, fs,
@@ -10,21 +10,25 @@ use std::{
 };
 
 use crate::{
-    Result, Settings, http::Connection, machine, operations::Operation, operations::Request, tell,
+    console::{Result, progress},
+    http::Connection,
+    machine,
+    operations::{Operation, Request},
+    settings::Settings,
 };
 
-/// How long a server may take to answer for the first time.
+/// Time limit of the first answer of a server.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Where the programs are.
-pub struct Programs {
+/// Paths of the programs.
+pub(crate) struct Programs {
     pub roster: PathBuf,
     pub floor: PathBuf,
 }
 
 impl Programs {
-    /// Builds what is not given. One by one: built together they would get each other's features.
-    pub fn get(settings: &Settings, with_floor: bool) -> Result<Self> {
+    /// Builds the programs without a given path, one by one: in one build they would share features.
+    pub(crate) fn get(settings: &Settings, with_floor: bool) -> Result<Self> {
         let roster = match &settings.roster {
             Some(path) => path.clone(),
             None => build("server", "roster")?,
@@ -39,12 +43,12 @@ impl Programs {
 }
 
 fn build(package: &str, program: &str) -> Result<PathBuf> {
-    tell(&format!(
+    progress(&format!(
         "building {program}, which takes minutes the first time"
     ));
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    // What cargo tells this program would make others be built anew.
+    // The variables that cargo sets for this program would cause rebuilds.
     for (name, _) in env::vars_os() {
         let name = name.to_string_lossy().into_owned();
         if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") {
@@ -65,24 +69,24 @@ fn build(package: &str, program: &str) -> Result<PathBuf> {
         .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
         .filter(|message| message["target"]["name"] == program)
         .find_map(|message| message["executable"].as_str().map(PathBuf::from));
-    artifact.ok_or_else(|| format!("cargo did not say where {program} is").into())
+    artifact.ok_or_else(|| format!("cargo printed no path of {program}").into())
 }
 
 /// The workspace.
-pub fn root() -> &'static Path {
+pub(crate) fn root() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
 }
 
-/// What a server is, and so how it is asked.
+/// Kind of a server, which decides on the form of requests.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     Roster,
     Floor,
     OneStatement,
 }
 
 impl Kind {
-    pub fn title(self) -> &'static str {
+    pub(crate) fn title(self) -> &'static str {
         match self {
             Self::Roster => "roster",
             Self::Floor => "floor",
@@ -90,7 +94,7 @@ impl Kind {
         }
     }
 
-    pub fn request(self, operation: Operation) -> Request {
+    pub(crate) fn request(self, operation: Operation) -> Request {
         match self {
             Self::Roster => operation.graphql(),
             Self::Floor | Self::OneStatement => operation.by_hand(),
@@ -98,8 +102,8 @@ impl Kind {
     }
 }
 
-/// A server that runs; it ends with this value.
-pub struct Server {
+/// Running server. It ends when this value is dropped.
+pub(crate) struct Server {
     pub kind: Kind,
     pub port: u16,
     process: Child,
@@ -107,8 +111,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts one on its half of the cores and waits until it answers.
-    pub fn start(kind: Kind, programs: &Programs, url: &str, log: &Path) -> Result<Self> {
+    /// Starts a server on its half of the cores and waits until it answers.
+    pub(crate) fn start(kind: Kind, programs: &Programs, url: &str, log: &Path) -> Result<Self> {
         let port = free_port()?;
         let cores = machine::halves().map(|halves| halves.0);
         let program = match kind {
@@ -125,8 +129,8 @@ impl Server {
         Self::run(kind, command, port, log)
     }
 
-    /// The same with a command of one's own.
-    pub fn run(kind: Kind, mut command: Command, port: u16, log: &Path) -> Result<Self> {
+    /// Starts a server by a given command and waits until it answers.
+    pub(crate) fn run(kind: Kind, mut command: Command, port: u16, log: &Path) -> Result<Self> {
         let output = fs::File::create(log)?;
         without_settings(&mut command);
         let process = command
@@ -156,7 +160,7 @@ impl Server {
             let ended = self.process.try_wait()?.is_some();
             if ended || start.elapsed() > PATIENCE {
                 return Err(format!(
-                    "{} does not answer; it said:\n{}",
+                    "{} does not answer; its log:\n{}",
                     self.kind.title(),
                     fs::read_to_string(&self.log)?
                 )
@@ -166,30 +170,35 @@ impl Server {
         }
     }
 
-    pub fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.process.id()
     }
 
     /// The answer to an operation for these keys.
-    pub fn answer(&self, operation: Operation, employee: u64, project: u64) -> Result<String> {
+    pub(crate) fn answer(
+        &self,
+        operation: Operation,
+        employee: u64,
+        project: u64,
+    ) -> Result<String> {
         let request = self.kind.request(operation).with(employee, project);
         Connection::open(self.port)?.ask(&request)
     }
 
-    /// How many statements the server says that an operation took.
-    pub fn statements(&self, operation: Operation) -> Result<u64> {
+    /// Returns the number of statements of an operation, as the server reports it.
+    pub(crate) fn statements(&self, operation: Operation) -> Result<u64> {
         let request = self.kind.request(operation).with(1, 1);
         let answer = Connection::open(self.port)?.ask_with(&request, "x-cost: true\r\n")?;
         let answer: serde_json::Value = serde_json::from_str(&answer)?;
         answer["extensions"]["cost"]["statements"]
             .as_u64()
-            .ok_or_else(|| "the server does not tell its statements".into())
+            .ok_or_else(|| "the server reports no statements".into())
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It may be gone already; one that is told to go leaves nothing behind.
+        // The server may have ended already. SIGTERM lets it close its database.
         let _ = Command::new("kill").arg(self.pid().to_string()).status();
         let start = Instant::now();
         while start.elapsed() < Duration::from_secs(10) {
@@ -203,8 +212,8 @@ impl Drop for Server {
     }
 }
 
-/// Takes away what would be a setting of the server.
-pub fn without_settings(command: &mut Command) {
+/// Removes environment variables that would be settings of the server.
+pub(crate) fn without_settings(command: &mut Command) {
     command.env_clear();
     for name in ["PATH", "HOME", "TMPDIR"] {
         if let Some(value) = env::var_os(name) {
@@ -213,7 +222,7 @@ pub fn without_settings(command: &mut Command) {
     }
 }
 
-/// A port that nobody listens on.
-pub fn free_port() -> Result<u16> {
+/// Returns a free port.
+pub(crate) fn free_port() -> Result<u16> {
     Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
 }

@@ -1,14 +1,19 @@
-//! Where the figures come from, and how they get into the README.
+//! Origin of the figures, and their place in the README.
 
 use std::fs;
 
-use crate::{Database, Result, Settings, database, machine, program::root, tell};
+use crate::{
+    console::{Result, progress},
+    database, machine,
+    program::root,
+    settings::{Database, Settings},
+};
 
 const BEGIN: &str = "<!-- figures -->\n";
 const END: &str = "<!-- end of figures -->";
 
-/// Machine, day, versions.
-pub fn origin(settings: &Settings) -> Result<String> {
+/// Returns machine, day and versions as a list.
+pub(crate) fn origin(settings: &Settings) -> Result<String> {
     let mut lines = vec![format!("- Machine: {}.", machine::description())];
     let day = machine::output("date", &["--utc", "+%Y-%m-%d"]).unwrap_or_default();
     let workspace = root().display().to_string();
@@ -36,7 +41,7 @@ pub fn origin(settings: &Settings) -> Result<String> {
     Ok(lines.join("\n"))
 }
 
-/// The SQLite that is built in, as its crate's version tells.
+/// Returns the version of the crate that has SQLite in it.
 fn sqlite_version() -> Option<String> {
     let lock = fs::read_to_string(root().join("Cargo.lock")).ok()?;
     let (_, rest) = lock.split_once("name = \"libsqlite3-sys\"\nversion = \"")?;
@@ -44,8 +49,8 @@ fn sqlite_version() -> Option<String> {
     Some(format!("of libsqlite3-sys {version}"))
 }
 
-/// Puts the figures between the marks of the README.
-pub fn save(text: &str) -> Result<()> {
+/// Writes the figures between the marks of the README.
+pub(crate) fn save(text: &str) -> Result<()> {
     let path = root().join("bench/README.md");
     let readme = fs::read_to_string(&path)?;
     let (before, rest) = readme
@@ -58,6 +63,6 @@ pub fn save(text: &str) -> Result<()> {
         path,
         format!("{before}{BEGIN}\n{}\n\n{END}{after}", text.trim()),
     )?;
-    tell("bench/README.md has the new figures");
+    progress("bench/README.md has the new figures");
     Ok(())
 }

@@ -1,20 +1,20 @@
-//! Tables in Markdown that are aligned for whoever reads them as text.
+//! Tables in Markdown, aligned for reading as text.
 
 /// Rows of cells below a head; the first columns are text, the others figures.
-pub struct Table {
+pub(crate) struct Table {
     rows: Vec<Vec<String>>,
     text_columns: usize,
 }
 
 impl Table {
-    pub fn new(head: &[&str], text_columns: usize) -> Self {
+    pub(crate) fn new(head: &[&str], text_columns: usize) -> Self {
         Self {
             rows: vec![head.iter().map(|&cell| cell.to_owned()).collect()],
             text_columns,
         }
     }
 
-    pub fn row(&mut self, cells: Vec<String>) {
+    pub(crate) fn row(&mut self, cells: Vec<String>) {
         self.rows.push(cells);
     }
 }
@@ -52,8 +52,8 @@ impl std::fmt::Display for Table {
     }
 }
 
-/// A figure with as many digits as mean something.
-pub fn figure(value: f64) -> String {
+/// Formats a figure with its significant digits.
+pub(crate) fn figure(value: f64) -> String {
     if value >= 100.0 {
         thousands(value.round() as u64)
     } else if value >= 10.0 {
@@ -64,7 +64,7 @@ pub fn figure(value: f64) -> String {
 }
 
 /// `1,234,567`
-pub fn thousands(value: u64) -> String {
+pub(crate) fn thousands(value: u64) -> String {
     let digits = value.to_string();
     let mut text = String::new();
     for (nth, digit) in digits.chars().enumerate() {
@@ -76,7 +76,7 @@ pub fn thousands(value: u64) -> String {
     text
 }
 
-/// Whether a target is reached, in a word.
-pub fn verdict(holds: bool) -> String {
+/// Returns a word for a reached or missed target.
+pub(crate) fn verdict(holds: bool) -> String {
     if holds { "yes" } else { "**no**" }.to_owned()
 }

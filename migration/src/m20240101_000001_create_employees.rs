@@ -2,18 +2,13 @@
 
 use sea_orm_migration::{prelude::*, schema::*};
 
-use crate::parts;
+use crate::{parts, step::Step};
 
 #[derive(DeriveMigrationName)]
-pub struct Migration;
+pub(crate) struct Migration;
 
 #[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    /// All of a step or nothing, on SQLite too.
-    fn use_transaction(&self) -> Option<bool> {
-        Some(true)
-    }
-
+impl Step for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         parts::refuse_other_than_utf8(manager).await?;
 
@@ -40,23 +35,12 @@ impl MigrationTrait for Migration {
             ("ix_employees_name_id", "name"),
             ("ix_employees_hire_date_id", "hire_date"),
         ] {
-            manager
-                .create_index(
-                    Index::create()
-                        .name(index)
-                        .table("employees")
-                        .col(column)
-                        .col("id")
-                        .take(),
-                )
-                .await?;
+            parts::create_index(manager, index, "employees", [column, "id"]).await?;
         }
         parts::index_folded(manager, "employees", "name").await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager
-            .drop_table(Table::drop().table("employees").take())
-            .await
+        parts::drop_table(manager, "employees").await
     }
 }

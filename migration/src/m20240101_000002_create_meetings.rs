@@ -2,18 +2,13 @@
 
 use sea_orm_migration::{prelude::*, schema::*};
 
-use crate::parts;
+use crate::{parts, step::Step};
 
 #[derive(DeriveMigrationName)]
-pub struct Migration;
+pub(crate) struct Migration;
 
 #[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    /// All of a step or nothing, on SQLite too.
-    fn use_transaction(&self) -> Option<bool> {
-        Some(true)
-    }
-
+impl Step for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         manager
             .create_table(
@@ -35,29 +30,18 @@ impl MigrationTrait for Migration {
             )
             .await?;
 
-        // The first page of all meetings by topic or start, without sorting them all. Nobody pages
-        // through a calendar by location.
+        // The first page of all meetings by topic or start, without sorting them all. No client
+        // pages through meetings by location.
         for (index, column) in [
             ("ix_meetings_topic_id", "topic"),
             ("ix_meetings_scheduled_time_id", "scheduled_time"),
         ] {
-            manager
-                .create_index(
-                    Index::create()
-                        .name(index)
-                        .table("meetings")
-                        .col(column)
-                        .col("id")
-                        .take(),
-                )
-                .await?;
+            parts::create_index(manager, index, "meetings", [column, "id"]).await?;
         }
         parts::index_folded(manager, "meetings", "topic").await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager
-            .drop_table(Table::drop().table("meetings").take())
-            .await
+        parts::drop_table(manager, "meetings").await
     }
 }

@@ -2,18 +2,13 @@
 
 use sea_orm_migration::{prelude::*, schema::*};
 
-use crate::parts;
+use crate::{parts, step::Step};
 
 #[derive(DeriveMigrationName)]
-pub struct Migration;
+pub(crate) struct Migration;
 
 #[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    /// All of a step or nothing, on SQLite too.
-    fn use_transaction(&self) -> Option<bool> {
-        Some(true)
-    }
-
+impl Step for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         manager
             .create_table(
@@ -35,22 +30,11 @@ impl MigrationTrait for Migration {
         // The first page of all projects by title, without sorting them all. None by budget: with
         // nulls last either way, PostgreSQL would need one index for the smallest and another for
         // the largest, and sorting 20,000 projects takes 3 ms.
-        manager
-            .create_index(
-                Index::create()
-                    .name("ix_projects_title_id")
-                    .table("projects")
-                    .col("title")
-                    .col("id")
-                    .take(),
-            )
-            .await?;
+        parts::create_index(manager, "ix_projects_title_id", "projects", ["title", "id"]).await?;
         parts::index_folded(manager, "projects", "title").await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager
-            .drop_table(Table::drop().table("projects").take())
-            .await
+        parts::drop_table(manager, "projects").await
     }
 }

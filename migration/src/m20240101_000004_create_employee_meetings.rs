@@ -1,19 +1,14 @@
-//! `employee_meetings`: who attends what, and nothing else.
+//! `employee_meetings`: attendances, a plain join table.
 
 use sea_orm_migration::{prelude::*, sea_orm::DbBackend};
 
-use crate::parts;
+use crate::{parts, step::Step};
 
 #[derive(DeriveMigrationName)]
-pub struct Migration;
+pub(crate) struct Migration;
 
 #[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    /// All of a step or nothing, on SQLite too.
-    fn use_transaction(&self) -> Option<bool> {
-        Some(true)
-    }
-
+impl Step for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let mut table = Table::create()
             .table("employee_meetings")
@@ -36,21 +31,16 @@ impl MigrationTrait for Migration {
         manager.create_table(table).await?;
 
         // The primary key finds the meetings of an employee; this one the employees of a meeting.
-        manager
-            .create_index(
-                Index::create()
-                    .name("ix_employee_meetings_meeting_id_employee_id")
-                    .table("employee_meetings")
-                    .col("meeting_id")
-                    .col("employee_id")
-                    .take(),
-            )
-            .await
+        parts::create_index(
+            manager,
+            "ix_employee_meetings_meeting_id_employee_id",
+            "employee_meetings",
+            ["meeting_id", "employee_id"],
+        )
+        .await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager
-            .drop_table(Table::drop().table("employee_meetings").take())
-            .await
+        parts::drop_table(manager, "employee_meetings").await
     }
 }

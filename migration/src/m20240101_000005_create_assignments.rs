@@ -1,19 +1,14 @@
-//! `assignments`: who works on what, in which role and when; the join table that is an entity.
+//! `assignments`: employees on projects with role, start and end; the join table that is an entity.
 
-use sea_orm_migration::{prelude::*, schema::*, sea_orm::DbBackend};
+use sea_orm_migration::{prelude::*, schema::*};
 
-use crate::parts;
+use crate::{parts, step::Step};
 
 #[derive(DeriveMigrationName)]
-pub struct Migration;
+pub(crate) struct Migration;
 
 #[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    /// All of a step or nothing, on SQLite too.
-    fn use_transaction(&self) -> Option<bool> {
-        Some(true)
-    }
-
+impl Step for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         manager
             .create_table(
@@ -53,25 +48,21 @@ impl MigrationTrait for Migration {
             )
             .await?;
 
-        // sea-query says neither NULLS FIRST in an index nor, on SQLite, an expression. On SQLite
-        // null comes first by itself, and to be its own equal it stands as a text that the checks
-        // keep out of the column.
-        let (unique, nulls_first) = match manager.get_database_backend() {
-            DbBackend::Sqlite => (
-                "CREATE UNIQUE INDEX uq_assignments_employee_project_role_start ON assignments \
-                 (employee_id, project_id, ifnull(role, ''), ifnull(start_date, ''))",
-                "",
-            ),
-            _ => (
-                "ALTER TABLE assignments \
-                 ADD CONSTRAINT uq_assignments_employee_project_role_start \
-                 UNIQUE NULLS NOT DISTINCT (employee_id, project_id, role, start_date)",
-                " NULLS FIRST",
-            ),
-        };
-        // None on the start alone, for all assignments by start: a million are sorted in 0.1 s, and
-        // every write to the largest table would pay for the index.
-        for statement in [
+        // sea-query has neither NULLS FIRST in an index nor, on SQLite, an expression. SQLite sorts
+        // nulls first. There two nulls count as equal through a text that the checks keep out of the
+        // column.
+        let unique = parts::either(
+            manager,
+            "CREATE UNIQUE INDEX uq_assignments_employee_project_role_start ON assignments \
+             (employee_id, project_id, ifnull(role, ''), ifnull(start_date, ''))",
+            "ALTER TABLE assignments \
+             ADD CONSTRAINT uq_assignments_employee_project_role_start \
+             UNIQUE NULLS NOT DISTINCT (employee_id, project_id, role, start_date)",
+        );
+        let nulls_first = parts::either(manager, "", " NULLS FIRST");
+        // No index has the start alone: a million assignments are sorted in 0.1 s, and every write to
+        // the largest table would pay for the index.
+        let statements = [
             // Lists the projects of an employee too, without reading the rows.
             unique,
             // The employees of a project, likewise, and the assignments of a pair in their order;
@@ -89,22 +80,15 @@ impl MigrationTrait for Migration {
                 "CREATE INDEX ix_assignments_project_id_start_date_id \
                  ON assignments (project_id, start_date{nulls_first}, id)"
             ),
-            // Who has, or had, this role: of 300,000 assignments SQLite reads a role's 13,000 in
+            // Assignments with a role: of 300,000 assignments SQLite reads a role's 13,000 in
             // 10 ms instead of all in 80. The ids spare it the rows, and the sorting.
             "CREATE INDEX ix_assignments_lower_role_id_employee_id_project_id \
              ON assignments (lower(role), id, employee_id, project_id)",
-        ] {
-            manager
-                .get_connection()
-                .execute_unprepared(statement)
-                .await?;
-        }
-        Ok(())
+        ];
+        parts::execute_all(manager, &statements).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager
-            .drop_table(Table::drop().table("assignments").take())
-            .await
+        parts::drop_table(manager, "assignments").await
     }
 }

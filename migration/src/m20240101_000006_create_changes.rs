@@ -1,19 +1,14 @@
-//! `changes`: what has happened, written in the transaction in which it happened.
+//! `changes`: the outbox. Each row is written in the transaction of the change.
 
-use sea_orm_migration::{prelude::*, schema::*, sea_orm::DbBackend};
+use sea_orm_migration::{prelude::*, schema::*};
 
-use crate::parts;
+use crate::{parts, step::Step};
 
 #[derive(DeriveMigrationName)]
-pub struct Migration;
+pub(crate) struct Migration;
 
 #[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    /// All of a step or nothing, on SQLite too.
-    fn use_transaction(&self) -> Option<bool> {
-        Some(true)
-    }
-
+impl Step for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         manager
             .create_table(
@@ -23,7 +18,7 @@ impl MigrationTrait for Migration {
                     .col(timestamp_with_time_zone("occurred_at"))
                     .col(parts::text(manager, "subject"))
                     .col(parts::text(manager, "kind"))
-                    // No foreign keys: a change outlives what it speaks of.
+                    // No foreign keys: a change outlives the row that it names.
                     .col(big_integer_null("employee_id"))
                     .col(big_integer_null("meeting_id"))
                     .col(big_integer_null("project_id"))
@@ -52,24 +47,20 @@ impl MigrationTrait for Migration {
             )
             .await?;
 
-        let now = match manager.get_database_backend() {
-            DbBackend::Sqlite => "strftime('%Y-%m-%dT%H:%M:%S', 'now') || '+00:00'",
-            _ => "now()",
-        };
-        // Where the feed begins. The table is never empty, so there is always a newest number to
-        // take up the feed after, and an oldest one to tell a number that is too old.
-        manager
-            .get_connection()
-            .execute_unprepared(&format!(
-                "INSERT INTO changes (occurred_at, subject, kind) VALUES ({now}, 'FEED', 'CREATED')"
-            ))
-            .await?;
-        Ok(())
+        let now = parts::either(
+            manager,
+            "strftime('%Y-%m-%dT%H:%M:%S', 'now') || '+00:00'",
+            "now()",
+        );
+        // First row of the feed. The table is never empty: the newest number is a place to resume at,
+        // and numbers below the oldest are too old.
+        let insert = format!(
+            "INSERT INTO changes (occurred_at, subject, kind) VALUES ({now}, 'FEED', 'CREATED')"
+        );
+        parts::execute(manager, &insert).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager
-            .drop_table(Table::drop().table("changes").take())
-            .await
+        parts::drop_table(manager, "changes").await
     }
 }

@@ -1,12 +1,14 @@
-//! On PostgreSQL, what lists of related things are sorted by and most often show, beside the key.
+//! Indexes of PostgreSQL on the key that include the column which sorts lists of related rows.
 
 use sea_orm_migration::{prelude::*, sea_orm::DbBackend};
 
-#[derive(DeriveMigrationName)]
-pub struct Migration;
+use crate::{parts, step::Step};
 
-/// The neighbours of a parent are found by their keys, in the order of the keys, and sorted by this:
-/// the index spares the page of each row, which is half of what there is to read.
+#[derive(DeriveMigrationName)]
+pub(crate) struct Migration;
+
+/// Tables and the column that sorts their lists. Statements find the neighbours of a parent by key and
+/// sort them by this column: the index saves the page of each row, half of all pages read.
 const COVERED: [(&str, &str); 3] = [
     ("employees", "name"),
     ("meetings", "scheduled_time"),
@@ -14,23 +16,15 @@ const COVERED: [(&str, &str); 3] = [
 ];
 
 #[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    /// All of a step or nothing.
-    fn use_transaction(&self) -> Option<bool> {
-        Some(true)
-    }
-
+impl Step for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        // SQLite keeps rows in the order of the key, so that there is nothing to spare.
+        // SQLite keeps rows in the order of the key, so the index would save nothing.
         if manager.get_database_backend() == DbBackend::Postgres {
             for (table, column) in COVERED {
                 let statement = format!(
                     "CREATE INDEX ix_{table}_id_{column} ON {table} (id) INCLUDE ({column})"
                 );
-                manager
-                    .get_connection()
-                    .execute_unprepared(&statement)
-                    .await?;
+                parts::execute(manager, &statement).await?;
             }
         }
         Ok(())
@@ -39,10 +33,7 @@ impl MigrationTrait for Migration {
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         for (table, column) in COVERED {
             let statement = format!("DROP INDEX IF EXISTS ix_{table}_id_{column}");
-            manager
-                .get_connection()
-                .execute_unprepared(&statement)
-                .await?;
+            parts::execute(manager, &statement).await?;
         }
         Ok(())
     }

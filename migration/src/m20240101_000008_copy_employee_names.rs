@@ -1,14 +1,16 @@
-//! `assignments.employee_name`: what the people of a project are listed by, in an index.
+//! `assignments.employee_name`: copy of the name that orders the employees of a project, in an index.
 //!
 //! No index spans two tables, so that to list a team by name all of its names had to be read first:
 //! 200 for a page of 20, each from a place of its own. The triggers keep the copy, whichever program
 //! writes the rows. It goes stale all the same where triggers are off, and on PostgreSQL when a rename
 //! under REPEATABLE READ does not see an assignment committed after its snapshot.
 
-use sea_orm_migration::{prelude::*, sea_orm::DbBackend};
+use sea_orm_migration::prelude::*;
+
+use crate::{parts, step::Step};
 
 #[derive(DeriveMigrationName)]
-pub struct Migration;
+pub(crate) struct Migration;
 
 const SQLITE: [&str; 8] = [
     "ALTER TABLE assignments ADD COLUMN employee_name text NOT NULL DEFAULT ''",
@@ -35,15 +37,15 @@ const SQLITE: [&str; 8] = [
 ];
 
 const POSTGRES: [&str; 9] = [
-    // Who renames waits until the triggers are there; in the order in which everybody locks.
+    // A rename waits until the triggers exist. Every transaction locks tables in this order.
     "LOCK TABLE employees IN SHARE ROW EXCLUSIVE MODE",
     "ALTER TABLE assignments ADD COLUMN employee_name text COLLATE \"C\" NOT NULL DEFAULT ''",
     "UPDATE assignments SET employee_name = employees.name \
      FROM employees WHERE employees.id = assignments.employee_id",
     "CREATE INDEX ix_assignments_project_id_employee_name_employee_id \
      ON assignments (project_id, employee_name, employee_id)",
-    // The lock makes it wait for who renames the employee, and the other way round. When all tables
-    // were dropped the functions are still there.
+    // The lock makes this statement and a rename of the employee wait for each other. The functions
+    // outlive a drop of all tables, hence OR REPLACE.
     "CREATE OR REPLACE FUNCTION copy_employee_name() RETURNS trigger \
      LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN \
      SELECT name INTO NEW.employee_name FROM employees WHERE id = NEW.employee_id FOR SHARE; \
@@ -51,7 +53,7 @@ const POSTGRES: [&str; 9] = [
     "CREATE TRIGGER tr_assignments_insert_update \
      BEFORE INSERT OR UPDATE OF employee_id, employee_name ON assignments \
      FOR EACH ROW EXECUTE FUNCTION copy_employee_name()",
-    // Locked by ascending id, as everybody does.
+    // Locked by ascending id, as in every transaction.
     "CREATE OR REPLACE FUNCTION spread_employee_name() RETURNS trigger \
      LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN \
      PERFORM FROM assignments WHERE employee_id = NEW.id ORDER BY id FOR NO KEY UPDATE; \
@@ -59,7 +61,7 @@ const POSTGRES: [&str; 9] = [
      RETURN NULL; END $$",
     "CREATE TRIGGER tr_employees_update AFTER UPDATE OF name ON employees FOR EACH ROW \
      WHEN (NEW.name <> OLD.name) EXECUTE FUNCTION spread_employee_name()",
-    // These tables are meant, by whatever names and with whatever rights somebody writes to them.
+    // The functions always use the tables of this schema, with the rights of their owner.
     "DO $$ BEGIN \
      EXECUTE format('ALTER FUNCTION copy_employee_name() SET search_path = %I, pg_temp', \
      current_schema()); \
@@ -83,41 +85,22 @@ const POSTGRES_DOWN: [&str; 3] = [
 ];
 
 #[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    /// All of a step or nothing, on SQLite too.
-    fn use_transaction(&self) -> Option<bool> {
-        Some(true)
-    }
-
+impl Step for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        execute(manager, &SQLITE, &POSTGRES).await?;
-        // PostgreSQL looks at a table that has changed by itself.
+        parts::execute_all(manager, parts::either(manager, &SQLITE[..], &POSTGRES)).await?;
+        // PostgreSQL analyzes a changed table by itself.
         if manager.has_table("sqlite_stat1").await? {
-            // What is known of some of its indexes would speak against the others.
-            execute(manager, &["ANALYZE assignments"], &[]).await?;
+            // Statistics of some indexes only would make the planner avoid the others.
+            parts::execute(manager, "ANALYZE assignments").await?;
         }
         Ok(())
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        execute(manager, &SQLITE_DOWN, &POSTGRES_DOWN).await
+        parts::execute_all(
+            manager,
+            parts::either(manager, &SQLITE_DOWN[..], &POSTGRES_DOWN),
+        )
+        .await
     }
-}
-
-async fn execute(
-    manager: &SchemaManager<'_>,
-    sqlite: &[&str],
-    postgres: &[&str],
-) -> Result<(), DbErr> {
-    let statements = match manager.get_database_backend() {
-        DbBackend::Sqlite => sqlite,
-        _ => postgres,
-    };
-    for statement in statements {
-        manager
-            .get_connection()
-            .execute_unprepared(statement)
-            .await?;
-    }
-    Ok(())
 }

@@ -6,10 +6,12 @@
 //! another id in the same way. PostgreSQL always checks the keys, and its `ON CONFLICT DO UPDATE`
 //! runs the trigger for updates.
 
-use sea_orm_migration::{prelude::*, sea_orm::DbBackend};
+use sea_orm_migration::prelude::*;
+
+use crate::{parts, step::Step};
 
 #[derive(DeriveMigrationName)]
-pub struct Migration;
+pub(crate) struct Migration;
 
 const UP: [&str; 4] = [
     "CREATE TRIGGER tr_employees_insert AFTER INSERT ON employees BEGIN \
@@ -33,29 +35,16 @@ const DOWN: [&str; 3] = [
 ];
 
 #[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    /// All of a step or nothing, on SQLite too.
-    fn use_transaction(&self) -> Option<bool> {
-        Some(true)
-    }
-
+impl Step for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        execute(manager, &UP).await
+        on_sqlite(manager, &UP).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        execute(manager, &DOWN).await
+        on_sqlite(manager, &DOWN).await
     }
 }
 
-async fn execute(manager: &SchemaManager<'_>, statements: &[&str]) -> Result<(), DbErr> {
-    if manager.get_database_backend() == DbBackend::Sqlite {
-        for statement in statements {
-            manager
-                .get_connection()
-                .execute_unprepared(statement)
-                .await?;
-        }
-    }
-    Ok(())
+async fn on_sqlite(manager: &SchemaManager<'_>, statements: &[&str]) -> Result<(), DbErr> {
+    parts::execute_all(manager, parts::either(manager, statements, &[])).await
 }

@@ -11,8 +11,10 @@ use sea_orm_migration::{
     sea_orm::{ConnectionTrait, DbBackend, Statement},
 };
 
+use crate::{parts, step::Step};
+
 #[derive(DeriveMigrationName)]
-pub struct Migration;
+pub(crate) struct Migration;
 
 /// Each text column, in the order in which tables are locked, and the columns behind its folded text
 /// in an index, if it has one.
@@ -28,26 +30,18 @@ const COLUMNS: [(&str, &str, Option<&[&str]>); 5] = [
     ),
 ];
 
-/// How many rows are folded at a time.
+/// Rows of one batch.
 const BATCH: usize = 1_000;
 
 #[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    /// All of a step or nothing, on SQLite too.
-    fn use_transaction(&self) -> Option<bool> {
-        Some(true)
-    }
-
+impl Step for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let backend = manager.get_database_backend();
-        let collation = match backend {
-            DbBackend::Sqlite => "",
-            _ => r#" COLLATE "C""#,
-        };
+        let collation = parts::either(manager, "", r#" COLLATE "C""#);
         for (table, column, behind) in COLUMNS {
-            execute(
+            parts::execute(
                 manager,
-                format!("ALTER TABLE {table} ADD COLUMN {column}_folded text{collation}"),
+                &format!("ALTER TABLE {table} ADD COLUMN {column}_folded text{collation}"),
             )
             .await?;
             fill(manager, table, column).await?;
@@ -65,15 +59,15 @@ impl MigrationTrait for Migration {
                 .await?;
             }
         }
-        // Nothing is known yet of the expression in the new indexes. SQLite looks where it has before;
-        // PostgreSQL would plan for an empty table for a long time, once it has seen one.
-        let is_known = manager.has_table("sqlite_stat1").await?;
+        // The new indexes have no statistics yet. SQLite gets them if it has any; PostgreSQL would go on
+        // planning for an empty table if it has seen one.
+        let has_statistics = manager.has_table("sqlite_stat1").await?;
         for table in ["employees", "projects", "meetings", "assignments"] {
             let any = format!("SELECT 1 FROM {table} LIMIT 1");
             let any = Statement::from_string(backend, any);
             let has_rows = manager.get_connection().query_one_raw(any).await?.is_some();
-            if has_rows && (is_known || backend == DbBackend::Postgres) {
-                execute(manager, format!("ANALYZE {table}")).await?;
+            if has_rows && (has_statistics || backend == DbBackend::Postgres) {
+                parts::execute(manager, &format!("ANALYZE {table}")).await?;
             }
         }
         Ok(())
@@ -94,9 +88,9 @@ impl MigrationTrait for Migration {
                 )
                 .await?;
             }
-            execute(
+            parts::execute(
                 manager,
-                format!("ALTER TABLE {table} DROP COLUMN {column}_folded"),
+                &format!("ALTER TABLE {table} DROP COLUMN {column}_folded"),
             )
             .await?;
         }
@@ -104,7 +98,7 @@ impl MigrationTrait for Migration {
     }
 }
 
-/// The expression by which text is compared, which the statements of the program spell the same.
+/// Expression that compares text. The statements of the program spell it the same.
 fn folded(backend: DbBackend, column: &str) -> String {
     match backend {
         DbBackend::Sqlite => format!(
@@ -132,37 +126,37 @@ async fn replace_index(
     expression: &str,
     behind: &[&str],
 ) -> Result<(), DbErr> {
-    execute(manager, format!("DROP INDEX {old}")).await?;
+    parts::execute(manager, &format!("DROP INDEX {old}")).await?;
     let behind = behind.join(", ");
     let columns = format!("{expression}, {behind}");
-    execute(
+    parts::execute(
         manager,
-        format!("CREATE INDEX {new} ON {table} ({columns})"),
+        &format!("CREATE INDEX {new} ON {table} ({columns})"),
     )
     .await
 }
 
-/// Folds the text that is there, in batches, since a table may be larger than the memory.
+/// Folds the text of existing rows, in batches: a table may be larger than the memory.
 async fn fill(manager: &SchemaManager<'_>, table: &str, column: &str) -> Result<(), DbErr> {
     let backend = manager.get_database_backend();
     let connection = manager.get_connection();
-    let (bytes, update) = match backend {
-        DbBackend::Sqlite => (
-            format!("length(CAST({column} AS BLOB))"),
-            format!(
-                "UPDATE {table} SET {column}_folded = rows.value ->> 1 FROM json_each(?) AS rows \
-                 WHERE {table}.id = rows.value ->> 0"
-            ),
+    let bytes = parts::either(
+        manager,
+        format!("length(CAST({column} AS BLOB))"),
+        format!("octet_length({column})"),
+    );
+    let update = parts::either(
+        manager,
+        format!(
+            "UPDATE {table} SET {column}_folded = rows.value ->> 1 FROM json_each(?) AS rows \
+             WHERE {table}.id = rows.value ->> 0"
         ),
-        _ => (
-            format!("octet_length({column})"),
-            format!(
-                "UPDATE {table} SET {column}_folded = rows.value ->> 1 \
-                 FROM json_array_elements($1::json) AS rows (value) \
-                 WHERE {table}.id = (rows.value ->> 0)::bigint"
-            ),
+        format!(
+            "UPDATE {table} SET {column}_folded = rows.value ->> 1 \
+             FROM json_array_elements($1::json) AS rows (value) \
+             WHERE {table}.id = (rows.value ->> 0)::bigint"
         ),
-    };
+    );
     let mut last = i64::MIN;
     loop {
         let sql = format!(
@@ -189,7 +183,7 @@ async fn fill(manager: &SchemaManager<'_>, table: &str, column: &str) -> Result<
     }
 }
 
-/// What the new column holds for this text.
+/// Value of the new column for this text.
 fn companion(text: &str) -> Option<String> {
     let nfc = ComposingNormalizer::new_nfc();
     let folded = CaseMapper::new()
@@ -198,12 +192,4 @@ fn companion(text: &str) -> Option<String> {
     let folded = nfc.normalize(&folded);
     let is_needed = folded != text.to_ascii_lowercase() && !text.contains('\u{1f}');
     is_needed.then(|| format!("{folded}\u{1f}{text}"))
-}
-
-async fn execute(manager: &SchemaManager<'_>, statement: String) -> Result<(), DbErr> {
-    manager
-        .get_connection()
-        .execute_unprepared(&statement)
-        .await?;
-    Ok(())
 }

@@ -1,4 +1,5 @@
-//! What the tables are made of, spelled for each database; released steps use it: add, never alter.
+//! Columns, checks, indexes and statements, spelled for each database. Released steps use them, so
+//! this file gains functions and never changes one.
 
 use sea_orm_migration::{prelude::*, schema, sea_orm::DbBackend};
 
@@ -9,6 +10,51 @@ const TIMES: [&str; 2] = [
     "0001-01-01T00:00:00+00:00",
     "9999-12-31T23:59:59.999999+00:00",
 ];
+
+/// Returns the first on SQLite and the second on PostgreSQL.
+pub(crate) fn either<T>(manager: &SchemaManager<'_>, sqlite: T, postgres: T) -> T {
+    match manager.get_database_backend() {
+        DbBackend::Sqlite => sqlite,
+        _ => postgres,
+    }
+}
+
+/// Runs one statement of SQL.
+pub(crate) async fn execute(manager: &SchemaManager<'_>, statement: &str) -> Result<(), DbErr> {
+    let connection = manager.get_connection();
+    connection.execute_unprepared(statement).await.map(drop)
+}
+
+/// Runs statements of SQL one after the other.
+pub(crate) async fn execute_all(
+    manager: &SchemaManager<'_>,
+    statements: &[&str],
+) -> Result<(), DbErr> {
+    for statement in statements {
+        execute(manager, statement).await?;
+    }
+    Ok(())
+}
+
+pub(crate) async fn drop_table(
+    manager: &SchemaManager<'_>,
+    table: &'static str,
+) -> Result<(), DbErr> {
+    manager.drop_table(Table::drop().table(table).take()).await
+}
+
+/// Creates an index on two columns.
+pub(crate) async fn create_index(
+    manager: &SchemaManager<'_>,
+    name: &'static str,
+    table: &'static str,
+    [first, second]: [&'static str; 2],
+) -> Result<(), DbErr> {
+    let mut index = Index::create().name(name).table(table).take();
+    manager
+        .create_index(index.col(first).col(second).take())
+        .await
+}
 
 /// Refuses a PostgreSQL database in which a character is not a code point.
 pub(crate) async fn refuse_other_than_utf8(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
@@ -32,7 +78,7 @@ pub(crate) async fn refuse_other_than_utf8(manager: &SchemaManager<'_>) -> Resul
     )))
 }
 
-/// Text, ordered and compared by code point, as SQLite does anyway; required unless `.null()`.
+/// Text column, ordered and compared by code point on both databases; required unless `.null()`.
 pub(crate) fn text(manager: &SchemaManager<'_>, column: &'static str) -> ColumnDef {
     let mut text = schema::text(column);
     if manager.get_database_backend() == DbBackend::Postgres {
@@ -41,7 +87,7 @@ pub(crate) fn text(manager: &SchemaManager<'_>, column: &'static str) -> ColumnD
     text
 }
 
-/// A required key of another table, whose row takes this one with it. Said on the column because
+/// Required foreign key with `ON DELETE CASCADE`. The constraint stands on the column, because
 /// sea-query's table constraint leaves out the name on SQLite.
 pub(crate) fn foreign_key(
     name: &'static str,
@@ -55,7 +101,7 @@ pub(crate) fn foreign_key(
         .take()
 }
 
-/// Of 1 to `max` code points. Like every check, it lets null pass.
+/// Check for 1 to `max` code points. Like every check, it lets null pass.
 pub(crate) fn check_length(name: &'static str, column: &'static str, max: i32) -> Check {
     Check::named(
         name,
@@ -63,7 +109,7 @@ pub(crate) fn check_length(name: &'static str, column: &'static str, max: i32) -
     )
 }
 
-/// A day of the years 0001 to 9999.
+/// Check for a day of the years 0001 to 9999.
 pub(crate) fn check_date(
     manager: &SchemaManager<'_>,
     name: &'static str,
@@ -80,7 +126,7 @@ pub(crate) fn check_date(
     )
 }
 
-/// An instant of the years 0001 to 9999.
+/// Check for an instant of the years 0001 to 9999.
 pub(crate) fn check_time(
     manager: &SchemaManager<'_>,
     name: &'static str,
@@ -96,10 +142,11 @@ pub(crate) fn check_time(
     )
 }
 
-/// SQLite has no times, only text, and compares them as text. That is right only when all are
-/// written in the one form that SQLx writes: UTC as `+00:00`, and a fraction, if any, of the fewest
-/// of 3 or 6 digits that hold it, as PostgreSQL too stops at the microsecond. Then `+` ends the
-/// shorter of two and sorts before every digit and before the point.
+/// Condition that a time on SQLite has the form that SQLx writes.
+///
+/// SQLite compares times as text, which is right only if all have one form: UTC as `+00:00`, and a
+/// fraction, if any, of the fewest of 3 or 6 digits that hold it. PostgreSQL stops at the microsecond
+/// too. `+` ends the shorter of two times, and sorts before every digit and before the point.
 fn sqlite_time_form(column: &str) -> String {
     let second = format!("substr({column}, 1, 19)");
     let rest = format!("substr({column}, 20)");
@@ -112,8 +159,8 @@ fn sqlite_time_form(column: &str) -> String {
     )
 }
 
-/// The index that finds text, whole or by its beginning, without regard to ASCII case, and the rows
-/// of equal text by id. sea-query says no expression in an index on SQLite.
+/// Creates the index that finds text, whole or by prefix, without regard to ASCII case; rows of equal
+/// text follow by id. sea-query has no expressions in indexes on SQLite.
 pub(crate) async fn index_folded(
     manager: &SchemaManager<'_>,
     table: &'static str,
@@ -121,6 +168,5 @@ pub(crate) async fn index_folded(
 ) -> Result<(), DbErr> {
     let index =
         format!("CREATE INDEX ix_{table}_lower_{column}_id ON {table} (lower({column}), id)");
-    manager.get_connection().execute_unprepared(&index).await?;
-    Ok(())
+    execute(manager, &index).await
 }

@@ -7,13 +7,13 @@ use serde::{Serialize, Serializer};
 
 use crate::Failure;
 
-/// What answers the operations.
-pub trait Store: Clone + Send + Sync + 'static {
+/// Implementation of the operations.
+pub(crate) trait Store: Clone + Send + Sync + 'static {
     /// One employee.
     fn point(&self, employee: i64) -> impl Answer<Employee<Person>>;
-    /// One employee, their projects, who works on them.
+    /// One employee, their projects, the employees of these.
     fn mission(&self, employee: i64) -> impl Answer<Employee<Member<Mission>>>;
-    /// The first employees, their projects, the first who work on them.
+    /// The first employees, their projects, the first employees of these.
     fn nested(&self) -> impl Answer<Employees<Member<Project>>>;
     /// The first thousand employees.
     fn flat(&self) -> impl Answer<Employees<IdentifiedPerson>>;
@@ -23,36 +23,36 @@ pub trait Store: Clone + Send + Sync + 'static {
     fn write(&self, employee: i64, project: i64) -> impl Answer<Option<Assignment>>;
 }
 
-/// What comes of it.
-pub trait Answer<T>: Future<Output = Result<T, Failure>> + Send {}
+/// Answer of an operation.
+pub(crate) trait Answer<T>: Future<Output = Result<T, Failure>> + Send {}
 impl<T, F: Future<Output = Result<T, Failure>> + Send> Answer<T> for F {}
 
-/// How many employees and projects the lists at the root show.
-pub const ROOTS: i64 = 50;
-/// How many employees the flat list shows.
-pub const FLAT: i64 = 1_000;
-/// How many items a list shows that is asked for no number.
-pub const PAGE: i64 = 20;
-/// How many employees a project shows in the nested list.
-pub const TEAM: i64 = 10;
+/// Employees and projects in the lists at the root.
+pub(crate) const ROOTS: i64 = 50;
+/// Employees in the flat list.
+pub(crate) const FLAT: i64 = 1_000;
+/// Items of a list without a given number.
+pub(crate) const PAGE: i64 = 20;
+/// Employees of a project in the nested list.
+pub(crate) const TEAM: i64 = 10;
 
 #[derive(Serialize)]
-pub struct Employee<T> {
+pub(crate) struct Employee<T> {
     pub employee: Option<T>,
 }
 
 #[derive(Serialize)]
-pub struct Employees<T> {
+pub(crate) struct Employees<T> {
     pub employees: Nodes<T>,
 }
 
 #[derive(Serialize)]
-pub struct Projects {
+pub(crate) struct Projects {
     pub projects: Nodes<Staffed>,
 }
 
 #[derive(Serialize)]
-pub struct Nodes<T> {
+pub(crate) struct Nodes<T> {
     pub nodes: Vec<T>,
 }
 
@@ -65,20 +65,20 @@ impl<T> FromIterator<T> for Nodes<T> {
 }
 
 #[derive(Serialize)]
-pub struct Name {
+pub(crate) struct Name {
     pub name: String,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Person {
+pub(crate) struct Person {
     pub name: String,
     pub hire_date: NaiveDate,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct IdentifiedPerson {
+pub(crate) struct IdentifiedPerson {
     #[serde(serialize_with = "employee_id")]
     pub id: i64,
     pub name: String,
@@ -86,34 +86,34 @@ pub struct IdentifiedPerson {
 }
 
 #[derive(Serialize)]
-pub struct Member<P> {
+pub(crate) struct Member<P> {
     pub name: String,
     pub projects: Nodes<P>,
 }
 
 #[derive(Serialize)]
-pub struct Mission {
+pub(crate) struct Mission {
     pub title: String,
     pub budget: Option<i64>,
     pub employees: Nodes<Name>,
 }
 
 #[derive(Serialize)]
-pub struct Project {
+pub(crate) struct Project {
     pub title: String,
     /// Several employees may have the project.
     pub employees: Arc<Nodes<Name>>,
 }
 
 #[derive(Serialize)]
-pub struct Staffed {
+pub(crate) struct Staffed {
     pub title: String,
     pub assignments: Nodes<Stint>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Stint {
+pub(crate) struct Stint {
     pub role: Option<String>,
     pub start_date: Option<DateTime<Utc>>,
     pub end_date: Option<DateTime<Utc>>,
@@ -122,7 +122,7 @@ pub struct Stint {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Assigned {
+pub(crate) struct Assigned {
     assign_employee: Outcome,
 }
 
@@ -132,7 +132,7 @@ struct Outcome {
 }
 
 #[derive(Serialize)]
-pub struct Assignment {
+pub(crate) struct Assignment {
     #[serde(serialize_with = "assignment_id")]
     pub id: i64,
     pub employee: Name,

@@ -13,13 +13,13 @@ use crate::{
 };
 
 /// The number of the parent among those asked for, and the title, or the name, of its child.
-pub type ChildRow = (i64, String);
+pub(crate) type ChildRow = (i64, String);
 /// The same for a project, with its key.
-pub type ProjectRow = (i64, i64, String);
+pub(crate) type ProjectRow = (i64, i64, String);
 /// The same with the budget.
-pub type BudgetRow = (i64, i64, String, Option<i64>);
+pub(crate) type BudgetRow = (i64, i64, String, Option<i64>);
 /// The parent's number, role, start, end, employee.
-pub type AssignmentRow = (
+pub(crate) type AssignmentRow = (
     i64,
     Option<String>,
     Option<DateTime<Utc>>,
@@ -28,7 +28,7 @@ pub type AssignmentRow = (
 );
 
 /// The statements. Each list comes in the order of its parents, each parent's in the API's order.
-pub trait Levels: Clone + Send + Sync + 'static {
+pub(crate) trait Levels: Clone + Send + Sync + 'static {
     fn employee(&self, key: i64) -> impl Answer<Option<(String, NaiveDate)>>;
     fn first_employees(&self, count: i64) -> impl Answer<Vec<(i64, String, NaiveDate)>>;
     fn first_names(&self, count: i64) -> impl Answer<Vec<(i64, String)>>;

@@ -1,9 +1,11 @@
-//! What a careful engineer would write by hand for the operations of the benchmark, without GraphQL:
+//! The operations of the benchmark as a careful engineer would write them by hand, without GraphQL:
 //! axum, hand-written SQL, rows put together and serialised with serde. The answers are the server's.
 //!
 //! [`levels`] is the one to be compared with: SQLx, one prepared statement for each level of the
 //! answer, on [`sqlite`] and [`postgres`]. [`one_statement`] is as fast as it gets on PostgreSQL:
 //! tokio-postgres, one prepared statement for each operation.
+
+#![warn(unreachable_pub)]
 
 mod answer;
 mod levels;
@@ -39,7 +41,7 @@ struct Settings {
     /// The port to listen on, at 127.0.0.1
     #[arg(long)]
     port: u16,
-    /// What speaks to the database
+    /// The driver of the database
     #[arg(long, default_value = "sqlx")]
     driver: Driver,
 }
@@ -52,7 +54,7 @@ enum Driver {
     TokioPostgres,
 }
 
-/// What goes wrong here is the end of the measurement, so a message is enough.
+/// An error ends the measurement, so a message is enough.
 type Failure = Box<dyn Error + Send + Sync>;
 
 fn main() -> ExitCode {

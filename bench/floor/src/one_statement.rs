@@ -16,7 +16,7 @@ use crate::{
 
 const POINT: &str = "SELECT name, hire_date FROM employees WHERE id = $1";
 
-/// A row for each project; one without a project for whoever has none.
+/// A row for each project; one without a project for an employee without projects.
 const MISSION: &str = "\
 SELECT e.name, p.title, p.budget, p.team
 FROM employees AS e LEFT JOIN LATERAL (
@@ -70,8 +70,8 @@ FROM (SELECT id, title FROM projects ORDER BY id LIMIT $1) AS p CROSS JOIN LATER
     ) AS a
 ) AS a";
 
-/// The locks in the server's order: employee, project, and the feed's, once there is something to
-/// tell.
+/// The locks in the server's order: employee, project, and the feed's, if there is a
+/// change to write.
 const WRITE: &str = "\
 WITH e AS MATERIALIZED (SELECT id, name FROM employees WHERE id = $1 FOR UPDATE),
 p AS MATERIALIZED (
@@ -96,10 +96,10 @@ WHERE a.employee_id = $1 AND a.project_id = $2 AND a.role IS NULL AND a.start_da
 
 /// A pool like the server's.
 #[derive(Clone)]
-pub struct OneStatement(Pool);
+pub(crate) struct OneStatement(Pool);
 
 impl OneStatement {
-    pub fn open(url: &str) -> Result<Self, Failure> {
+    pub(crate) fn open(url: &str) -> Result<Self, Failure> {
         let mut config: Config = url.parse()?;
         let session: Vec<_> = SESSION
             .iter()

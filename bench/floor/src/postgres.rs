@@ -13,11 +13,11 @@ use crate::{
     levels::{AssignmentRow, BudgetRow, ChildRow, Levels, ProjectRow},
 };
 
-/// How many connections there are, as many as the server's.
-pub const CONNECTIONS: u32 = 16;
+/// Connections, as many as the server's.
+pub(crate) const CONNECTIONS: u32 = 16;
 
-/// What the server tells each session.
-pub const SESSION: [(&str, &str); 10] = [
+/// Settings of each session, the same as the server's.
+pub(crate) const SESSION: [(&str, &str); 10] = [
     ("statement_timeout", "8s"),
     ("lock_timeout", "4s"),
     ("idle_in_transaction_session_timeout", "15s"),
@@ -32,10 +32,10 @@ pub const SESSION: [(&str, &str); 10] = [
 
 /// A pool like the server's.
 #[derive(Clone)]
-pub struct Postgres(PgPool);
+pub(crate) struct Postgres(PgPool);
 
 impl Postgres {
-    pub fn open(url: &str) -> Result<Self, Failure> {
+    pub(crate) fn open(url: &str) -> Result<Self, Failure> {
         let options = PgConnectOptions::from_str(url)?
             .options(SESSION)
             .disable_statement_logging();
@@ -154,13 +154,13 @@ impl Levels for Postgres {
             .fetch_one(&mut *transaction)
             .await?;
         // The feed's one lock comes last, after those of the rows.
-        let tell = "WITH l AS MATERIALIZED \
+        let insert = "WITH l AS MATERIALIZED \
                     (SELECT pg_advisory_xact_lock(x'666565646c6f636b'::bigint)), \
                     i AS (INSERT INTO changes \
                     (occurred_at, subject, kind, employee_id, project_id, assignment_id) \
                     SELECT clock_timestamp(), 'ASSIGNMENT', 'CREATED', $1, $2, $3 FROM l \
                     RETURNING seq) SELECT pg_notify('roster_changes', '') FROM i";
-        sqlx::query(tell)
+        sqlx::query(insert)
             .bind(employee)
             .bind(project)
             .bind(id)

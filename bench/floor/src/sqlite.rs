@@ -16,7 +16,7 @@ use crate::{
 
 /// Pools like the server's.
 #[derive(Clone)]
-pub struct Sqlite {
+pub(crate) struct Sqlite {
     readers: SqlitePool,
     writer: SqlitePool,
     /// Where subscribers would wait.
@@ -24,7 +24,7 @@ pub struct Sqlite {
 }
 
 impl Sqlite {
-    pub async fn open(url: &str) -> Result<Self, Failure> {
+    pub(crate) async fn open(url: &str) -> Result<Self, Failure> {
         let options = SqliteConnectOptions::from_str(url)?
             .foreign_keys(true)
             .synchronous(SqliteSynchronous::Full)
@@ -160,10 +160,10 @@ impl Levels for Sqlite {
             .bind(project)
             .fetch_one(&mut *transaction)
             .await?;
-        let tell = "INSERT INTO changes \
+        let insert = "INSERT INTO changes \
                     (occurred_at, subject, kind, employee_id, project_id, assignment_id) \
                     VALUES (?, 'ASSIGNMENT', 'CREATED', ?, ?, ?)";
-        sqlx::query(tell)
+        sqlx::query(insert)
             .bind(Utc::now().trunc_subsecs(6))
             .bind(employee)
             .bind(project)

@@ -33,7 +33,7 @@ use self::{
     timed::{Phase, Timed},
     turn::Turns,
 };
-use crate::{app::App, beside, config::seconds, error::Error, http};
+use crate::{app::App, background, config::seconds, error::Error, http};
 
 /// Time for running requests after the grace: with the default grace the process ends within 10 s.
 const DRAIN: Duration = Duration::from_secs(8);
@@ -41,8 +41,8 @@ const DRAIN: Duration = Duration::from_secs(8);
 /// Time in which a handshake that has begun is completed.
 const HANDSHAKE: Duration = Duration::from_millis(50);
 
-/// After a failure to accept, as when the process has too many files open.
-const BREATH: Duration = Duration::from_millis(50);
+/// Pause after a failure to accept, as when the process has too many open files.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// Answers requests until the shutdown, then drains.
 ///
@@ -50,7 +50,7 @@ const BREATH: Duration = Duration::from_millis(50);
 /// client that keeps its connections open learns of the end from an answer. Hyper closes an idle
 /// connection at once, even if a request is on the wire.
 pub async fn serve(listeners: Vec<TcpListener>, app: App) -> Result<(), Error> {
-    beside::begin(&app);
+    background::begin(&app);
     let others = http::others(&app);
     let grace = async {
         app.shutdown.begun().await;
@@ -93,9 +93,9 @@ async fn accept(listeners: &[TcpListener], others: &Router, app: &App) {
         match accepted.await {
             Ok((stream, _)) => begin(stream, permit, others, app),
             Err(error) => {
-                // Somebody else's connection broke, or there are too many.
+                // The connection broke, or the process has too many open files.
                 tracing::debug!(%error, "cannot accept a connection");
-                sleep(BREATH).await;
+                sleep(PAUSE).await;
             }
         }
     }
@@ -153,17 +153,17 @@ fn begin(stream: TcpStream, permit: OwnedSemaphorePermit, others: &Router, app: 
 /// Waits until every connection and every socket has ended.
 async fn ended(app: &App) {
     let limits = &app.limits;
-    let _connections = app.connections.acquire_many(limits.max_connections).await;
-    let _sockets = app.sockets.acquire_many(limits.max_sockets).await;
+    let _connections = app.connections.acquire_many(limits.connections).await;
+    let _sockets = app.sockets.acquire_many(limits.sockets).await;
 }
 
 async fn connection(stream: TcpStream, others: Router, app: App) {
     let limits = app.limits;
-    // An answer is written at once, and the next one waits for it.
+    // An answer is written in one piece, so nothing is gained by delaying it.
     let _ = stream.set_nodelay(true);
     let phase = Arc::new(Phase::default());
     let turns = Arc::new(Turns::default());
-    let service = Phased {
+    let service = RequestService {
         app: app.clone(),
         others,
         phase: phase.clone(),
@@ -174,7 +174,7 @@ async fn connection(stream: TcpStream, others: Router, app: App) {
         .timer(TokioTimer::new())
         // From the last answer to the next request; a request that has begun has its own clock.
         .header_read_timeout(seconds(limits.idle_timeout))
-        .max_buf_size(limits.max_header_size.max(8_192));
+        .max_buf_size(limits.header_size.max(8_192));
     let stream = Timed::new(stream, phase.clone(), &limits);
     let mut connection = pin!(builder.serve_connection(stream, service).with_upgrades());
     let may_close = async {
@@ -198,8 +198,8 @@ async fn connection(stream: TcpStream, others: Router, app: App) {
     }
 }
 
-/// What answers, telling when a request has come and when it is answered.
-struct Phased {
+/// HTTP service of one connection. Records the begin and the end of each request.
+struct RequestService {
     app: App,
     /// See [`http::others`].
     others: Router,
@@ -207,7 +207,7 @@ struct Phased {
     turns: Arc<Turns>,
 }
 
-impl Service<Request<Incoming>> for Phased {
+impl Service<Request<Incoming>> for RequestService {
     type Response = Response<Body>;
     type Error = Infallible;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
@@ -216,7 +216,7 @@ impl Service<Request<Incoming>> for Phased {
         self.phase.begin();
         let (app, others) = (self.app.clone(), self.others.clone());
         let (phase, turns) = (self.phase.clone(), self.turns.clone());
-        // The future is large: it is made where it stays.
+        // The future is large: it is built in the heap instead of being moved there.
         let place = Box::new_uninit();
         let answer = Box::write(place, async move {
             while !turns.begin_request() {

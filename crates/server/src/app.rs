@@ -1,4 +1,4 @@
-//! What every request finds: the API, the limits, who may ask, and how far the end has come.
+//! State that all requests share: the API, limits, permits, access, the stage of the shutdown.
 
 use std::{
     sync::{
@@ -27,40 +27,40 @@ pub type App = Arc<Server>;
 
 /// The server.
 pub struct Server {
-    /// The API.
+    /// The GraphQL API.
     pub roster: Roster,
-    /// For probes and figures.
+    /// The database, for health checks and metrics.
     pub database: sea_level::Database,
-    /// How far the end has come.
+    /// Stage of the shutdown.
     pub shutdown: Shutdown,
     /// Time between the start of the shutdown and the end of idle connections.
     pub shutdown_grace: Duration,
     /// Every limit.
     pub limits: LimitSettings,
-    /// How tokens are checked, when they are asked for.
+    /// Verifier of tokens; `None` if the server requires none.
     pub verifier: Option<Verifier>,
-    /// Which pages and names requests may come by.
+    /// Allowed origins and hosts.
     pub sites: Sites,
-    /// One for each connection that may be open.
+    /// A permit for each connection that may be open.
     pub connections: Arc<Semaphore>,
-    /// One for each WebSocket that may be open.
+    /// A permit for each WebSocket that may be open.
     pub sockets: Arc<Semaphore>,
-    /// One for each operation that may run, held until its answer has been sent.
+    /// A permit for each operation that may run, held until its answer is sent.
     pub operations: Arc<Semaphore>,
-    /// The bytes of answers that wait to be read.
+    /// Byte budget of unread answers.
     pub unread: Unread,
-    /// The documents that alone may run, when that was asked for.
+    /// Trusted documents; `None` if any document may run.
     pub trusted: Option<Trusted>,
     /// Automatic persisted queries, by their hash.
     pub persisted: Mutex<Cache<Arc<str>>>,
-    /// How many days a change stays in the feed.
+    /// Days that a change stays in the feed.
     pub keep_changes: u64,
-    /// From how many milliseconds on an operation is worth a warning.
+    /// Milliseconds from which an operation is logged as a warning.
     pub slow_operation: u64,
 }
 
 impl Server {
-    /// The server of this database.
+    /// Returns a server of this database.
     pub fn new(
         database: &sea_level::Database,
         settings: &Settings,
@@ -70,20 +70,20 @@ impl Server {
         let trusted = settings.trusted_documents.as_deref().map(Trusted::read);
         let trusted = trusted.transpose()?;
         if let Some(trusted) = &trusted {
-            trusted.announce(limits.of_operations());
+            trusted.announce(limits.operation);
         }
         Ok(Arc::new(Self {
-            roster: Roster::with_limits(database.clone(), limits.of_operations()),
+            roster: Roster::with_limits(database.clone(), limits.operation),
             database: database.clone(),
             shutdown: shutdown.clone(),
             shutdown_grace: seconds(settings.shutdown_grace),
             limits,
             verifier: Verifier::new(&settings.access)?,
             sites: Sites::new(&settings.access, &settings.host),
-            connections: Arc::new(Semaphore::new(limits.max_connections as usize)),
-            sockets: Arc::new(Semaphore::new(limits.max_sockets as usize)),
-            operations: Arc::new(Semaphore::new(limits.max_operations_at_once as usize)),
-            unread: Unread::new(limits.max_unread_answers),
+            connections: Arc::new(Semaphore::new(limits.connections as usize)),
+            sockets: Arc::new(Semaphore::new(limits.sockets as usize)),
+            operations: Arc::new(Semaphore::new(limits.operations_at_once as usize)),
+            unread: Unread::new(limits.unread_answers),
             trusted,
             persisted: Mutex::new(Cache::new(limits.persisted_queries)),
             keep_changes: settings.keep_changes,
@@ -92,12 +92,12 @@ impl Server {
     }
 }
 
-/// What a request is called in the log and in the answer to whoever has to report an error.
+/// Identifier of a request in the log and in the answer, for reports of errors.
 #[derive(Clone, Debug)]
 pub struct RequestId(Arc<str>);
 
 impl RequestId {
-    /// Different from all others, of other processes too.
+    /// Returns an id that no other request has, in other processes neither.
     pub fn next() -> Self {
         use std::hash::{BuildHasher, RandomState};
         static PROCESS: LazyLock<String> =
@@ -107,7 +107,7 @@ impl RequestId {
         Self([PROCESS.as_str(), &number.to_string()].concat().into())
     }
 
-    /// As text.
+    /// Returns the id as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -1,8 +1,9 @@
-//! The command line and every setting; nothing else reads a flag or an environment variable
-//! (`RUST_LOG`, which the log reads itself, apart).
+//! The command line and every setting. No other module reads an option or an environment variable,
+//! except that the log reads `RUST_LOG`.
 
 mod access;
 pub(crate) mod database_url;
+mod limit_option;
 mod limits;
 mod number;
 
@@ -19,10 +20,11 @@ use clap::{
 };
 
 pub use access::{AccessSettings, KeyAlgorithm, Role};
-pub use limits::{DeadlineSettings, LimitSettings, seconds};
+pub use limit_option::limit_table;
+pub use limits::{DeadlineSettings, LIMITS, Limit, LimitSettings, seconds};
 use number::{TIME, within};
 
-/// A GraphQL server for who works on which project and who attends which meeting
+/// A GraphQL server for employees, their projects and their meetings
 #[derive(Parser)]
 #[command(
     name = "roster",
@@ -30,10 +32,10 @@ use number::{TIME, within};
     arg_required_else_help = true,
     after_help = "\
 Begin with `roster demo`: a server with a small company, in your browser, and nothing left behind.
-Then `roster seed` and `roster serve` keep one in roster.db. `roster <COMMAND> --help` tells more."
+Then `roster seed` and `roster serve` keep one in roster.db. `roster <COMMAND> --help` lists the options."
 )]
 pub struct Cli {
-    /// What to do.
+    /// Command to run.
     #[command(subcommand)]
     pub command: Command,
 }
@@ -47,7 +49,7 @@ impl Cli {
         parsed.unwrap_or_else(|error| name_variable(error, command).exit())
     }
 
-    /// How the log is written; what is no server speaks to people.
+    /// Returns the form of the log. Commands other than servers log text.
     pub fn log_format(&self) -> LogFormat {
         match &self.command {
             Command::Demo { settings, .. } | Command::Serve { settings, .. } => {
@@ -58,7 +60,7 @@ impl Cli {
     }
 }
 
-/// Makes an empty environment variable count as absent, as Docker Compose and CI systems set them.
+/// Makes an empty environment variable count as absent: Docker Compose and CI systems set such.
 fn without_empty_variables(command: clap::Command) -> clap::Command {
     command
         .mut_args(|arg| {
@@ -71,7 +73,7 @@ fn without_empty_variables(command: clap::Command) -> clap::Command {
         .mut_subcommands(without_empty_variables)
 }
 
-/// Adds the environment variable that a wrong value comes from, which clap does not name.
+/// Adds the environment variable of a wrong value, which clap does not name.
 fn name_variable(mut error: clap::Error, mut command: clap::Command) -> clap::Error {
     // An argument has its text only then.
     command.build();
@@ -86,7 +88,11 @@ fn name_variable(mut error: clap::Error, mut command: clap::Command) -> clap::Er
     let variable = arguments(&command)
         .filter(|candidate| arg == Some(&candidate.to_string()))
         .filter_map(|candidate| candidate.get_env()?.to_str())
-        .find(|name| env::var(name).ok().as_deref() == value);
+        .find(|name| {
+            // clap shows the part between commas that is wrong.
+            let text = env::var(name).unwrap_or_default();
+            value.is_some_and(|value| text == value || text.split(',').any(|part| part == value))
+        });
     if let Some(name) = variable {
         let tip = format!("the value comes from the environment variable {name}");
         let tip = ContextValue::StyledStrs(vec![tip.into()]);
@@ -95,13 +101,13 @@ fn name_variable(mut error: clap::Error, mut command: clap::Command) -> clap::Er
     error
 }
 
-/// Arguments of the command and of all its subcommands.
+/// Returns the arguments of the command and of all its subcommands.
 fn arguments(command: &clap::Command) -> Box<dyn Iterator<Item = &clap::Arg> + '_> {
     let others = command.get_subcommands().flat_map(arguments);
     Box::new(command.get_arguments().chain(others))
 }
 
-/// What the program can do.
+/// Commands of the program.
 #[derive(Subcommand)]
 pub enum Command {
     /// Try it: a server on a new temporary database with the lesson's company
@@ -110,10 +116,10 @@ pub enum Command {
                             then `roster serve`."
     )]
     Demo {
-        /// How long its database may take.
+        /// Limits of its database.
         #[command(flatten)]
         deadlines: DeadlineSettings,
-        /// Everything else.
+        /// Settings of the server.
         #[command(flatten)]
         settings: Settings,
     },
@@ -122,7 +128,7 @@ pub enum Command {
 A new SQLite file has tables and no rows: fill it with `roster seed`, or with mutations.
 RUST_LOG sets what is logged, like RUST_LOG=debug.")]
     Serve {
-        /// Which database.
+        /// Database of the command.
         #[command(flatten)]
         database: DatabaseSettings,
         /// First bring the tables of a PostgreSQL database to this version
@@ -130,17 +136,17 @@ RUST_LOG sets what is logged, like RUST_LOG=debug.")]
         /// A SQLite file is brought there by itself. Servers that start together do it one by one.
         #[arg(long, env, value_parser = FalseyValueParser::new())]
         migrate: bool,
-        /// Everything else.
+        /// Settings of the server.
         #[command(flatten)]
         settings: Settings,
     },
     /// Create, change or remove the tables
     #[command(after_help = "Next: `roster seed` for rows, `roster serve` for the server.")]
     Migrate {
-        /// Which database.
+        /// Database of the command.
         #[command(flatten)]
         database: DatabaseSettings,
-        /// Which way.
+        /// Direction.
         #[command(subcommand)]
         step: MigrateStep,
     },
@@ -150,26 +156,26 @@ Without numbers: the four employees of the lesson. With one or more, a made-up c
 for the same numbers; the others follow: 10000 employees, 2000 projects, 5000 meetings, 5
 assignments and 4 attendances for each employee. Next: `roster serve`.")]
     Seed {
-        /// Which database.
+        /// Database of the command.
         #[command(flatten)]
         database: DatabaseSettings,
         /// Delete all rows first and start the ids at 1 again
         #[arg(long)]
         reset: bool,
-        /// How large.
+        /// Size of the company.
         #[command(flatten)]
         counts: SeedCounts,
     },
     /// Print a token that lets its bearer in, signed with the secret of the settings
     #[command(after_help = "Send it as `Authorization: Bearer …`.")]
     Token {
-        /// What it allows
+        /// Rights of the bearer
         #[arg(long)]
         role: Role,
-        /// For how long, like 30m, 8h or 7d
+        /// Time until the token expires, like 30m, 8h or 7d
         #[arg(long, value_name = "TIME", default_value = "8h", value_parser = number::time)]
         expires: std::time::Duration,
-        /// Signed how, and for whom.
+        /// Secret, issuer and audience.
         #[command(flatten)]
         access: AccessSettings,
     },
@@ -185,8 +191,15 @@ assignments and 4 attendances for each employee. Next: `roster serve`.")]
         )]
         check: Option<PathBuf>,
     },
+    /// List the limits that `--limit` sets, with their defaults and bounds
+    #[command(
+        after_help = "Set them with `--limit NAME=VALUE`, or with LIMITS=NAME=VALUE,NAME=VALUE."
+    )]
+    Limits,
     /// Check trusted documents against the schema and the limits; needs no database
-    #[command(after_help = "Before a deployment: would the clients that are out there be served?")]
+    #[command(
+        after_help = "Before a deployment: shows which documents of clients would no longer run."
+    )]
     CheckDocuments {
         /// The manifest: a JSON object of the text of each document by its id
         file: PathBuf,
@@ -196,16 +209,16 @@ assignments and 4 attendances for each employee. Next: `roster serve`.")]
     },
 }
 
-/// Everything that a server can be told, whatever its database.
+/// Settings of a server, apart from its database.
 #[derive(Args)]
 pub struct Settings {
-    /// Where to listen: an address or a name of this machine; `localhost` is 127.0.0.1 and ::1
+    /// The address or name to listen on; `localhost` is 127.0.0.1 and ::1
     #[arg(long, env, default_value = "localhost")]
     pub host: String,
     /// The port to listen on; 0 takes any that is free
     #[arg(long, env, default_value_t = 8000, value_parser = within::<u16>(0..=65_535))]
     pub port: u16,
-    /// How long open connections are still answered after SIGTERM, before idle ones are closed
+    /// Time after SIGTERM in which requests are still answered, before idle connections are closed
     #[arg(
         long,
         env,
@@ -214,7 +227,7 @@ pub struct Settings {
         value_parser = within::<u64>(0..=3_600)
     )]
     pub shutdown_grace: u64,
-    /// How long clients can take up the change feed where they left it
+    /// Time for which clients can resume the change feed at their cursor
     #[arg(
         long,
         env,
@@ -226,23 +239,23 @@ pub struct Settings {
     /// Run nothing but the documents of this manifest, as graphql-codegen writes it
     ///
     /// A JSON object of the text of each document by its id. Clients send the id as `documentId`, or
-    /// as `sha256Hash` of `extensions.persistedQuery`. `roster check-documents FILE` tells which of
-    /// them no longer run.
+    /// as `sha256Hash` of `extensions.persistedQuery`. `roster check-documents FILE` lists
+    /// those that do not run.
     #[arg(long, env, value_name = "FILE")]
     pub trusted_documents: Option<PathBuf>,
-    /// Who may ask, and from which pages.
+    /// Tokens, origins and hosts.
     #[command(flatten)]
     pub access: AccessSettings,
-    /// What is told of it.
+    /// Log and metrics.
     #[command(flatten)]
     pub log: LogSettings,
-    /// How much of everything.
+    /// Limits of requests and operations.
     #[command(flatten)]
     pub limits: LimitSettings,
 }
 
 impl Default for Settings {
-    /// What holds when nothing is said.
+    /// Returns the defaults.
     fn default() -> Self {
         #[derive(Parser)]
         struct Nothing {
@@ -253,11 +266,11 @@ impl Default for Settings {
     }
 }
 
-/// What is told of the server while it runs.
+/// Settings of log and metrics.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Operation")]
 pub struct LogSettings {
-    /// How the log is written
+    /// The form of the log
     #[arg(long, env, value_name = "FORMAT", default_value = "text")]
     pub log_format: LogFormat,
     /// Log operations that take at least this long as warnings
@@ -269,21 +282,21 @@ pub struct LogSettings {
         value_parser = within::<u64>(0..=86_400_000)
     )]
     pub slow_operation: u64,
-    /// Tell figures for Prometheus at http://ADDRESS/metrics, like 127.0.0.1:9090
+    /// Serve metrics for Prometheus at http://ADDRESS/metrics, like 127.0.0.1:9090
     #[arg(long, env, value_name = "ADDRESS")]
     pub metrics_address: Option<std::net::SocketAddr>,
 }
 
-/// How the log is written.
+/// Form of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
-    /// For people.
+    /// Text, for people.
     Text,
-    /// For programs, one object a line.
+    /// JSON, for programs: one object a line.
     Json,
 }
 
-/// Which database, for the commands that need one.
+/// Database of a command.
 #[derive(Args)]
 pub struct DatabaseSettings {
     /// The database: sqlite:FILE, created on first use, or postgres://USER:PASSWORD@HOST/NAME
@@ -300,7 +313,7 @@ pub struct DatabaseSettings {
         global = true
     )]
     pub database_url: String,
-    /// How long to wait for a PostgreSQL that is not up yet
+    /// Time to wait for a PostgreSQL that is not up yet
     #[arg(
         long,
         env,
@@ -310,15 +323,15 @@ pub struct DatabaseSettings {
         global = true
     )]
     pub database_wait: u64,
-    /// How long it may take.
+    /// Limits of its connections.
     #[command(flatten)]
     pub deadlines: DeadlineSettings,
 }
 
 impl DatabaseSettings {
-    /// The SQLite database in this file, which need not exist.
+    /// Returns the settings of a SQLite database in this file, which need not exist.
     pub fn sqlite(file: &Path) -> Self {
-        // As in any URL, these three would not be part of the path.
+        // In a URL these three characters would not be part of the path.
         let path = file.display().to_string();
         let path = path
             .replace('%', "%25")
@@ -332,14 +345,14 @@ impl DatabaseSettings {
     }
 }
 
-/// Which way `roster migrate` goes.
+/// Subcommands of `roster migrate`.
 #[derive(Clone, Copy, Subcommand)]
 pub enum MigrateStep {
     /// Apply every migration that the database lacks
     Up,
     /// Take back the newest migrations; drops the tables that they made, with all rows
     Down {
-        /// How many
+        /// Number of migrations
         #[arg(default_value_t = 1, value_parser = within::<u32>(1..=1_000))]
         steps: u32,
     },
@@ -360,26 +373,26 @@ pub enum MigrateStep {
     },
 }
 
-/// Rows of a table that `roster seed` makes.
+/// Rows of one table that `roster seed` inserts.
 const ROWS: RangeInclusive<u64> = 0..=100_000_000;
 
-/// How large a made-up company shall be; the lesson's when no number is given.
+/// Size of a made-up company. Without any number `roster seed` inserts the lesson's.
 #[derive(Args, Clone, Copy, Default)]
 #[command(next_help_heading = "Size")]
 pub struct SeedCounts {
-    /// How many people
+    /// Number of employees
     #[arg(long, value_name = "N", value_parser = within::<u32>(ROWS))]
     pub employees: Option<u32>,
-    /// How many projects; some have 200 people
+    /// Number of projects; some have 200 employees
     #[arg(long, value_name = "N", value_parser = within::<u32>(ROWS))]
     pub projects: Option<u32>,
-    /// How many assignments of people to projects; some people have three times as many
+    /// Number of assignments; some employees have three times as many as the others
     #[arg(long, value_name = "N", value_parser = within::<u32>(ROWS))]
     pub assignments: Option<u32>,
-    /// How many meetings
+    /// Number of meetings
     #[arg(long, value_name = "N", value_parser = within::<u32>(ROWS))]
     pub meetings: Option<u32>,
-    /// How many attendances of people at meetings
+    /// Number of attendances at meetings
     #[arg(long, value_name = "N", value_parser = within::<u32>(ROWS))]
     pub attendances: Option<u32>,
 }

@@ -1,5 +1,5 @@
-//! Which pages and which names a request may come by: what keeps other sites' scripts away from a
-//! server that the user's browser can reach.
+//! Allowed origins and hosts: keeps scripts of other sites away from a server that the user's browser
+//! can reach.
 
 use std::net::IpAddr;
 
@@ -7,24 +7,24 @@ use axum::http::{HeaderMap, HeaderValue, Method, header};
 
 use crate::config::AccessSettings;
 
-/// What is known about who may ask.
+/// Allowed origins and hosts.
 pub struct Sites {
-    /// Exactly as browsers write them.
+    /// Origins, exactly as browsers write them.
     origins: Vec<String>,
-    /// Names that lead here; `None` when tokens protect the server, so that any may.
+    /// Names of this server; `None` if tokens protect it, so that any name is accepted.
     hosts: Option<Vec<String>>,
 }
 
-/// Where a request comes from, as far as it may be answered.
+/// Origin of a request that may be answered.
 pub enum Site {
-    /// No page, or one of ours.
+    /// No page, or a page of this server.
     Own,
-    /// A page of this origin, which was allowed.
+    /// A page of an allowed origin.
     Allowed(HeaderValue),
 }
 
 impl Sites {
-    /// As the settings say. `host` is what the server listens on.
+    /// Returns the sites of the settings. `host` is the address that the server listens on.
     pub fn new(settings: &AccessSettings, host: &str) -> Self {
         let has_auth = settings.jwt_secret.is_some() || settings.jwks.is_some();
         let own = [host.to_owned()].into_iter();
@@ -38,7 +38,7 @@ impl Sites {
         }
     }
 
-    /// Where the request comes from; the error says in words for a developer why it is refused.
+    /// Returns the origin of a request, or a message for a developer if it is refused.
     pub fn check(
         &self,
         method: &Method,
@@ -75,8 +75,8 @@ impl Sites {
         }
     }
 
-    /// Whether `Host` names this server. A name that somebody else's DNS leads here does not; an
-    /// address cannot be led anywhere.
+    /// Returns true if `Host` names this server. A name in the DNS of another site may lead here too, so
+    /// names have to be listed; addresses need not.
     fn is_own(&self, host: &str) -> bool {
         let Some(hosts) = &self.hosts else {
             return true;

@@ -9,7 +9,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use futures_util::future::join;
 use sea_level::{
     Reader,
     sql::{
@@ -17,6 +16,7 @@ use sea_level::{
         pool::{Connector, Pool, PoolSettings},
     },
 };
+use futures_util::future::join;
 use sea_orm::{
     ConnectionTrait, DatabaseBackend, DatabaseConnection, DatabaseTransaction, DbErr, RuntimeErr,
     SqliteTransactionMode, SqlxError, SqlxPostgresConnector, SqlxSqliteConnector,
@@ -37,17 +37,17 @@ use crate::{
 /// Bytes of a SQLite file that readers map into memory: the most that SQLite allows.
 const MAPPED: u32 = 0x7fff_0000;
 
-/// How many connections a server needs at once when it begins: for the first request, and for
-/// deleting old changes.
+/// Connections that a server opens at its start: for the first request, and for the deletion of old
+/// changes.
 const FIRST: u32 = 2;
 
-/// A database that a URL names.
-enum Named {
+/// Database that a URL names.
+enum DatabaseTarget {
     Sqlite(PathBuf, Box<SqliteConnectOptions>),
     Postgres(Box<PgConnectOptions>),
 }
 
-fn named(settings: &DatabaseSettings) -> Result<Named, Error> {
+fn parse_target(settings: &DatabaseSettings) -> Result<DatabaseTarget, Error> {
     let url = settings.database_url.trim();
     if url.starts_with("sqlite:") {
         let options = database_url::sqlite(url)?;
@@ -57,7 +57,7 @@ fn named(settings: &DatabaseSettings) -> Result<Named, Error> {
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(seconds(settings.deadlines.busy_timeout));
         let options = sqlx::ConnectOptions::disable_statement_logging(options);
-        Ok(Named::Sqlite(path, Box::new(options)))
+        Ok(DatabaseTarget::Sqlite(path, Box::new(options)))
     } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
         let options = database_url::postgres(url)?;
         // Poolers refuse it in the startup message; numbers travel in binary form anyway.
@@ -67,7 +67,7 @@ fn named(settings: &DatabaseSettings) -> Result<Named, Error> {
             Some(_) => options,
             None => options.application_name("roster"),
         };
-        Ok(Named::Postgres(Box::new(options)))
+        Ok(DatabaseTarget::Postgres(Box::new(options)))
     } else {
         Err(Error::UnknownDatabase)
     }
@@ -77,26 +77,26 @@ fn named(settings: &DatabaseSettings) -> Result<Named, Error> {
 /// are needed, the first few at once.
 pub fn open(settings: &DatabaseSettings) -> Result<sea_level::Database, Error> {
     let deadlines = &settings.deadlines;
-    match named(settings)? {
-        Named::Sqlite(_, options) => open_sqlite(*options, deadlines),
-        Named::Postgres(options) => open_postgres(*options, deadlines),
+    match parse_target(settings)? {
+        DatabaseTarget::Sqlite(_, options) => open_sqlite(*options, deadlines),
+        DatabaseTarget::Postgres(options) => open_postgres(*options, deadlines),
     }
 }
 
-/// One connection without deadlines, for migrations and seeds. Creates a SQLite file, waits for a
-/// PostgreSQL that is down.
+/// Returns a pool of one connection without deadlines, for migrations and seeds. Creates a SQLite file,
+/// waits for a PostgreSQL that is down.
 pub async fn maintain(settings: &DatabaseSettings) -> Result<DatabaseConnection, Error> {
     let deadlines = &settings.deadlines;
-    match named(settings)? {
-        Named::Sqlite(path, options) => maintain_sqlite(&path, *options, deadlines).await,
-        Named::Postgres(options) => {
+    match parse_target(settings)? {
+        DatabaseTarget::Sqlite(path, options) => maintain_sqlite(&path, *options, deadlines).await,
+        DatabaseTarget::Postgres(options) => {
             let wait = Duration::from_secs(settings.database_wait);
             maintain_postgres(&options, wait, deadlines).await
         }
     }
 }
 
-/// Begins the one transaction that may migrate or seed: another process that wants to waits here.
+/// Begins the only transaction that may migrate or seed. Another process waits here for its turn.
 pub async fn begin_alone(connection: &DatabaseConnection) -> Result<DatabaseTransaction, Error> {
     // "roster" in ASCII. The lock goes with the transaction, however that ends.
     const LOCK: &str = "SELECT pg_advisory_xact_lock(x'726f73746572'::bigint)";
@@ -117,7 +117,7 @@ pub async fn begin_alone(connection: &DatabaseConnection) -> Result<DatabaseTran
     Ok(transaction)
 }
 
-/// Ends the connections in good order; SQLite then folds its log into the file.
+/// Closes the connections; SQLite then merges its log into the file.
 pub async fn close(database: &sea_level::Database) {
     // A statement that never ends must not keep the process alive; nothing is lost.
     let limit = Duration::from_millis(500);
@@ -198,7 +198,7 @@ async fn maintain_sqlite(
 }
 
 fn is_locked(error: &DbErr) -> bool {
-    // SQLITE_BUSY and SQLITE_LOCKED, whose higher bits tell kinds of each.
+    // SQLITE_BUSY and SQLITE_LOCKED; the higher bits are extended codes.
     matches!(sqlx_error(error), Some(SqlxError::Database(error))
         if error.code().and_then(|code| code.parse::<i32>().ok()).is_some_and(|code| matches!(code & 0xff, 5 | 6)))
 }
@@ -242,15 +242,14 @@ fn session(deadlines: Option<&DeadlineSettings>) -> String {
         // Without it a batch of parents looks as costly as the whole table, and is answered by
         // reading the whole table.
         ("random_page_cost", "1.1".to_owned()),
-        // 128 MB, of which a statement takes what it needs. A filter that says «none» keeps the
-        // keys of millions of links at hand; beyond the default of 8 MB, from 200,000 on, they
-        // would be gone through from the start for every row.
+        // Up to 128 MB for a hash. A filter with `none` hashes the keys of millions of links; beyond
+        // the default of 8 MB, from 200,000 keys on, every row would scan them all.
         ("work_mem", "4MB".to_owned()),
         ("hash_mem_multiplier", "32".to_owned()),
-        // A statement is planned once for each connection, not each time: keys come as an array, so
-        // what they are makes no difference to the plan.
+        // A statement is planned once for each connection: keys are an array, so the plan does not
+        // depend on them.
         ("plan_cache_mode", "force_generic_plan".to_owned()),
-        // What is looked up for each row is most often another each time.
+        // Keys of lookups seldom repeat, so a cache of lookups costs more than it saves.
         ("enable_memoize", "off".to_owned()),
         // Compiling a statement takes longer than any of ours runs.
         ("jit", "off".to_owned()),
@@ -298,8 +297,8 @@ async fn maintain_postgres(
     Ok(SqlxPostgresConnector::from_sqlx_postgres_pool(pool))
 }
 
-/// Whether a pooler in transaction mode answers: there a session's settings and prepared statements
-/// belong to any client, and LISTEN hears nothing. It gives the session of an idle connection to the
+/// Returns true if a pooler in transaction mode answers: it shares settings and prepared statements
+/// of a session between clients, and LISTEN gets no notification. It gives the session of an idle connection to the
 /// next one that asks, so two connections see each other's settings.
 async fn is_transaction_pooler(
     first: &mut PgConnection,
@@ -339,7 +338,7 @@ async fn wait_for_postgres(
     };
     let attempt = seconds(deadlines.connect_timeout);
     let start = Instant::now();
-    let mut told = false;
+    let mut has_warned = false;
     loop {
         let reason = match timeout(attempt, sqlx::ConnectOptions::connect(options)).await {
             Ok(Ok(connection)) => return Ok(connection),
@@ -360,18 +359,18 @@ async fn wait_for_postgres(
                 reason,
             });
         }
-        if !told {
+        if !has_warned {
             tracing::warn!("waiting up to {seconds} s for PostgreSQL at {address}: {reason}");
-            told = true;
+            has_warned = true;
         }
         sleep(Duration::from_millis(500)).await;
     }
 }
 
-/// Whether this is what a database says that is starting, restarting or full.
+/// Returns true for errors of a database that is starting, restarting or full.
 fn may_pass(error: &SqlxError) -> bool {
     match error {
-        // Invalid is what a certificate is.
+        // InvalidData is the error of a certificate.
         SqlxError::Io(error) => error.kind() != io::ErrorKind::InvalidData,
         SqlxError::Database(error) => matches!(
             error.code().as_deref(),
@@ -381,7 +380,7 @@ fn may_pass(error: &SqlxError) -> bool {
     }
 }
 
-/// What SQLx said, where it was SQLx.
+/// Returns the error of SQLx inside the error, if there is one.
 fn sqlx_error(error: &DbErr) -> Option<&SqlxError> {
     use sea_orm::RuntimeErr::SqlxError as Sqlx;
     match error {

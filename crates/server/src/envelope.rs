@@ -1,43 +1,43 @@
-//! What a request says around its document: strict JSON, the same over HTTP and WebSocket.
+//! The JSON around a document: parsed strictly, the same over HTTP and WebSocket.
 //!
-//! Strict, because two readers of one text must not see two requests: a key that comes twice, a
-//! wrong type, anything behind the end is refused.
+//! Two readers of one text must not see two requests, so a duplicate key, a wrong type and text behind
+//! the end are refused.
 
 use std::{collections::HashSet, fmt};
 
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-/// A request, read and not yet understood.
+/// Request for an operation, with the document still unparsed.
 #[derive(Debug, Default, PartialEq)]
 pub struct Envelope {
     /// The document.
     pub query: Option<String>,
-    /// Which of its operations.
+    /// Name of the operation to run.
     pub operation_name: Option<String>,
-    /// With which values.
+    /// Values of the variables.
     pub variables: Map<String, Value>,
-    /// A document that the server may know, by the name it has there: of an automatic persisted
-    /// query its SHA-256 in hexadecimal, of a trusted document whatever its manifest says.
+    /// Id of a stored document: the SHA-256 in hexadecimal of an automatic persisted query, or the id of
+    /// a trusted document in its manifest.
     pub id: Option<String>,
     /// Version of the protocol of persisted queries, as JSON, if it is not 1.
     pub unknown_version: Option<String>,
 }
 
 impl Envelope {
-    /// From the JSON of a request; the error is in words for a developer.
+    /// Parses the JSON of a request. The error is a message for a developer.
     pub fn read(bytes: &[u8], depth: usize) -> Result<Self, String> {
         let bytes = without_bom(bytes);
         if bytes.trim_ascii_start().first() != Some(&b'{') {
             read(bytes, depth)?;
             return Err(NO_OBJECT.to_owned());
         }
-        deserialize(bytes, PartsOf(Level(depth)))?.understood()
+        deserialize(bytes, FieldsSeed(Level(depth)))?.into_envelope()
     }
 
-    /// From the parameters of a URL.
+    /// Parses the parameters of a URL.
     pub fn from_url(query: &str, depth: usize) -> Result<Self, String> {
-        let mut parts = Parts::default();
+        let mut request = Fields::default();
         for (name, text) in form_urlencoded::parse(query.as_bytes()) {
             let value = match &*name {
                 "variables" | "extensions" if text.is_empty() => Value::Null,
@@ -46,42 +46,42 @@ impl Envelope {
                     .map_err(|error| format!("`{name}` is not JSON: {error}"))?,
                 _ => continue,
             };
-            if !parts.put(&name, value) {
+            if !request.put(&name, value) {
                 return Err(format!("`{name}` is given twice."));
             }
         }
-        parts.understood()
+        request.into_envelope()
     }
 
-    /// From JSON that was read.
+    /// Converts parsed JSON.
     pub fn from_value(value: Value) -> Result<Self, String> {
         let Value::Object(fields) = value else {
             return Err(NO_OBJECT.to_owned());
         };
-        let mut parts = Parts::default();
+        let mut request = Fields::default();
         for (name, value) in fields {
-            parts.put(&name, value);
+            request.put(&name, value);
         }
-        parts.understood()
+        request.into_envelope()
     }
 }
 
 const NO_OBJECT: &str = "A request is a JSON object; batches are not offered.";
 
-/// What was given, of whatever type.
+/// Fields of a request, of any type.
 #[derive(Default)]
-struct Parts {
+struct Fields {
     query: Option<Value>,
     operation_name: Option<Value>,
     document_id: Option<Value>,
     variables: Option<Value>,
     extensions: Option<Value>,
-    /// The names of what nobody asks for.
+    /// Names of unknown fields, to find duplicates.
     others: HashSet<String>,
 }
 
-impl Parts {
-    /// Whether it was not there yet.
+impl Fields {
+    /// Stores a field. Returns false if it is a duplicate.
     fn put(&mut self, name: &str, value: Value) -> bool {
         let part = match name {
             "query" => &mut self.query,
@@ -94,7 +94,7 @@ impl Parts {
         part.replace(value).is_none()
     }
 
-    fn understood(self) -> Result<Envelope, String> {
+    fn into_envelope(self) -> Result<Envelope, String> {
         let text = |name: &str, value| match value {
             None | Some(Value::Null) => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
@@ -123,7 +123,7 @@ impl Parts {
                 unknown_version = version.filter(|_| !is_known).map(Value::to_string);
                 match persisted.get("sha256Hash") {
                     Some(Value::String(hash)) => Some(hash.clone()),
-                    // Another version may have another name for it.
+                    // Another version may have another name for the hash.
                     _ if !is_known => None,
                     _ => return Err("`persistedQuery` needs `sha256Hash`.".to_owned()),
                 }
@@ -131,7 +131,7 @@ impl Parts {
             Some(_) => return Err("`persistedQuery` must be an object.".to_owned()),
         };
         let id = id.or(document_id);
-        // Some clients have to send some text.
+        // Some clients cannot leave `query` out and send an empty text.
         let query = query.filter(|query| id.is_none() || !query.is_empty());
         if query.is_none() && id.is_none() && unknown_version.is_none() {
             return Err("`query` is missing.".to_owned());
@@ -146,7 +146,7 @@ impl Parts {
     }
 }
 
-/// JSON without doubt: no key twice, nothing behind it, at most `depth` levels.
+/// Parses JSON strictly: no duplicate key, no text behind the end, at most `depth` levels.
 pub fn read(bytes: &[u8], depth: usize) -> Result<Value, String> {
     deserialize(bytes, Level(depth))
 }
@@ -167,33 +167,33 @@ fn deserialize<T>(
     value.map_err(|error| format!("This is not JSON as it should be: {error}."))
 }
 
-/// Reads a request, with so many levels.
-struct PartsOf(Level);
+/// Deserializer of [`Fields`] with a limit of levels.
+struct FieldsSeed(Level);
 
-impl<'de> DeserializeSeed<'de> for PartsOf {
-    type Value = Parts;
+impl<'de> DeserializeSeed<'de> for FieldsSeed {
+    type Value = Fields;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Parts, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Fields, D::Error> {
         deserializer.deserialize_map(self)
     }
 }
 
-impl<'de> Visitor<'de> for PartsOf {
-    type Value = Parts;
+impl<'de> Visitor<'de> for FieldsSeed {
+    type Value = Fields;
 
     fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
         formatter.write_str("a request")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Parts, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Fields, A::Error> {
         let below = self.0.below()?;
-        let mut parts = Parts::default();
+        let mut request = Fields::default();
         while let Some(name) = fields.next_key::<String>()? {
-            if !parts.put(&name, fields.next_value_seed(below)?) {
+            if !request.put(&name, fields.next_value_seed(below)?) {
                 return Err(twice(&name));
             }
         }
-        Ok(parts)
+        Ok(request)
     }
 }
 
@@ -201,7 +201,7 @@ fn twice<E: de::Error>(name: &str) -> E {
     E::custom(format_args!("the key {name:?} comes twice"))
 }
 
-/// How many levels may still come.
+/// Levels that may still follow.
 #[derive(Clone, Copy)]
 struct Level(usize);
 

@@ -1,11 +1,11 @@
-//! Everything that can end the program: each says in one line what is wrong and what to do, never a
-//! password, never a type of ours.
+//! Errors that end the program. Each message names the fault and the remedy in one line, and shows
+//! neither a password nor a type of ours.
 
 use std::{error, fmt, io, path::PathBuf};
 
 use sea_orm::{DbErr, RuntimeErr, SqlxError};
 
-/// Why the program ends.
+/// Error that ends the program.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The scheme of `DATABASE_URL` names neither database.
@@ -23,18 +23,18 @@ pub enum Error {
          demo` for a database that vanishes afterwards"
     )]
     InMemory,
-    /// The file cannot be opened, or is none of SQLite's.
+    /// The file cannot be opened, or is no SQLite database.
     #[error(
         "cannot use the SQLite database {}: {reason}; choose a file in a directory that may be \
          written, like DATABASE_URL=sqlite:roster.db", path.display()
     )]
     SqliteFile {
-        /// As SQLite sees it.
+        /// Path of the file.
         path: PathBuf,
-        /// What SQLite says.
+        /// Error of SQLite.
         reason: Reason,
     },
-    /// PostgreSQL stayed away for as long as we wait.
+    /// PostgreSQL did not answer within the time of `--database-wait`.
     #[error(
         "PostgreSQL at {address} did not answer for {seconds} s: {reason}; start it, or correct \
          DATABASE_URL"
@@ -42,20 +42,20 @@ pub enum Error {
     Unreachable {
         /// Host and port, or socket.
         address: String,
-        /// How long we waited.
+        /// Seconds of the wait.
         seconds: u64,
-        /// What happened last.
+        /// Last error.
         reason: Reason,
     },
-    /// PostgreSQL is there and does not want us.
+    /// PostgreSQL refuses the connection.
     #[error("PostgreSQL at {address} refuses the connection: {reason}; correct DATABASE_URL")]
     Refused {
         /// Host and port, or socket.
         address: String,
-        /// What PostgreSQL says.
+        /// Error of PostgreSQL.
         reason: Reason,
     },
-    /// The pooler gives a session to any client.
+    /// A pooler shares each session between clients.
     #[error(
         "DATABASE_URL leads to a pooler in transaction mode, where sessions have no settings of their \
          own and LISTEN hears nothing; set pool_mode=session for this database in the pooler (in \
@@ -71,7 +71,7 @@ pub enum Error {
     /// The role of PostgreSQL may not do what the command needs.
     #[error("the role {role} lacks rights in the database; let its owner run: {grant}")]
     MissingPrivilege {
-        /// As SQL writes it.
+        /// Role, quoted as in SQL.
         role: String,
         /// Statement that grants what is missing.
         grant: String,
@@ -111,15 +111,15 @@ pub enum Error {
     /// There is no company with these numbers.
     #[error("there is no such company: {0}")]
     Impossible(String),
-    /// Somebody else listens there.
+    /// Another program listens there.
     #[error(
         "port {port} of {host} is taken; choose another with --port or PORT, like --port {}, or \
          any free one with --port 0", port.checked_add(1).unwrap_or(8000)
     )]
     PortTaken {
-        /// As it was asked for.
+        /// Host of the settings.
         host: String,
-        /// As it was asked for.
+        /// Port of the settings.
         port: u16,
     },
     /// The address cannot be listened on.
@@ -128,20 +128,20 @@ pub enum Error {
          environment variable HOST, and another port with --port or PORT"
     )]
     Listen {
-        /// As it was asked for.
+        /// Host of the settings.
         host: String,
-        /// As it was asked for.
+        /// Port of the settings.
         port: u16,
-        /// What the system says.
+        /// Error of the system.
         reason: io::Error,
     },
-    /// Everybody could do everything.
+    /// A public address without auth: every client could do everything.
     #[error(
-        "others can reach {host}, and nobody is asked who they are; set JWT_SECRET or --jwks to ask \
-         for tokens, or say --public-without-auth"
+        "other machines can reach {host}, and no token is required; set JWT_SECRET or --jwks to \
+         require tokens, or --public-without-auth"
     )]
     PublicWithoutAuth {
-        /// As it was asked for.
+        /// Host of the settings.
         host: String,
     },
     /// A secret that can be guessed.
@@ -155,7 +155,7 @@ pub enum Error {
     UnusableKeys {
         /// The file that was given.
         path: PathBuf,
-        /// What is wrong with it.
+        /// Fault of the file.
         reason: String,
     },
     /// The manifest of trusted documents is of no use.
@@ -166,7 +166,7 @@ pub enum Error {
     UnusableDocuments {
         /// The file that was given.
         path: PathBuf,
-        /// What is wrong with it.
+        /// Fault of the file.
         reason: String,
     },
     /// `check-documents` found some that do not run.
@@ -174,14 +174,14 @@ pub enum Error {
     FaultyDocuments {
         /// The file that was checked.
         path: PathBuf,
-        /// How many do not run.
+        /// Number of documents that do not run.
         faulty: usize,
-        /// How many there are.
+        /// Number of documents.
         all: usize,
     },
     /// `schema --check` found another text than the code's.
     #[error(
-        "{} is stale, first in line {line}; write it anew with `roster schema > {}`",
+        "{} is stale, first in line {line}; renew it with `roster schema > {}`",
         path.display(), path.display()
     )]
     StaleSchema {
@@ -195,24 +195,24 @@ pub enum Error {
     UnreadableSchema {
         /// The file that was asked for.
         path: PathBuf,
-        /// What the system says.
+        /// Error of the system.
         reason: io::Error,
     },
     /// The system gives no signals, no threads, no directory for temporary files.
     #[error("cannot {what}: {reason}")]
     System {
-        /// What was tried.
+        /// Verb and object of the failed action.
         what: &'static str,
-        /// What the system says.
+        /// Error of the system.
         reason: io::Error,
     },
-    /// A second signal came while the first was being obeyed.
+    /// A second signal arrived during the shutdown.
     #[error("stopped at once by a second signal; requests may have been cut off")]
     Forced,
 }
 
 impl Error {
-    /// 2 when the command line has to be put right, as for any other mistake in it.
+    /// Returns 2 for errors of the command line, as clap does, and 1 for others.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::PublicWithoutAuth { .. } => 2,
@@ -227,7 +227,7 @@ impl From<DbErr> for Error {
     }
 }
 
-/// What a database or its driver says, without the layers it came through.
+/// Message of a database or its driver, without those of the layers above.
 #[derive(Debug)]
 pub struct Reason(String);
 
@@ -266,7 +266,7 @@ impl From<&SqlxError> for Reason {
 }
 
 impl Reason {
-    /// For an error that is not the database's.
+    /// Returns a reason from the text of another error.
     pub fn new(text: &str) -> Self {
         Self::one_line(text)
     }

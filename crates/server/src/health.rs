@@ -1,4 +1,4 @@
-//! What a supervisor asks: is the process alive, may it get requests.
+//! Liveness and readiness, for supervisors and load balancers.
 
 use std::time::Duration;
 
@@ -10,16 +10,16 @@ use tokio::time::timeout;
 
 use crate::shutdown::Shutdown;
 
-/// A database that takes longer for nothing is as good as absent; the answer is promised within 1 s.
+/// Time limit of the check: the answer is promised within 1 s.
 const DATABASE: Duration = Duration::from_millis(800);
 
-/// How long SQLite's lock is waited for.
+/// Time to wait for SQLite's write lock.
 const WRITER: Duration = Duration::from_millis(300);
 
-/// `/health/live` and `/health/ready`.
+/// Returns the routes `/health/live` and `/health/ready`.
 pub fn routes(database: Database, shutdown: Shutdown) -> Router {
     let ready = async move || {
-        // Before the database: a load balancer looks elsewhere from the first moment on.
+        // Without the database: a load balancer takes this server out from the first moment.
         if shutdown.has_begun() {
             return (StatusCode::SERVICE_UNAVAILABLE, "shutting down\n");
         }
@@ -36,7 +36,7 @@ pub fn routes(database: Database, shutdown: Shutdown) -> Router {
         .route("/health/ready", get(ready))
 }
 
-/// Whether a statement runs, and a transaction that writes can begin.
+/// Returns true if a statement runs and a transaction that writes can begin.
 async fn is_usable(database: &Database) -> bool {
     let read = database
         .reader
@@ -50,8 +50,8 @@ async fn is_usable(database: &Database) -> bool {
     }
 }
 
-/// SQLite has one writer: while a transaction of this or another process writes, the next one waits,
-/// and that is no fault.
+/// Begins and ends a transaction that writes. SQLite has one writer: waiting for another transaction is
+/// no fault.
 async fn can_write(database: &Database) -> Result<(), DbErr> {
     let transaction = database.transactions.begin();
     let begun = match database.reader.backend() {

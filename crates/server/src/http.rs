@@ -1,4 +1,4 @@
-//! The routes, and what holds for all of them; what a query means is `api`'s.
+//! The routes, and headers and checks of all of them. `/graphql` itself is in `graphql`.
 
 mod body;
 mod graphql;
@@ -28,15 +28,15 @@ use crate::{
 /// Smaller answers fit into a packet or two as they are.
 const WORTH_COMPRESSING: u16 = 4_096;
 
-/// Answers a request, whatever it is for.
+/// Answers any request.
 ///
 /// | route | answer |
 /// | --- | --- |
 /// | `POST /graphql`, `GET /graphql`, also as `/graphql/` | GraphQL; no mutations by GET; WebSockets |
-/// | `GET /`, `GET /app`, `GET /playground/…` | a page to write queries in, and one that shows the data, see [`playground`] |
-/// | `GET /health/live`, `GET /health/ready` | see [`health`]; asked by any name, from any page |
+/// | `GET /`, `GET /app`, `GET /playground/…` | GraphiQL, and a frontend that shows the data, see [`playground`] |
+/// | `GET /health/live`, `GET /health/ready` | see [`health`]; any host, any origin |
 ///
-/// Nearly all requests are for GraphQL: they do not go through the router of the others.
+/// Nearly all requests are for GraphQL: they bypass the router of the other routes.
 pub async fn answer(app: App, others: Router, request: Request) -> Response {
     let mut response = if is_endpoint(&request) {
         answer_graphql(app, request).await
@@ -52,7 +52,7 @@ fn is_endpoint(request: &Request) -> bool {
     matches!(request.uri().path(), "/graphql" | "/graphql/")
 }
 
-/// The routes beside `/graphql`.
+/// Returns the routes other than `/graphql`.
 pub fn others(app: &App) -> Router {
     let checked = async |State(app): State<App>, request: Request, next: Next| {
         only_from_our_sites(&app, request, |request| next.run(request)).await
@@ -102,8 +102,7 @@ fn compression() -> CompressionLayer<impl Predicate> {
         .compress_when(SizeAbove::new(WORTH_COMPRESSING).and(NotForContentType::IMAGES))
 }
 
-/// The answer to a request, which comes as its body: compressed if it is large and the client
-/// takes it so.
+/// Compresses a large answer if the client accepts it. The answer is the body of its request.
 async fn compress(answered: Request<Response>) -> Response {
     let length = answered.body().body().size_hint().exact();
     if length.is_some_and(|length| length < u64::from(WORTH_COMPRESSING)) {
@@ -169,21 +168,21 @@ async fn bind(host: &str, port: u16) -> Result<TcpListener, Error> {
         })
 }
 
-/// Where a browser on this machine finds the server.
+/// Returns the URL of the server for a browser on this machine.
 pub fn url(listener: &TcpListener) -> Result<String, Error> {
     let address = listener.local_addr().map_err(|reason| Error::System {
-        what: "tell the address",
+        what: "read the address of the listener",
         reason,
     })?;
     Ok(match address {
-        // "Every address" is none to go to.
+        // The unspecified address is no destination.
         SocketAddr::V4(v4) if v4.ip().is_unspecified() => format!("http://127.0.0.1:{}", v4.port()),
         SocketAddr::V6(v6) if v6.ip().is_unspecified() => format!("http://[::1]:{}", v6.port()),
         _ => format!("http://{address}"),
     })
 }
 
-/// Refuses what other sites' pages send, and answers those that were allowed as CORS wants it.
+/// Refuses requests of other origins, and adds the CORS headers to answers for allowed ones.
 async fn only_from_our_sites<A: Future<Output = Response>>(
     app: &App,
     request: Request,
@@ -254,7 +253,7 @@ fn preflight(headers: &HeaderMap) -> Response {
         .into_response()
 }
 
-/// What browsers shall not do with our answers.
+/// Sets the security headers of every answer.
 fn harden(headers: &mut HeaderMap) {
     const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
     const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");

@@ -1,12 +1,12 @@
-//! From a token to a viewer. What a viewer may do is said in [`sea_level::auth`].
+//! Verifies tokens and returns their viewer. [`sea_level::auth`] has the rights of viewers.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use sea_level::auth::{Role, Viewer};
 use jsonwebtoken::{
     Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode,
     jwk::JwkSet,
 };
-use sea_level::auth::{Role, Viewer};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{
@@ -14,25 +14,25 @@ use crate::{
     error::Error,
 };
 
-/// Clocks differ.
+/// Seconds that the clocks of issuer and server may differ.
 const LEEWAY: u64 = 30;
 
-/// A shorter secret can be guessed.
+/// Bytes that a secret has at least: a shorter one can be guessed.
 const SECRET: usize = 32;
 
-/// How tokens are checked; without it everybody may everything.
+/// Verifier of tokens. A server without one gives every client all rights.
 pub struct Verifier {
-    /// With their `kid`, when they have one.
+    /// Keys, with their `kid` if they have one.
     keys: Vec<(Option<String>, DecodingKey)>,
     validation: Validation,
 }
 
-/// Somebody who has shown a good token.
+/// Bearer of a valid token.
 #[derive(Clone, Copy, Debug)]
 pub struct Identity {
-    /// What they may do.
+    /// Rights of the bearer.
     pub viewer: Viewer,
-    /// Until when the token holds.
+    /// End of the validity of the token.
     pub expires: SystemTime,
 }
 
@@ -54,7 +54,7 @@ fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> 
 }
 
 impl Verifier {
-    /// As the settings say; `None` when they ask for no tokens.
+    /// Returns the verifier of the settings; `None` if they require no tokens.
     pub fn new(settings: &AccessSettings) -> Result<Option<Self>, Error> {
         let (keys, algorithm) = match (&settings.jwt_secret, &settings.jwks) {
             (None, None) => return Ok(None),
@@ -103,7 +103,7 @@ impl Verifier {
         Ok(Some(Self { keys, validation }))
     }
 
-    /// Whose token this is. Why another is refused is nothing for whoever sent it.
+    /// Returns the bearer of a valid token. The client does not learn the reason of a refusal.
     pub fn identify(&self, token: &str) -> Option<Identity> {
         let Header { kid, crit, .. } = decode_header(token).ok()?;
         // No extension is understood here, so a token that depends on one is refused (RFC 7515 §4.1.11).
@@ -131,7 +131,7 @@ impl Verifier {
         })
     }
 
-    /// Whose `Authorization` this is.
+    /// Returns the bearer of an `Authorization` header.
     pub fn identify_bearer(&self, authorization: &str) -> Option<Identity> {
         let (scheme, token) = authorization.split_once(' ')?;
         if !scheme.eq_ignore_ascii_case("bearer") {
@@ -141,7 +141,7 @@ impl Verifier {
     }
 }
 
-/// A token that a server with these settings takes, for trying it out.
+/// Returns a token that a server with these settings accepts.
 pub fn token(
     settings: &AccessSettings,
     role: config::Role,

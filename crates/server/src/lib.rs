@@ -2,32 +2,34 @@
 //!
 //! | module | what it owns |
 //! | --- | --- |
-//! | [`config`] | the command line and every setting, as flag and as environment variable |
-//! | [`database`] | how a connection to SQLite or PostgreSQL is opened, awaited and locked |
+//! | [`config`] | the command line and every setting, as option and as environment variable |
+//! | [`database`] | connections to SQLite and PostgreSQL: opened, awaited, locked |
 //! | [`migrate`] | bringing the tables to this version, one process at a time |
 //! | [`seed`] | the lesson's company and large made-up ones |
-//! | [`app`] | what every request finds: the API, limits, who may ask |
-//! | [`accept`] | the loop that accepts connections, the clocks and the turns of each |
-//! | [`beside`] | what goes on beside the requests: the change feed |
+//! | [`app`] | the state that requests share: the API, limits, permits, access |
+//! | [`accept`] | the accept loop, timeouts of connections, fairness between them |
+//! | [`background`] | tasks beside the requests: the change feed |
 //! | [`http`], [`websocket`] | `/graphql` both ways |
-//! | [`playground`] | the page to write queries in and where it comes from |
-//! | [`envelope`], [`operation`] | what both have in common: strict JSON in, one operation, an answer out |
-//! | [`trusted`] | the documents that alone may run, when a manifest says so |
-//! | [`unread`] | how many bytes the answers that wait to be read may take |
-//! | [`cross_site`], [`identity`] | by which names and pages, and with which tokens, one may ask |
-//! | [`log`] | what is logged, in which form, of which request |
-//! | [`metrics`] | what is counted, and `/metrics` |
-//! | [`health`] | what a supervisor asks: is it alive, may it get requests |
-//! | `privileges` | which rights of PostgreSQL a command needs |
+//! | [`playground`] | the pages: GraphiQL and `/app` |
+//! | [`envelope`], [`operation`] | common to both: strict JSON in, one operation, an answer out |
+//! | [`trusted`] | trusted documents: the manifest of those that may run |
+//! | [`unread`] | the byte budget of unread answers |
+//! | [`cross_site`], [`identity`] | allowed hosts and origins, tokens |
+//! | [`log`] | form and filter of the log, request ids in its lines |
+//! | [`metrics`] | counters, gauges, histograms, and `/metrics` |
+//! | [`health`] | liveness and readiness |
+//! | `privileges` | rights of PostgreSQL that a command needs |
 //! | [`shutdown`] | from the first signal to the last answer |
-//! | [`error`] | everything that ends the program, in words for its user |
+//! | [`error`] | errors that end the program |
 //!
 //! Tests start a server in their own process with [`accept::serve`] and an [`sea_level::Database`] from
-//! [`database::open`]. What a query means is not known here but in `api`.
+//! [`database::open`]. The crate `api` owns the meaning of queries.
+
+#![warn(unreachable_pub)]
 
 pub mod accept;
 pub mod app;
-pub mod beside;
+pub mod background;
 pub mod config;
 pub mod cross_site;
 pub mod database;

@@ -1,4 +1,4 @@
-//! The log: how much is told of what, in which form, and of which request.
+//! The log: its filter, its form, and the id of the request in its lines.
 
 use std::{
     env, fmt,
@@ -6,6 +6,8 @@ use std::{
     io::{self, IsTerminal},
 };
 
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use tokio::task::futures::TaskLocalFuture;
 use tracing::{Event, Subscriber};
 use tracing_subscriber::{
@@ -18,16 +20,16 @@ use tracing_subscriber::{
 
 use crate::{app::RequestId, config::LogFormat};
 
-/// What is logged unless `RUST_LOG` says otherwise.
+/// Filter of the log unless RUST_LOG sets another.
 const LOG: &str = "info,sea_orm_migration=warn,sqlx=warn";
 
 tokio::task_local! {
-    /// The request that is being answered. No span, which would be made and written down for each
-    /// request and entered each time it is polled, though hardly any logs anything.
+    /// Id of the running request. A span would be created for each request and entered at each poll,
+    /// although hardly any request logs a line.
     static REQUEST: RequestId;
 }
 
-/// Begins to write the log to the standard error output.
+/// Starts the log, on the standard error.
 pub fn begin(format: LogFormat) {
     let wanted = env::var("RUST_LOG").ok();
     let filter: Targets = wanted
@@ -43,42 +45,53 @@ pub fn begin(format: LogFormat) {
     let registry = tracing_subscriber::registry().with(filter);
     match format {
         LogFormat::Text => registry
-            .with(log.map_event_format(|text| OfRequest {
+            .with(log.map_event_format(|text| WithRequestId {
                 format: text.with_ansi(is_terminal),
-                end: "",
-                name: " request=",
-                quote: "",
+                add: add_to_text,
             }))
             .init(),
         LogFormat::Json => registry
             .with(
                 log.json()
                     .flatten_event(true)
-                    .map_event_format(|json| OfRequest {
+                    .map_event_format(|json| WithRequestId {
                         format: json,
-                        end: "}",
-                        name: ",\"request\":",
-                        quote: "\"",
+                        add: add_to_json,
                     }),
             )
             .init(),
     }
 }
 
-/// The same future, and whatever it logs is told to be of the request.
+/// Adds the id of the request to the lines that the future logs.
 pub fn of_request<F: Future>(id: &RequestId, future: F) -> TaskLocalFuture<RequestId, F> {
     REQUEST.scope(id.clone(), future)
 }
 
-/// Tells at the end of what is logged of which request it is.
-struct OfRequest<F> {
+/// Format of events that adds the id of the running request to each line.
+struct WithRequestId<F> {
     format: F,
-    end: &'static str,
-    name: &'static str,
-    quote: &'static str,
+    add: fn(&str, &RequestId) -> Result<String, fmt::Error>,
 }
 
-impl<S, N, F> FormatEvent<S, N> for OfRequest<F>
+fn add_to_text(line: &str, id: &RequestId) -> Result<String, fmt::Error> {
+    Ok(format!("{line} request={}", id.as_str()))
+}
+
+fn add_to_json(line: &str, id: &RequestId) -> Result<String, fmt::Error> {
+    #[derive(Serialize, Deserialize)]
+    struct Line {
+        timestamp: String,
+        level: String,
+        #[serde(flatten)]
+        fields: Map<String, Value>,
+    }
+    let mut line: Line = serde_json::from_str(line).map_err(|_| fmt::Error)?;
+    line.fields.insert("request".to_owned(), id.as_str().into());
+    serde_json::to_string(&line).map_err(|_| fmt::Error)
+}
+
+impl<S, N, F> FormatEvent<S, N> for WithRequestId<F>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
     N: for<'a> FormatFields<'a> + 'static,
@@ -90,19 +103,12 @@ where
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
-        let Self {
-            format,
-            end,
-            name,
-            quote,
-        } = self;
+        let Self { format, add } = self;
         let Ok(id) = REQUEST.try_with(RequestId::clone) else {
             return format.format_event(ctx, writer, event);
         };
         let mut line = String::new();
         format.format_event(ctx, Writer::new(&mut line), event)?;
-        let line = line.trim_end();
-        let line = line.strip_suffix(end).unwrap_or(line);
-        writeln!(writer, "{line}{name}{quote}{}{quote}{end}", id.as_str())
+        writeln!(writer, "{}", add(line.trim_end(), &id)?)
     }
 }

@@ -1,4 +1,6 @@
-//! The program `roster`: demo · serve · migrate · seed · token · schema · check-documents.
+//! The program `roster`: demo · serve · migrate · seed · token · schema · limits · check-documents.
+
+#![warn(unreachable_pub)]
 
 use std::{
     fs,
@@ -14,7 +16,7 @@ use server::{
     app::{App, Server},
     config::{
         Cli, Command, DatabaseSettings, DeadlineSettings, LimitSettings, MigrateStep, SeedCounts,
-        Settings,
+        Settings, limit_table,
     },
     database, http, identity, log, metrics, migrate,
     seed::{self, Company},
@@ -27,7 +29,7 @@ use tokio::net::TcpListener;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// A second line of defence behind the limits on nesting.
+/// Stack of each thread, a second defence behind the limits on nesting.
 const STACK: usize = 8 << 20;
 
 fn main() -> ExitCode {
@@ -36,7 +38,7 @@ fn main() -> ExitCode {
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Nobody may be there to read it any more.
+            // The reader may have gone away.
             let _ = writeln!(io::stderr(), "error: {error}");
             ExitCode::from(error.exit_code())
         }
@@ -73,13 +75,14 @@ fn run(cli: Cli) -> Result<(), Error> {
                 role,
                 expires,
                 access,
-            } => say(&identity::token(&access, role, expires)?),
+            } => print(&identity::token(&access, role, expires)?),
             Command::Schema { check: None } => schema(),
             Command::Schema { check: Some(path) } => check_schema(&path),
+            Command::Limits => print(&limit_table()),
             Command::CheckDocuments { file, limits } => check_documents(&file, &limits),
         }
     });
-    // A request that computes for ever must not keep the process.
+    // A request that never ends must not keep the process alive.
     runtime.shutdown_background();
     outcome
 }
@@ -105,14 +108,14 @@ async fn demo(deadlines: DeadlineSettings, settings: Settings) -> Result<(), Err
 
     let app = Server::new(&database, &settings, &shutdown)?;
     let url = http::url(&listeners[0])?;
-    say(&format!(
+    print(&format!(
         "\
 Roster is running, with the lesson's company in a temporary database.
 
   In your browser    {url}/
   For programs       {url}/graphql
 
-Ask who works with Tristan Tal, on which projects:
+List the colleagues of Tristan Tal by project:
 
   curl {url}/graphql -H 'content-type: application/json' \\
     -d '{{\"query\":\"{{ employee(id: \\\"emp_2\\\") {{ name projects {{ nodes {{ title employees {{ nodes {{ name }} }} }} }} }} }}\"}}'
@@ -138,7 +141,7 @@ async fn serve(database: DatabaseSettings, settings: Settings, migrate: bool) ->
     let listeners = http::listen(&settings).await?;
     let database = tokio::select! {
         database = migrate::open_migrated(&database, migrate) => database?,
-        // Whoever ends a server that waits for its database does not want to wait for it too.
+        // The signal ends the wait for the database, too.
         () = shutdown.begun() => return Ok(()),
     };
     let app = Server::new(&database, &settings, &shutdown)?;
@@ -168,7 +171,7 @@ async fn migrate(settings: DatabaseSettings, step: MigrateStep) -> Result<(), Er
         MigrateStep::Repair => {
             let repaired = migrate::repair(&connection).await?;
             connection.close().await?;
-            return say(&format!(
+            return print(&format!(
                 "Stale copies of employees' names corrected: {repaired}. All lists are in order; a \
                  running server needs no restart."
             ));
@@ -176,16 +179,16 @@ async fn migrate(settings: DatabaseSettings, step: MigrateStep) -> Result<(), Er
     }
     let steps = migrate::status(&connection).await?;
     for (name, applied) in &steps {
-        say(&format!(
+        print(&format!(
             "{}  {name}",
             if *applied { "applied" } else { "pending" }
         ))?;
     }
     if matches!(step, MigrateStep::Status) && steps.iter().all(|(_, applied)| *applied) {
-        // A role that may read nothing but the list of migrations cannot count them.
+        // A role that may only read the list of migrations cannot count them.
         let stale = migrate::count_stale_copies(&connection).await.unwrap_or(0);
         if stale > 0 {
-            say(&format!(
+            print(&format!(
                 "Stale copies of employees' names: {stale}. No answer shows them, but lists are out of \
                  order; correct them with `roster migrate repair`."
             ))?;
@@ -201,14 +204,14 @@ async fn seed(database: DatabaseSettings, reset: bool, counts: SeedCounts) -> Re
     let connection = migrate::maintain_migrated(&database, false).await?;
     let made = seed::fill(&connection, company, reset).await?;
     connection.close().await?;
-    say(&format!(
+    print(&format!(
         "Made {made} in {:.1} s.\nNext: `roster serve`, then http://127.0.0.1:8000/ in your browser.",
         start.elapsed().as_secs_f64()
     ))
 }
 
 fn schema() -> Result<(), Error> {
-    say(api::sdl().trim_end())
+    print(api::sdl().trim_end())
 }
 
 fn check_schema(path: &Path) -> Result<(), Error> {
@@ -236,7 +239,7 @@ fn check_schema(path: &Path) -> Result<(), Error> {
 
 fn check_documents(path: &Path, limits: &LimitSettings) -> Result<(), Error> {
     let trusted = Trusted::read(path)?;
-    let faults = trusted.faults(limits.of_operations());
+    let faults = trusted.faults(limits.operation);
     for (id, faults) in &faults {
         for fault in faults {
             let place = fault.locations.first();
@@ -244,11 +247,11 @@ fn check_documents(path: &Path, limits: &LimitSettings) -> Result<(), Error> {
                 format!(" (line {}, column {})", place.line, place.column)
             });
             let message = fault.message.replace('\n', "\n    ");
-            say(&format!("{id}: {message}{place}"))?;
+            print(&format!("{id}: {message}{place}"))?;
         }
     }
     if faults.is_empty() {
-        return say(&format!("All {} documents run.", trusted.count()));
+        return print(&format!("All {} documents run.", trusted.count()));
     }
     Err(Error::FaultyDocuments {
         path: path.to_owned(),
@@ -257,8 +260,8 @@ fn check_documents(path: &Path, limits: &LimitSettings) -> Result<(), Error> {
     })
 }
 
-/// Writes for the user or the next program. A reader who has gone away has seen enough.
-fn say(text: &str) -> Result<(), Error> {
+/// Writes to the standard output. A closed pipe is no error: its reader has seen enough.
+fn print(text: &str) -> Result<(), Error> {
     let mut stdout = io::stdout().lock();
     match writeln!(stdout, "{text}").and_then(|()| stdout.flush()) {
         Err(reason) if reason.kind() != io::ErrorKind::BrokenPipe => Err(Error::System {

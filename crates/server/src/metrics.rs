@@ -1,27 +1,27 @@
-//! What is counted, and `/metrics`, where it is told in the words of Prometheus.
+//! Counters, gauges and histograms, and `/metrics` in the text format of Prometheus.
 //!
-//! Labels come from our own lists, never from a request: nobody can make a series of their own.
+//! Labels come from fixed lists, never from a request: no client can create a series.
 
 use std::{future::IntoFuture, net::SocketAddr, time::Duration};
 
-use async_graphql::{Value, parser::types::OperationType};
-use axum::{Router, http::header, routing::get};
-use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
-use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
 use sea_level::{
     guard::Checked,
     response::{OperationResponse, error_code},
 };
+use async_graphql::{Value, parser::types::OperationType};
+use axum::{Router, http::header, routing::get};
+use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
 use tokio::net::TcpListener;
 
 use crate::{app::App, error::Error};
 
-/// From half a millisecond to the longest that an operation may take.
+/// Buckets in seconds, up to the default time limit of an operation.
 const SECONDS: [f64; 13] = [
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0,
 ];
 
-/// Starts counting, and gives the routes that tell.
+/// Installs the recorder and returns the route of `/metrics`.
 fn routes(app: App) -> Result<Router, Error> {
     let failed = |reason: String| Error::System {
         what: "count for /metrics",
@@ -55,8 +55,8 @@ fn routes(app: App) -> Result<Router, Error> {
     Ok(Router::new().route(
         "/metrics",
         get(async move || {
-            look(&app);
-            // Histograms keep what was not asked for until somebody drains them.
+            record_gauges(&app);
+            // Drains the histograms, which keep every sample otherwise.
             recorder.run_upkeep();
             (
                 [(header::CONTENT_TYPE, "text/plain; version=0.0.4")],
@@ -66,7 +66,7 @@ fn routes(app: App) -> Result<Router, Error> {
     ))
 }
 
-/// Starts counting, and tells it at an address of its own.
+/// Installs the recorder and serves `/metrics` at a separate address.
 pub async fn serve(address: SocketAddr, app: App) -> Result<(), Error> {
     let listener = TcpListener::bind(address)
         .await
@@ -76,22 +76,22 @@ pub async fn serve(address: SocketAddr, app: App) -> Result<(), Error> {
             reason,
         })?;
     let routes = routes(app)?;
-    // Nobody outside is let near it, and it ends with the process.
+    // The address is internal, so no answer has to finish at the shutdown.
     tokio::spawn(axum::serve(listener, routes).into_future());
     Ok(())
 }
 
-/// Gauges that are looked at rather than kept.
-fn look(app: &App) {
+/// Records the gauges that are computed on request.
+fn record_gauges(app: &App) {
     let limits = &app.limits;
     let used = |most: u32, free: usize| f64::from(most) - free as f64;
     gauge!("roster_connections").set(used(
-        limits.max_connections,
+        limits.connections,
         app.connections.available_permits(),
     ));
-    gauge!("roster_sockets").set(used(limits.max_sockets, app.sockets.available_permits()));
+    gauge!("roster_sockets").set(used(limits.sockets, app.sockets.available_permits()));
     gauge!("roster_operations_running").set(used(
-        limits.max_operations_at_once,
+        limits.operations_at_once,
         app.operations.available_permits(),
     ));
     let database = &app.database;
@@ -106,7 +106,7 @@ fn look(app: &App) {
     }
 }
 
-/// An operation has ended.
+/// Counts an operation that ran.
 pub fn answered(kind: OperationType, answer: &OperationResponse, took: Duration) {
     let kind = kind_name(kind);
     counter!("roster_operations_total", "kind" => kind, "outcome" => outcome(answer)).increment(1);
@@ -118,24 +118,24 @@ pub fn answered(kind: OperationType, answer: &OperationResponse, took: Duration)
     count_limits(answer);
 }
 
-/// An operation was not begun.
+/// Counts an operation that did not run.
 pub fn refused(answer: &OperationResponse) {
     counter!("roster_operations_total", "kind" => "none", "outcome" => outcome(answer))
         .increment(1);
     count_limits(answer);
 }
 
-/// Something was refused by the limit of this name.
+/// Counts a request that a limit rejected.
 pub fn rejected(limit: &'static str) {
     counter!("roster_rejected_total", "limit" => limit).increment(1);
 }
 
-/// A subscription has begun.
+/// Counts a subscription that began.
 pub fn subscribed(_: &Checked) {
     counter!("roster_subscriptions_total").increment(1);
 }
 
-/// So many more operations (or fewer) are live on WebSockets.
+/// Changes the gauge of live operations on WebSockets.
 pub fn live(change: f64) {
     gauge!("roster_subscriptions").increment(change);
 }
@@ -153,7 +153,7 @@ fn count_limits(answer: &OperationResponse) {
     }
 }
 
-/// `ok`, or the code of the first error.
+/// Returns `ok`, or the code of the first error.
 pub fn outcome(answer: &OperationResponse) -> &'static str {
     const CODES: [&str; 13] = [
         "BAD_REQUEST",

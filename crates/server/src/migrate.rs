@@ -1,8 +1,7 @@
-//! Bringing the tables to this version of the program, or back: one process at a time, all or
-//! nothing.
+//! Migrates the tables to this version of the program, or back: one process at a time, all or nothing.
 //!
-//! All that is done at one call is one transaction, under the lock of [`database::begin_alone`].
-//! What the steps are is said in the crate `migration`.
+//! Each call is one transaction under the lock of [`database::begin_alone`]. The crate `migration`
+//! has the steps.
 
 use std::collections::HashSet;
 
@@ -16,10 +15,10 @@ use crate::{
     privileges::{self, Access, TABLES},
 };
 
-/// Tables that a message names before it says how many others there are.
+/// Tables that a message names; it counts the others.
 const NAMED: usize = 5;
 
-/// Opens a database for a server, see [`maintain_migrated`].
+/// Opens a database for a server, migrated as by [`maintain_migrated`].
 pub async fn open_migrated(
     settings: &DatabaseSettings,
     migrate: bool,
@@ -30,10 +29,10 @@ pub async fn open_migrated(
     Ok(database)
 }
 
-/// A connection to a database whose tables are those of this program.
+/// Returns a connection to a database whose tables have this version.
 ///
-/// SQLite is brought there by itself, since the file is the program's own. PostgreSQL only when
-/// `migrate` is set: others may use it too, and a change of its tables is a decision.
+/// A SQLite file is always migrated, since the program owns it. PostgreSQL is migrated only if
+/// `migrate` is set: other programs may use it, and the operator decides on a change of its tables.
 pub async fn maintain_migrated(
     settings: &DatabaseSettings,
     migrate: bool,
@@ -55,8 +54,8 @@ pub async fn maintain_migrated(
     Ok(connection)
 }
 
-/// Whether the database has the program's migrations and no others. One small statement, where it
-/// takes larger ones to tell what is wrong.
+/// Returns true if the database has exactly the program's migrations. One small statement; larger ones
+/// find out what is missing.
 async fn is_current(connection: &impl ConnectionTrait) -> bool {
     let select = "SELECT version FROM seaql_migrations";
     let select = Statement::from_string(connection.get_database_backend(), select);
@@ -70,7 +69,7 @@ async fn is_current(connection: &impl ConnectionTrait) -> bool {
     applied.is_ok_and(|applied| applied == ours)
 }
 
-/// The names of the migrations that the database lacks. Writes nothing, needs no right to.
+/// Returns the names of the migrations that the database lacks. Needs no right to write.
 pub async fn pending(connection: &impl ConnectionTrait) -> Result<Vec<String>, Error> {
     Ok(status(connection)
         .await?
@@ -80,7 +79,7 @@ pub async fn pending(connection: &impl ConnectionTrait) -> Result<Vec<String>, E
         .collect())
 }
 
-/// Every migration of the program, and whether the database has it.
+/// Returns every migration of the program, with true if the database has it.
 pub async fn status(connection: &impl ConnectionTrait) -> Result<Vec<(String, bool)>, Error> {
     privileges::ensure(connection, Access::Inspect).await?;
     let steps = Migrator::get_migration_with_status_read_only(connection)
@@ -98,10 +97,10 @@ pub async fn status(connection: &impl ConnectionTrait) -> Result<Vec<(String, bo
         .collect())
 }
 
-/// Applies what is pending and returns its names.
+/// Applies the pending migrations and returns their names.
 pub async fn up(connection: &DatabaseConnection) -> Result<Vec<String>, Error> {
     let transaction = database::begin_alone(connection).await?;
-    // Whoever held the lock before may have done it all.
+    // The process that held the lock before may have applied them all.
     let names = pending(&transaction).await?;
     if !names.is_empty() {
         privileges::ensure(&transaction, Access::Migrate).await?;
@@ -128,7 +127,7 @@ pub async fn down(connection: &DatabaseConnection, steps: u32) -> Result<(), Err
 const NAME: &str = "coalesce((SELECT name FROM employees \
                     WHERE employees.id = assignments.employee_id), '')";
 
-/// How many rows one statement of [`repair`] looks at.
+/// Rows that one statement of [`repair`] reads.
 const STEP: u32 = 10_000;
 
 /// Counts the assignments whose copy of the employee's name is stale. Needs the newest tables.
@@ -137,7 +136,7 @@ pub async fn count_stale_copies(connection: &impl ConnectionTrait) -> Result<i64
     Ok(number(connection, stale).await?.unwrap_or(0))
 }
 
-/// Corrects the stale copies of employees' names and returns how many there were. Needs the newest
+/// Corrects the stale copies of employees' names and returns their number. Needs the newest
 /// tables.
 pub async fn repair(connection: &DatabaseConnection) -> Result<u64, Error> {
     let transaction = database::begin_alone(connection).await?;
@@ -182,8 +181,8 @@ pub async fn fresh(connection: &DatabaseConnection, force: bool) -> Result<(), E
     if connection.get_database_backend() != DatabaseBackend::Sqlite {
         return fresh_alone(connection, force).await;
     }
-    // SQLite drops tables in any order only while it looks after no keys, and hears of that only
-    // outside of a transaction. There is one connection, so this is the one that drops.
+    // SQLite drops tables in any order only without foreign keys, and the pragma works only outside of
+    // a transaction. The pool has one connection, so the pragma reaches the one that drops.
     connection
         .execute_unprepared("PRAGMA foreign_keys = OFF")
         .await?;

@@ -1,4 +1,4 @@
-//! One operation, whichever way it came: found, checked, run within its time, counted, told.
+//! One operation of either transport: found, checked, run within its deadline, counted, answered.
 
 use std::{
     collections::BTreeMap,
@@ -9,19 +9,19 @@ use std::{
     time::{Duration, Instant},
 };
 
-use async_graphql::{
-    ErrorExtensionValues, Response, ServerError, Value, parser::types::OperationType,
-};
-use futures_util::{
-    StreamExt,
-    stream::{self, BoxStream},
-};
 use sea_level::{
     auth::Viewer,
     error::{code, coded},
     guard::{Checked, Request},
     json,
     response::{OperationResponse, error_code},
+};
+use async_graphql::{
+    ErrorExtensionValues, Response, ServerError, Value, parser::types::OperationType,
+};
+use futures_util::{
+    StreamExt,
+    stream::{self, BoxStream},
 };
 use sha2::{Digest, Sha256};
 use tokio::{sync::OwnedSemaphorePermit, task::JoinSet, time::timeout};
@@ -33,16 +33,12 @@ use crate::{
     log, metrics,
 };
 
-/// What to try again soon.
+/// The server runs as many operations as it may. The client can try again soon.
 pub struct Overloaded;
 
 impl Server {
-    /// The text of the operation, parsed and checked.
-    pub fn check(
-        &self,
-        envelope: Envelope,
-        viewer: Viewer,
-    ) -> Result<Checked, Box<OperationResponse>> {
+    /// Finds, parses and checks the text of the operation.
+    pub fn check(&self, envelope: Envelope, viewer: Viewer) -> Result<Checked, Box<OperationResponse>> {
         let Envelope {
             query,
             operation_name,
@@ -69,10 +65,10 @@ impl Server {
         checked
     }
 
-    /// The text, or what is known under its id.
+    /// Returns the text, or the stored text of the id.
     fn text(&self, query: Option<String>, id: Option<String>) -> Result<String, ServerError> {
         let unknown = || {
-            // Clients look for these very words.
+            // Clients compare this message.
             coded("PERSISTED_QUERY_NOT_FOUND", "PersistedQueryNotFound", None)
         };
         if let Some(trusted) = &self.trusted {
@@ -108,7 +104,7 @@ impl Server {
         }
     }
 
-    /// Runs a query or a mutation, unless too many run. The caller keeps the permit until the answer
+    /// Runs a query or a mutation unless too many run. The caller keeps the permit until the answer
     /// has been sent.
     pub async fn run(
         &self,
@@ -120,7 +116,7 @@ impl Server {
             return Err(Overloaded);
         };
         let start = Instant::now();
-        // In one place: by value it would be moved into whatever is put around it.
+        // Pinned here: by value each wrapper would move the large future.
         let running = pin!(log::of_request(id, self.roster.run(checked)));
         let answer = match timeout(seconds(self.limits.execution_timeout), running).await {
             Ok(answer) => answer,
@@ -132,18 +128,19 @@ impl Server {
                 OperationResponse::failed(coded(code::TIMEOUT, message, None), None)
             }
         };
-        self.tell(id, checked, &answer, start.elapsed());
+        self.record(id, checked, &answer, start.elapsed());
         Ok((answer, permit))
     }
 
-    fn tell(&self, id: &RequestId, checked: &Checked, answer: &OperationResponse, took: Duration) {
+    /// Counts and logs an operation that has ended.
+    fn record(&self, id: &RequestId, checked: &Checked, answer: &OperationResponse, took: Duration) {
         metrics::answered(checked.kind(), answer, took);
         let outcome = metrics::outcome(answer);
         let milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         let name = checked.operation_name().unwrap_or("-");
         let cost = answer.cost.unwrap_or_default();
-        macro_rules! tell {
-            ($level:ident, $what:literal) => {
+        macro_rules! log_operation {
+            ($level:ident, $message:literal) => {
                 tracing::$level!(
                     request = id.as_str(),
                     kind = %checked.kind(),
@@ -152,32 +149,28 @@ impl Server {
                     milliseconds,
                     statements = cost.statements,
                     rows = cost.loaded,
-                    $what
+                    $message
                 )
             };
         }
         if milliseconds >= self.slow_operation {
-            tell!(warn, "slow operation");
+            log_operation!(warn, "slow operation");
         } else {
-            tell!(debug, "operation");
+            log_operation!(debug, "operation");
         }
     }
 }
 
-/// Runs any operation on a WebSocket: what a query or a mutation answers, or every event.
-pub fn run_stream(
-    app: &App,
-    id: RequestId,
-    checked: Checked,
-) -> BoxStream<'static, OperationResponse> {
+/// Runs an operation on a WebSocket: returns the answer of a query or a mutation, or every event.
+pub fn run_stream(app: &App, id: RequestId, checked: Checked) -> BoxStream<'static, OperationResponse> {
     let app = app.clone();
     if checked.kind() == OperationType::Subscription {
         metrics::subscribed(&checked);
         return app.roster.run_stream(checked).boxed();
     }
     let once = async move {
-        // In a task of its own, which ends when this future is dropped: an operation holds
-        // connections, also while the client does not read and the socket polls nothing.
+        // A separate task, aborted when this future is dropped: an operation holds connections even
+        // while the client does not read and the socket polls nothing.
         let mut task = JoinSet::new();
         task.spawn(async move { app.run(&id, &checked).await });
         match task.join_next().await {
@@ -185,7 +178,7 @@ pub fn run_stream(
             _ => (refused(overloaded()), None),
         }
     };
-    // The socket polls for the end when it has sent the answer: until then the permit is held.
+    // The socket polls for the end after it has sent the answer. The permit is held until then.
     stream::once(once)
         .flat_map(|(answer, permit)| {
             let end = stream::poll_fn(move |_| {
@@ -197,13 +190,13 @@ pub fn run_stream(
         .boxed()
 }
 
-/// What a client is told that came at a bad time.
+/// Returns the error for an operation that the busy server did not run.
 pub fn overloaded() -> ServerError {
     let message = "The server has too much to do right now. Try again in a moment.";
     coded("UNAVAILABLE", message, None)
 }
 
-/// Takes the place of an answer for which there is no room among those that wait to be read.
+/// Returns the error that replaces an answer beyond the budget of unread answers.
 pub fn too_much_unread() -> ServerError {
     metrics::rejected("unread_answers");
     let message = "Too many large answers wait to be read, so this one was dropped. If it was a \
@@ -212,7 +205,7 @@ pub fn too_much_unread() -> ServerError {
     coded("UNAVAILABLE", message, None)
 }
 
-/// An answer to what did not run.
+/// Returns the answer of an operation that did not run.
 pub fn refused(error: ServerError) -> OperationResponse {
     OperationResponse {
         response: Response::from_errors(vec![error]),
@@ -221,16 +214,16 @@ pub fn refused(error: ServerError) -> OperationResponse {
     }
 }
 
-/// An answer as it goes out.
-pub struct Told<'a> {
-    /// What went wrong.
+/// OperationResponse in the form in which the client gets it.
+pub struct ClientResponse<'a> {
+    /// Errors, in the order of the answer.
     pub errors: &'a [ServerError],
     data: Option<&'a Value>,
     extensions: &'a BTreeMap<String, Value>,
 }
 
-impl Told<'_> {
-    /// As JSON.
+impl ClientResponse<'_> {
+    /// Writes the answer as JSON. `data` is written by [`sea_level::json`], which exists for speed.
     pub fn to_json(&self) -> Vec<u8> {
         let Self {
             errors,
@@ -242,7 +235,7 @@ impl Told<'_> {
             text.push(if text.is_empty() { b'{' } else { b',' });
             text.extend_from_slice(name.as_bytes());
         };
-        // Values come from our own types, and a map with text keys can always be written.
+        // Serialization cannot fail: the values are our types, and the keys of maps are text.
         if !errors.is_empty() {
             name(&mut text, "\"errors\":");
             let _ = serde_json::to_writer(&mut text, errors);
@@ -264,21 +257,21 @@ impl Told<'_> {
 }
 
 impl Server {
-    /// Makes the answer fit to be seen: few and short errors, and of our own failures no more than
-    /// the number that finds them in the log.
-    pub fn tell_client<'a>(
+    /// Prepares the answer for the client: limits the number and the length of errors, and replaces
+    /// internal errors by the request id that finds them in the log.
+    pub fn client_response<'a>(
         &self,
         id: &RequestId,
         answer: &'a mut OperationResponse,
         wants_cost: bool,
-    ) -> Told<'a> {
+    ) -> ClientResponse<'a> {
         if wants_cost || answer.codes().any(|code| code == "LIMIT_EXCEEDED") {
             answer.add_cost();
         }
         let OperationResponse {
             response, executed, ..
         } = answer;
-        response.errors.truncate(self.limits.max_errors);
+        response.errors.truncate(self.limits.errors);
         for error in &mut response.errors {
             if error_code(error) == Some("INTERNAL") {
                 let message = std::mem::replace(
@@ -291,13 +284,13 @@ impl Server {
                     .get_or_insert_with(ErrorExtensionValues::default);
                 extensions.set("requestId", id.as_str());
             }
-            let most = self.limits.max_error_length;
+            let most = self.limits.error_length;
             if let Some((end, _)) = error.message.char_indices().nth(most) {
                 error.message.truncate(end);
                 error.message.push('…');
             }
         }
-        Told {
+        ClientResponse {
             errors: &response.errors,
             data: executed.then_some(&response.data),
             extensions: &response.extensions,

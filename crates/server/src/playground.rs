@@ -1,5 +1,5 @@
-//! The pages: one to write queries in, GraphiQL out of this program when its bundle was built with
-//! it, else GraphiQL from a CDN; and `/app`, a frontend to look at, which is in the same bundle.
+//! The pages: GraphiQL, from the bundle in this program or else from a CDN, and `/app`, a small frontend
+//! of the same bundle.
 
 use async_graphql::http::GraphiQLSource;
 use axum::{
@@ -10,23 +10,23 @@ use axum::{
     routing::get,
 };
 
-/// Every file of the bundle and what is in it; none when it was not built (see `build.rs`).
+/// Name and content of every file of the bundle; empty if it was not built (see `build.rs`).
 static BUNDLE: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/playground.rs"));
 
-/// The pages alone, without a word to any other host. Monaco makes empty `<style>` elements to put
+/// Policy of the bundled pages, which load nothing from other hosts. Monaco makes empty `<style>` elements to put
 /// rules into by script: the hash is that of the empty text. Fonts and cursors are `data:` in CSS.
 const OWN: &str = "default-src 'none'; script-src 'self'; worker-src 'self'; connect-src 'self'; \
     style-src 'self' 'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='; \
     img-src 'self' data:; font-src 'self' data:; \
     base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// What the page from the CDN needs: inline scripts and styles too.
+/// Policy of the page from the CDN, which needs inline scripts and styles too.
 const CDN: &str = "default-src 'none'; script-src 'unsafe-inline' data: blob: https://esm.sh; \
     worker-src blob: https://esm.sh; connect-src 'self' https://esm.sh; \
     style-src 'unsafe-inline' https://esm.sh; img-src data: https://esm.sh; \
     font-src data: https://esm.sh; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// What `/app` says when it was not built; the commands are those of the README.
+/// Page of `/app` if the bundle was not built. The commands are those of the README.
 const NO_APP: &str = "<!doctype html><html lang=en><meta charset=utf-8>\
     <meta name=viewport content='width=device-width, initial-scale=1'>\
     <meta name=color-scheme content='light dark'><title>Roster</title>\

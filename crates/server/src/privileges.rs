@@ -1,11 +1,11 @@
-//! Which rights of PostgreSQL a command needs. PostgreSQL hides from a role what it may not read, so
+//! Rights of PostgreSQL that a command needs. PostgreSQL hides objects that a role may not read, so
 //! that a missing right looks like a missing table.
 
 use sea_orm::{ConnectionTrait, DatabaseBackend, Statement, Value};
 
 use crate::error::Error;
 
-/// What a command does with the tables.
+/// Use of the tables by a command.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Access {
     /// Reads which migrations are applied.

@@ -1,11 +1,11 @@
-//! Filling a database with a company, all or nothing: the lesson's, or a large made-up one.
+//! Fills a database with a company, all or nothing: the lesson's, or a large made-up one.
 //!
 //! | module | what it owns |
 //! | --- | --- |
 //! | `lesson` | the four employees that the README and the tests talk about |
 //! | `made_up` | a company of any size, the same rows for the same numbers on every machine |
-//! | `rows` | how rows travel, thousands in one statement, and the progress bar |
-//! | `random` | the numbers behind it, which no update of a library changes |
+//! | `rows` | inserts of thousands of rows in one statement, and the progress bar |
+//! | `random` | a generator of random numbers that no update of a library changes |
 
 mod lesson;
 mod made_up;
@@ -22,24 +22,24 @@ use sea_orm::{
 use self::rows::Filler;
 use crate::{config::SeedCounts, database, error::Error};
 
-/// From here on the database is told to look at the rows anew, so that it plans for many.
+/// Number of rows from which the statistics of the planner are renewed.
 const MANY: u64 = 10_000;
 
 /// 256 MiB for this connection: index pages change in random order, and SQLite's default of 2 MiB
 /// would write each of them out many times.
 const LARGE_CACHE: &str = "PRAGMA cache_size = -262144";
 
-/// What is empty now must be so until the end, and nobody else may take an id.
+/// Keeps empty tables empty until the end of the transaction, and their ids unused.
 const NO_OTHER_WRITER: &str = "LOCK TABLE employees, meetings, projects, assignments, \
                                employee_meetings IN SHARE ROW EXCLUSIVE MODE";
 
 /// The tables with ids of their own. The links have none, and no rows where these have none.
 const WITH_IDS: [&str; 4] = ["employees", "meetings", "projects", "assignments"];
 
-/// Which company.
+/// Company to insert.
 #[derive(Clone, Copy)]
 pub enum Company {
-    /// The lesson's.
+    /// The company of the lesson.
     Lesson,
     /// A made-up one of this size.
     MadeUp(Counts),
@@ -61,7 +61,7 @@ impl Company {
     }
 }
 
-/// How many rows of each kind.
+/// Numbers of rows.
 #[derive(Clone, Copy, Default)]
 pub struct Counts {
     employees: u64,
@@ -87,7 +87,7 @@ impl fmt::Display for Counts {
     }
 }
 
-/// Fills an empty database, or with `reset` any, and says what was made. Ids begin at 1.
+/// Fills an empty database, or with `reset` any, and returns the numbers of rows. Ids begin at 1.
 pub async fn fill(
     connection: &DatabaseConnection,
     company: Company,
@@ -135,8 +135,8 @@ pub async fn fill(
     Ok(made)
 }
 
-/// Deletes all rows and makes the ids begin at 1. The numbers of the changes go on, since somebody
-/// may hold a cursor: the new beginning of the feed is behind it, and tells that it is too old.
+/// Deletes all rows and restarts the ids at 1. The numbers of changes go on: a cursor that a client
+/// still holds is below the new first change, and so is recognized as too old.
 async fn empty(transaction: &DatabaseTransaction) -> Result<(), DbErr> {
     let statements: &[&str] = match transaction.get_database_backend() {
         DatabaseBackend::Sqlite => &[
@@ -196,7 +196,7 @@ async fn ask(transaction: &DatabaseTransaction, sql: &str) -> Result<bool, DbErr
     row.map_or(Ok(false), |row: QueryResult| row.try_get_by_index(0))
 }
 
-/// Lets the next row have the next id. SQLite sees to that itself.
+/// Advances the sequences past the inserted ids. SQLite does so by itself.
 async fn continue_ids(transaction: &DatabaseTransaction) -> Result<(), DbErr> {
     if transaction.get_database_backend() == DatabaseBackend::Sqlite {
         return Ok(());
@@ -212,13 +212,13 @@ async fn continue_ids(transaction: &DatabaseTransaction) -> Result<(), DbErr> {
     Ok(())
 }
 
-/// Leaves a large database as the planner and the next start like it.
+/// Renews statistics and compacts a large database.
 async fn settle(connection: &DatabaseConnection) -> Result<(), DbErr> {
     let statements: &[&str] = match connection.get_database_backend() {
         // Tables and indexes that grew side by side lie in pieces: VACUUM puts each into one place, so
         // that readers map what they read. The log of so much writing is as long as the database.
         DatabaseBackend::Sqlite => &["VACUUM", "ANALYZE", "PRAGMA wal_checkpoint(TRUNCATE)"],
-        // VACUUM tells which pages all may see: without it no answer comes from an index alone.
+        // VACUUM sets the visibility map: without it no statement reads from an index alone.
         _ => &[
             "VACUUM (ANALYZE) employees",
             "VACUUM (ANALYZE) meetings",

@@ -1,7 +1,7 @@
-//! Trusted documents: a server that is given a manifest of them runs what is in it and nothing else.
+//! Trusted documents: a server with a manifest runs only the documents in it.
 //!
-//! The manifest is what graphql-codegen's client preset and the Relay compiler write: a JSON object
-//! of the text of each document by its id. What an id is made of is not our business.
+//! graphql-codegen's client preset and the Relay compiler write the manifest: a JSON object of the
+//! text of each document by its id. The server does not interpret ids.
 
 use std::{
     fs,
@@ -35,7 +35,7 @@ impl Trusted {
             _ => return Err(unusable("it is no object".to_owned())),
         };
         if let Some((id, _)) = documents.iter().find(|(_, value)| !value.is_string()) {
-            return Err(unusable(format!("what it has for {id:?} is no text")));
+            return Err(unusable(format!("the value of {id:?} is no text")));
         }
         Ok(Self {
             path: path.to_owned(),
@@ -43,17 +43,17 @@ impl Trusted {
         })
     }
 
-    /// How many there are.
+    /// Returns the number of documents.
     pub fn count(&self) -> usize {
         self.documents.len()
     }
 
-    /// The document with this id.
+    /// Returns the document with this id.
     pub fn text(&self, id: &str) -> Option<&str> {
         self.documents.get(id)?.as_str()
     }
 
-    /// The documents that do not run on this version's schema and by these limits, by id, and why.
+    /// Returns the documents that do not run on this schema and within these limits, with the errors.
     pub fn faults(&self, limits: Limits) -> Vec<(&str, Vec<ServerError>)> {
         let check = Documents::new::<StaffingDomain>(limits);
         let documents = self.documents.iter();
@@ -68,7 +68,7 @@ impl Trusted {
             .collect()
     }
 
-    /// Tells the operator what runs from now on.
+    /// Logs the number of documents, and of those that will fail.
     pub fn announce(&self, limits: Limits) {
         let path = self.path.display();
         tracing::info!(

@@ -1,4 +1,4 @@
-//! How many bytes the answers that clients have not read yet may take together.
+//! Byte budget of all answers that clients have not read yet.
 
 use std::sync::Arc;
 
@@ -9,19 +9,19 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 /// shut out all others. The limit on operations at once bounds how many there are.
 const SMALL: usize = 64 << 10;
 
-/// The budget of bytes for answers that wait to be read.
+/// Budget of bytes for unread answers.
 pub struct Unread {
     bytes: Arc<Semaphore>,
     most: usize,
 }
 
-/// The share of one answer in the budget, which is free again when this is dropped.
+/// Share of one answer in the budget. Returns to the budget on drop.
 pub struct Share {
     _permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Unread {
-    /// A budget of this many bytes.
+    /// Returns a budget of this many bytes.
     pub fn new(most: usize) -> Self {
         let most = most.min(u32::MAX as usize);
         Self {
@@ -30,8 +30,8 @@ impl Unread {
         }
     }
 
-    /// Takes the share of an answer; `None` if too many large ones wait. The largest answer always
-    /// fits into an unused budget.
+    /// Reserves the share of an answer; `None` if the budget is used up. The largest answer always fits
+    /// into an unused budget.
     pub fn take(&self, answer: &[u8]) -> Option<Share> {
         if answer.len() <= SMALL {
             return Some(Share { _permit: None });
@@ -44,14 +44,14 @@ impl Unread {
     }
 }
 
-/// An answer on its way to the client, with all that is free again once the last byte of it has been
-/// handed to the socket, or the connection has ended.
+/// Answer with its permits, which are free again once the socket has taken the last byte or the
+/// connection has ended.
 pub struct Unsent {
     /// The JSON.
     pub json: Vec<u8>,
-    /// Of the budget of bytes.
+    /// Share in the budget of bytes.
     pub share: Share,
-    /// Of its operation.
+    /// Permit of the operation.
     pub permit: OwnedSemaphorePermit,
 }
 

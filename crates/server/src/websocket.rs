@@ -1,7 +1,7 @@
 //! `/graphql` over WebSocket: the protocol `graphql-transport-ws`, one task for each socket.
 //!
-//! The task does one thing at a time: while it sends, no operation goes on, so a client that does
-//! not read holds up its own operations, and nothing is buffered for it.
+//! The task does one thing at a time: no operation advances while it sends. So a client that does not
+//! read delays its own operations, and no message is buffered for it.
 //!
 //! See <https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md>.
 
@@ -10,6 +10,11 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use sea_level::{
+    auth::{Role, Viewer},
+    error::coded,
+    response::OperationResponse,
+};
 use async_graphql::parser::types::OperationType;
 use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, request::Parts},
@@ -22,11 +27,6 @@ use futures_util::{
 };
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
-use sea_level::{
-    auth::{Role, Viewer},
-    error::coded,
-    response::OperationResponse,
-};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use tokio::{
@@ -58,18 +58,18 @@ use crate::{
     metrics, operation,
 };
 
-/// The subprotocol.
+/// Name of the subprotocol.
 const PROTOCOL: &str = "graphql-transport-ws";
 
-/// Read at once; a larger message grows it. Each idle socket costs so much.
+/// Bytes of the read buffer, which each idle socket holds. A larger message grows it.
 const READ_BUFFER: usize = 8 << 10;
 
-/// Sent at once; a larger message becomes several frames (RFC 6455, section 5.4). tungstenite keeps
-/// the memory of the largest frame for the life of the socket, and moves what is left of a frame after
-/// each write.
+/// Bytes of the largest frame; a larger message becomes several (RFC 6455, section 5.4). tungstenite
+/// keeps the memory of the largest frame for the life of the socket, and moves the rest of a frame
+/// after each write.
 const LARGEST_FRAME: usize = 64 << 10;
 
-/// How many characters the id of an operation may have.
+/// Characters that the id of an operation may have.
 const LONGEST_ID: usize = 128;
 
 /// Later than any process lives.
@@ -144,7 +144,7 @@ pub fn accept(app: &App, parts: &mut Parts) -> Response {
         let Ok(stream) = upgrade.await else {
             return;
         };
-        let most = app.limits.max_socket_message;
+        let most = app.limits.socket_message;
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER)
             .write_buffer_size(0)
@@ -158,7 +158,7 @@ pub fn accept(app: &App, parts: &mut Parts) -> Response {
     answer
 }
 
-/// Why a socket is closed, by the numbers of the protocol.
+/// Close code and reason of a socket.
 struct Close(u16, &'static str);
 
 const BAD_MESSAGE: Close = Close(4400, "Bad message");
@@ -171,15 +171,15 @@ const SECOND_INIT: Close = Close(4429, "Too many initialisation requests");
 const GOING_AWAY: Close = Close(1001, "Going away");
 const PROTOCOL_ERROR: Close = Close(1002, "Protocol error");
 const TOO_LARGE: Close = Close(1009, "Message too large");
-/// The client closes the socket; the library has its answer ready.
+/// The client closes the socket; the library answers.
 const CLOSED: Close = Close(1000, "");
-/// The client does not answer any more, so no close handshake is tried.
+/// The client no longer answers, so there is no close handshake.
 const GONE: Close = Close(1006, "");
 
-/// What an operation has to say.
+/// Event of a running operation.
 enum Event {
     Answer(Box<OperationResponse>),
-    /// It has ended by itself; or, when it is no longer live, because the client asked.
+    /// The operation ended, by itself or on request of the client.
     End,
 }
 
@@ -188,10 +188,10 @@ struct Session {
     socket: Socket,
     /// The header of the upgrade request.
     authorization: Option<HeaderValue>,
-    /// Since `connection_init`; `None` inside when there is no auth.
+    /// Set by `connection_init`; the inner value is `None` if the server requires no tokens.
     identity: Option<Option<Identity>>,
     operations: SelectAll<BoxStream<'static, (u64, Event)>>,
-    /// The live ones, by the number that tells them from others that had the same id before.
+    /// Live operations by number. A client may use an id again, so ids do not identify them.
     live: HashMap<u64, Live>,
     next: u64,
     _permit: OwnedSemaphorePermit,
@@ -225,15 +225,15 @@ impl Session {
 
     async fn run(mut self, has_protocol: bool) {
         // Both are boxed, so that the future of an idle socket is small.
-        let close = Box::pin(self.talk(has_protocol)).await;
+        let close = Box::pin(self.run_protocol(has_protocol)).await;
         metrics::live(-(self.live.len() as f64));
-        // At once: a transaction must not wait for the close handshake.
+        // Before the close handshake: a transaction must not wait for it.
         self.operations.clear();
         if close.0 == GONE.0 {
             return;
         }
         let _ = timeout(CLOSING, Box::pin(self.close(close))).await;
-        // Ends the writing side and reads on for a moment: see `Timed`.
+        // Ends the writing side, then lingers: see `Timed`.
         let _ = self.socket.into_inner().shutdown().await;
     }
 
@@ -267,7 +267,7 @@ impl Session {
         }
     }
 
-    async fn talk(&mut self, has_protocol: bool) -> Close {
+    async fn run_protocol(&mut self, has_protocol: bool) -> Close {
         if !has_protocol {
             return NO_PROTOCOL;
         }
@@ -278,12 +278,12 @@ impl Session {
         );
         let mut init = Box::pin(after(seconds(app.limits.socket_init_timeout)));
         let mut expiry = Box::pin(after(NEVER));
-        let mut heart = Box::pin(after(ping));
+        let mut heartbeat = Box::pin(after(ping));
         let mut shutdown = app.shutdown.draining().boxed();
         let mut is_draining = false;
         let mut awaits_pong = false;
         loop {
-            // Queries and mutations that run are finished; no message is read any more.
+            // Draining: running queries and mutations finish, and no message is read.
             if is_draining && self.live.values().all(|live| live.is_subscription) {
                 return GOING_AWAY;
             }
@@ -295,20 +295,20 @@ impl Session {
                 }
                 () = &mut expiry => Err(FORBIDDEN),
                 () = &mut init, if self.identity.is_none() => Err(NO_INIT),
-                () = &mut heart, if !is_draining => {
+                () = &mut heartbeat, if !is_draining => {
                     if awaits_pong {
                         Err(GONE)
                     } else {
                         awaits_pong = true;
-                        heart.as_mut().reset(Instant::now() + pong);
+                        heartbeat.as_mut().reset(Instant::now() + pong);
                         self.send(Message::Ping(Default::default())).await
                     }
                 }
                 message = self.socket.next(), if !is_draining => match message {
-                    Some(Ok(Message::Text(text))) => self.read(&text).await,
+                    Some(Ok(Message::Text(text))) => self.handle_message(&text).await,
                     Some(Ok(Message::Pong(_))) => {
                         awaits_pong = false;
-                        heart.as_mut().reset(Instant::now() + ping);
+                        heartbeat.as_mut().reset(Instant::now() + ping);
                         Ok(())
                     }
                     // Answered by the library, which never returns a raw frame.
@@ -318,7 +318,7 @@ impl Session {
                     None => Err(GONE),
                     Some(Err(error)) => Err(broken(&error)),
                 },
-                Some((number, event)) = self.operations.next() => self.tell(number, event).await,
+                Some((number, event)) = self.operations.next() => self.handle_event(number, event).await,
             };
             if let Err(close) = outcome {
                 return close;
@@ -332,9 +332,9 @@ impl Session {
         }
     }
 
-    /// Understands a message of the client.
-    async fn read(&mut self, text: &str) -> Result<(), Close> {
-        let depth = self.app.limits.max_json_depth;
+    /// Handles a message of the client.
+    async fn handle_message(&mut self, text: &str) -> Result<(), Close> {
+        let depth = self.app.limits.json_depth;
         let Ok(Value::Object(mut message)) = envelope::read(text.as_bytes(), depth) else {
             return Err(BAD_MESSAGE);
         };
@@ -347,7 +347,8 @@ impl Session {
             "ping" => {
                 let payload = object(payload)?;
                 let pong = (!payload.is_empty()).then_some(Value::Object(payload));
-                self.say(None, "pong", pong.as_ref().map(to_json)).await
+                self.send_message(None, "pong", pong.as_ref().map(to_json))
+                    .await
             }
             "pong" => object(payload).map(|_| ()),
             "subscribe" => {
@@ -386,7 +387,7 @@ impl Session {
                 Some(identity.ok_or(FORBIDDEN)?)
             }
         });
-        self.say(None, "connection_ack", None).await
+        self.send_message(None, "connection_ack", None).await
     }
 
     async fn subscribe(&mut self, id: String, payload: Value) -> Result<(), Close> {
@@ -401,11 +402,11 @@ impl Session {
             return Err(DUPLICATE);
         }
         let request = RequestId::next();
-        let checked = if self.live.len() >= self.app.limits.max_socket_operations {
+        let checked = if self.live.len() >= self.app.limits.socket_operations {
             metrics::rejected("socket_operations");
             let message = format!(
                 "A socket has at most {} operations at once.",
-                self.app.limits.max_socket_operations
+                self.app.limits.socket_operations
             );
             Err(Box::new(operation::refused(coded(
                 "LIMIT_EXCEEDED",
@@ -438,7 +439,7 @@ impl Session {
         Ok(())
     }
 
-    /// The client does not want to hear more.
+    /// Ends an operation. Its further events are dropped.
     fn end(&mut self, id: &str) {
         let number = self
             .live
@@ -451,8 +452,9 @@ impl Session {
         }
     }
 
-    async fn tell(&mut self, number: u64, event: Event) -> Result<(), Close> {
-        // It may have been ended while it spoke.
+    /// Sends the message of an event.
+    async fn handle_event(&mut self, number: u64, event: Event) -> Result<(), Close> {
+        // The operation may have been ended after this event.
         let Some(live) = self.live.get(&number) else {
             return Ok(());
         };
@@ -467,7 +469,7 @@ impl Session {
             }
             Event::End => {
                 self.end(&id);
-                self.say(Some(&id), "complete", None).await
+                self.send_message(Some(&id), "complete", None).await
             }
         }
     }
@@ -481,38 +483,40 @@ impl Session {
     ) -> Result<(), Close> {
         let executed = answer.executed;
         let app = self.app.clone();
-        let told = app.tell_client(request, &mut answer, false);
+        let response = app.client_response(request, &mut answer, false);
         if !executed {
-            let errors = to_json(&told.errors);
-            return self.say(Some(id), "error", Some(errors)).await;
+            let errors = to_json(&response.errors);
+            return self.send_message(Some(id), "error", Some(errors)).await;
         }
-        let json = told.to_json();
-        // Only one copy waits to be read.
+        let json = response.to_json();
+        // Frees the values: only the JSON waits to be read.
         drop(answer);
         match app.unread.take(&json) {
-            Some(_share) => self.say(Some(id), "next", Some(json)).await,
-            // An event that is left out would be missed: the client resumes at its last cursor.
+            Some(_share) => self.send_message(Some(id), "next", Some(json)).await,
+            // A dropped event would go unnoticed: the client resumes at its last cursor.
             None => {
                 self.end(id);
                 let errors = to_json(&[operation::too_much_unread()]);
-                self.say(Some(id), "error", Some(errors)).await
+                self.send_message(Some(id), "error", Some(errors)).await
             }
         }
     }
 
-    async fn say(
+    /// Sends a message, in several frames if it is large. `payload` is JSON already: it is appended as
+    /// it is, since serde would parse and copy answers of up to 32 MiB again.
+    async fn send_message(
         &mut self,
         id: Option<&str>,
         kind: &str,
         payload: Option<Vec<u8>>,
     ) -> Result<(), Close> {
         #[derive(Serialize)]
-        struct Said<'a> {
+        struct Head<'a> {
             #[serde(skip_serializing_if = "Option::is_none")]
             id: Option<&'a str>,
             r#type: &'a str,
         }
-        let mut json = to_json(&Said { id, r#type: kind });
+        let mut json = to_json(&Head { id, r#type: kind });
         if let Some(payload) = payload {
             json.pop();
             json.extend_from_slice(b",\"payload\":");
@@ -532,7 +536,7 @@ impl Session {
         }
     }
 
-    /// A client that does not take a message, or a frame of a large one, in time is gone.
+    /// Sends a message or a frame. A client that does not take it in time counts as gone.
     async fn send(&mut self, message: Message) -> Result<(), Close> {
         let time = seconds(self.app.limits.socket_pong_timeout);
         match timeout(time, self.socket.send(message)).await {
@@ -543,7 +547,7 @@ impl Session {
 }
 
 fn to_json(value: &impl Serialize) -> Vec<u8> {
-    // Values come from our own types, and a map with text keys can always be written.
+    // Serialization cannot fail: the values are our types, and the keys of maps are text.
     serde_json::to_vec(value).unwrap_or_default()
 }
 

@@ -26,37 +26,37 @@ const LINGER: u64 = 1;
 /// Limit in bytes of the lingering close.
 const LINGER_BYTES: usize = 8 << 20;
 
-/// Where a connection is between two requests.
+/// Phase of a connection.
 #[derive(Default)]
-pub struct Phase(AtomicU8);
+pub(super) struct Phase(AtomicU8);
 
-/// The head of a request is on its way; so it is expected of a new connection.
+/// The head of a request is expected or half sent. A new connection begins here.
 const HEAD: u8 = 0;
 /// A request is being answered, or the connection has become a WebSocket.
 const SERVING: u8 = 1;
-/// Nothing has come since the last answer.
+/// No byte has arrived since the last answer.
 const IDLE: u8 = 2;
 /// The answer that begins a WebSocket is about to be written.
 const SWITCHING: u8 = 3;
 
 impl Phase {
-    /// A request has come.
-    pub fn begin(&self) {
+    /// Records that a request has arrived.
+    pub(super) fn begin(&self) {
         self.0.store(SERVING, Ordering::Relaxed);
     }
 
-    /// It is answered.
-    pub fn end(&self) {
+    /// Records that the request is answered.
+    pub(super) fn end(&self) {
         self.0.store(IDLE, Ordering::Relaxed);
     }
 
     /// Marks the next write as the head of a 101 answer.
-    pub fn switch(&self) {
+    pub(super) fn switch(&self) {
         self.0.store(SWITCHING, Ordering::Relaxed);
     }
 
     /// Returns whether a request is expected or half sent.
-    pub fn expects_head(&self) -> bool {
+    pub(super) fn expects_head(&self) -> bool {
         self.0.load(Ordering::Relaxed) == HEAD
     }
 
@@ -65,23 +65,23 @@ impl Phase {
     }
 }
 
-/// A stream with its clocks.
-pub struct Timed {
+/// TCP stream with the timeouts of its connection.
+pub(super) struct Timed {
     stream: TokioIo<TcpStream>,
     phase: Arc<Phase>,
-    /// For the head of a request that has begun.
+    /// Timeout of the head of a request that has begun.
     head: Clock,
-    /// For an answer that waits to be taken.
+    /// Timeout of an answer that the peer does not read.
     unread: Clock,
-    /// For the lingering close.
+    /// Timeout of the lingering close.
     linger: Clock,
     /// Bytes that the lingering close may still read; `None` before the close.
     linger_bytes: Option<usize>,
 }
 
 impl Timed {
-    /// Within these limits.
-    pub fn new(stream: TcpStream, phase: Arc<Phase>, limits: &LimitSettings) -> Self {
+    /// Wraps the stream with the timeouts of these limits.
+    pub(super) fn new(stream: TcpStream, phase: Arc<Phase>, limits: &LimitSettings) -> Self {
         Self {
             stream: TokioIo::new(stream),
             phase,
@@ -155,7 +155,7 @@ impl Write for Timed {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        // Behind an answer that is still being written the head comes later.
+        // While an earlier answer is still being written, the head follows later.
         let written = if self.phase.is_switching() && bytes.starts_with(b"HTTP/1.1 101") {
             let head = with_handshake_names(bytes);
             let written = Pin::new(&mut self.stream).poll_write(context, &head);
@@ -220,7 +220,7 @@ fn with_handshake_names(head: &[u8]) -> Vec<u8> {
     head
 }
 
-/// A time that begins when it is first asked about.
+/// Timeout that starts at its first poll.
 struct Clock {
     time: Duration,
     running: Option<Pin<Box<Sleep>>>,

@@ -8,7 +8,7 @@ use std::{
 
 /// Polls of one connection, each until the connection has to wait.
 #[derive(Default)]
-pub struct Turns {
+pub(super) struct Turns {
     /// True if a request has begun in the current poll. The next one begins in a later poll, so that a
     /// client that pipelines many requests does not delay other connections.
     has_begun: AtomicBool,
@@ -16,7 +16,7 @@ pub struct Turns {
 
 impl Turns {
     /// Drives the connection.
-    pub async fn take<C: Future>(&self, mut connection: Pin<&mut C>) -> C::Output {
+    pub(super) async fn take<C: Future>(&self, mut connection: Pin<&mut C>) -> C::Output {
         poll_fn(|context| {
             self.has_begun.store(false, Ordering::Relaxed);
             connection.as_mut().poll(context)
@@ -24,8 +24,8 @@ impl Turns {
         .await
     }
 
-    /// Returns true if no request has begun in the current poll. One has, then.
-    pub fn begin_request(&self) -> bool {
+    /// Returns true if no request has begun in the current poll, and records that one has.
+    pub(super) fn begin_request(&self) -> bool {
         !self.has_begun.swap(true, Ordering::Relaxed)
     }
 }

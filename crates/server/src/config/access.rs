@@ -1,15 +1,15 @@
-//! Who may ask, and from which pages, as flags and environment variables.
+//! Settings of tokens, origins and hosts.
 
 use std::{net::IpAddr, path::PathBuf};
 
 use axum::http::Uri;
 use clap::{Args, ValueEnum, builder::FalseyValueParser};
 
-/// Who may ask, and from which pages. Without a secret and without keys, everybody may everything.
+/// Tokens, origins and hosts. Without a secret and without keys, every client may do everything.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Access")]
 pub struct AccessSettings {
-    /// Ask for JWTs signed by HS256 with this secret, 32 bytes at least; better as JWT_SECRET
+    /// Require JWTs signed by HS256 with this secret, 32 bytes at least; better as JWT_SECRET
     #[arg(
         long,
         env,
@@ -18,30 +18,30 @@ pub struct AccessSettings {
         conflicts_with = "jwks"
     )]
     pub jwt_secret: Option<String>,
-    /// Ask for JWTs signed by a key of this JWKS file
+    /// Require JWTs signed by a key of this JWKS file
     #[arg(long, env, value_name = "FILE")]
     pub jwks: Option<PathBuf>,
-    /// How the keys of the JWKS file sign
+    /// The algorithm of the keys in the JWKS file
     #[arg(long, env, value_name = "ALGORITHM", default_value = "eddsa")]
     pub jwks_algorithm: KeyAlgorithm,
-    /// Ask for JWTs of this issuer (`iss`)
+    /// Require JWTs of this issuer (`iss`)
     #[arg(long, env, value_name = "NAME")]
     pub jwt_issuer: Option<String>,
-    /// Ask for JWTs for this audience (`aud`)
+    /// Require JWTs for this audience (`aud`)
     #[arg(long, env, value_name = "NAME")]
     pub jwt_audience: Option<String>,
-    /// Listen on an address that others reach, and let everybody do everything
+    /// Listen on a public address without auth, so that every client may do everything
     #[arg(long, env, value_parser = FalseyValueParser::new())]
     pub public_without_auth: bool,
-    /// Origins whose pages may ask, like `https://app.example.com`; several with commas
+    /// Allowed origins of pages, like `https://app.example.com`; several with commas
     #[arg(long, env, value_name = "ORIGIN", value_delimiter = ',', value_parser = origin)]
     pub allow_origin: Vec<String>,
-    /// Further names that this server is asked by while there is no auth; several with commas
+    /// Further accepted names in `Host` headers while there is no auth; several with commas
     #[arg(long, env, value_name = "NAME", value_delimiter = ',', value_parser = host)]
     pub allow_host: Vec<String>,
 }
 
-/// Refuses what no browser ever sends as `Origin`, and would therefore never match.
+/// Parses an origin. Refuses a text that no browser sends as `Origin`, since it would never match.
 fn origin(text: &str) -> Result<String, String> {
     // An empty variable counts as absent.
     if text.is_empty() {
@@ -78,7 +78,7 @@ fn origin(text: &str) -> Result<String, String> {
     }
 }
 
-/// Refuses what is never the name in a `Host` header.
+/// Parses a host. Refuses a text that is never the name in a `Host` header.
 fn host(text: &str) -> Result<String, String> {
     let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
     if text.bytes().all(is_name) || text.parse::<IpAddr>().is_ok() {
@@ -87,7 +87,7 @@ fn host(text: &str) -> Result<String, String> {
     Err("a name without scheme, port and path, like roster.example.com".to_owned())
 }
 
-/// How a key of a JWKS file signs. Never the token's choice.
+/// Algorithm of the keys of a JWKS file. The token never chooses it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum KeyAlgorithm {
     /// Ed25519.
@@ -97,7 +97,7 @@ pub enum KeyAlgorithm {
     Rs256,
 }
 
-/// What a token may do.
+/// Rights of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Role {
     /// Reads.
@@ -107,7 +107,7 @@ pub enum Role {
 }
 
 impl Role {
-    /// As tokens say it.
+    /// Returns the value of the claim `role`.
     pub fn claim(self) -> &'static str {
         match self {
             Self::Viewer => "viewer",

@@ -142,7 +142,7 @@ fn check_parameter(name: &str, value: &str, is_shown: bool) -> Result<(), Error>
             "; to choose a schema, write options=-csearch_path%3Dapp"
         }
         "connect_timeout" | "statement_timeout" | "lock_timeout" => {
-            "; `roster serve --help` lists the settings for timeouts"
+            "; `roster limits` lists the timeouts, `--limit` sets them"
         }
         _ => "",
     };
@@ -155,7 +155,7 @@ fn check_parameter(name: &str, value: &str, is_shown: bool) -> Result<(), Error>
     Err(refused(format!("{name} and would be ignored{instead}")))
 }
 
-/// Whether a `%` does not begin an encoded byte.
+/// Returns true if a `%` does not begin an encoded byte.
 fn has_stray_percent(url: &str) -> bool {
     url.split('%').skip(1).any(|rest| {
         let digits = rest.bytes().take(2).filter(u8::is_ascii_hexdigit);

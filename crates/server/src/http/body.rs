@@ -1,4 +1,4 @@
-//! Reading what a client sends, and no more than it may.
+//! Reads the body of a request within its limits of size and time.
 
 use std::time::Duration;
 
@@ -9,51 +9,51 @@ use axum::{
 use http_body_util::BodyExt;
 use tokio::time::timeout;
 
-/// After a body that is too large: what is read on, so that the client gets to see the answer.
+/// Bytes read and discarded after a body that is too large, so that the client can read the answer.
 const READ_ON: usize = 8 << 20;
-/// And for how long.
+/// Time limit of reading these bytes.
 const READ_ON_FOR: Duration = Duration::from_secs(2);
 
-/// Why there is no body.
+/// Error of a body that could not be read.
 #[derive(Debug, PartialEq, Eq)]
-pub enum NoBody {
-    /// Larger than it may be.
+pub(super) enum BodyError {
+    /// The body exceeds the size limit.
     TooLarge,
-    /// Slower than it may be.
+    /// The body did not arrive in time.
     TooSlow,
-    /// The client went away.
+    /// The connection broke.
     Broken,
 }
 
-/// The body, of `most` bytes at most, sent in time.
-pub async fn read(
+/// Returns a body of at most `most` bytes that arrives within `time`.
+pub(super) async fn read(
     headers: &HeaderMap,
     mut body: Body,
     most: usize,
     time: Duration,
-) -> Result<Bytes, NoBody> {
-    let told = headers.get(header::CONTENT_LENGTH);
-    let told = told.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+) -> Result<Bytes, BodyError> {
+    let length = headers.get(header::CONTENT_LENGTH);
+    let length = length.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
     let read = timeout(time, async {
-        if told.is_some_and(|told| told > most) {
-            return Err(NoBody::TooLarge);
+        if length.is_some_and(|length| length > most) {
+            return Err(BodyError::TooLarge);
         }
-        let mut bytes = Vec::with_capacity(told.unwrap_or(0));
+        let mut bytes = Vec::with_capacity(length.unwrap_or(0));
         while let Some(frame) = body.frame().await {
-            let frame = frame.map_err(|_| NoBody::Broken)?;
+            let frame = frame.map_err(|_| BodyError::Broken)?;
             let Ok(data) = frame.into_data() else {
                 continue;
             };
             if bytes.len() + data.len() > most {
-                return Err(NoBody::TooLarge);
+                return Err(BodyError::TooLarge);
             }
             bytes.extend_from_slice(&data);
         }
         Ok(bytes.into())
     });
-    let read = read.await.unwrap_or(Err(NoBody::TooSlow));
-    // Who waits for our permission to send has not begun.
-    if read == Err(NoBody::TooLarge) && !headers.contains_key(header::EXPECT) {
+    let read = read.await.unwrap_or(Err(BodyError::TooSlow));
+    // A client that sent `Expect: 100-continue` has not begun to send the body.
+    if read == Err(BodyError::TooLarge) && !headers.contains_key(header::EXPECT) {
         let read_on = async {
             let mut left = READ_ON;
             while let Some(Ok(frame)) = body.frame().await {

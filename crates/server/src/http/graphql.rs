@@ -1,4 +1,4 @@
-//! `/graphql` over HTTP, as «GraphQL over HTTP» wants it: what is read, what runs, which status.
+//! `/graphql` over HTTP, by the specification «GraphQL over HTTP»: reading of requests, execution, status codes.
 
 use std::{panic::AssertUnwindSafe, pin::pin};
 
@@ -18,7 +18,7 @@ use futures_util::FutureExt;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::{
-    body::{self, NoBody},
+    body::{self, BodyError},
     negotiate::{self, Media},
 };
 use crate::{
@@ -32,14 +32,14 @@ use crate::{
     websocket,
 };
 
-/// Whoever asks without a token where none is needed.
-const EVERYBODY: Viewer = Viewer { role: Role::Editor };
+/// Viewer of requests without a token, if the server requires none.
+const ANONYMOUS: Viewer = Viewer { role: Role::Editor };
 
 static X_COST: HeaderName = HeaderName::from_static("x-cost");
 static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Answers GET and POST; a GET may also become a WebSocket.
-pub async fn graphql(app: &App, parts: &mut Parts, body: Body) -> Response {
+pub(super) async fn graphql(app: &App, parts: &mut Parts, body: Body) -> Response {
     if websocket::is_upgrade(parts) {
         return websocket::accept(app, parts);
     }
@@ -49,7 +49,7 @@ pub async fn graphql(app: &App, parts: &mut Parts, body: Body) -> Response {
     let id = RequestId::next();
     let accepted = Media::accepted(&parts.headers);
     let exchange = Exchange {
-        // Errors before it is known are told in the type that everybody understands.
+        // Errors of an unacceptable request have the type that every client reads.
         media: accepted.unwrap_or(Media::Json),
         is_acceptable: accepted.is_some(),
         wants_cost: parts
@@ -74,7 +74,7 @@ pub async fn graphql(app: &App, parts: &mut Parts, body: Body) -> Response {
     response
 }
 
-/// Why nothing runs.
+/// Error of a request that runs no operation.
 struct Failure {
     status: StatusCode,
     error: Box<ServerError>,
@@ -136,7 +136,7 @@ impl Exchange<'_> {
             self.read(headers, body).await?
         } else {
             let query = parts.uri.query().unwrap_or_default();
-            Envelope::from_url(query, self.app.limits.max_json_depth).map_err(bad_request)?
+            Envelope::from_url(query, self.app.limits.json_depth).map_err(bad_request)?
         };
         let checked = match self.app.check(envelope, viewer) {
             Ok(checked) => checked,
@@ -161,7 +161,7 @@ impl Exchange<'_> {
 
     fn viewer(&self, headers: &HeaderMap) -> Result<Viewer, Failure> {
         let Some(verifier) = &self.app.verifier else {
-            return Ok(EVERYBODY);
+            return Ok(ANONYMOUS);
         };
         let bearer = headers
             .get(header::AUTHORIZATION)
@@ -192,24 +192,24 @@ impl Exchange<'_> {
         }
         let limits = &self.app.limits;
         let time = seconds(limits.body_timeout);
-        let bytes = match body::read(headers, body, limits.max_body_size, time).await {
+        let bytes = match body::read(headers, body, limits.body_size, time).await {
             Ok(bytes) => bytes,
-            Err(NoBody::TooLarge) => {
+            Err(BodyError::TooLarge) => {
                 metrics::rejected("body_size");
-                let message = format!("A request has at most {} bytes.", limits.max_body_size);
+                let message = format!("A request has at most {} bytes.", limits.body_size);
                 let failure =
                     Failure::new(StatusCode::PAYLOAD_TOO_LARGE, "LIMIT_EXCEEDED", message);
                 return Err(failure.with(header::CONNECTION, "close"));
             }
-            Err(NoBody::TooSlow) => {
+            Err(BodyError::TooSlow) => {
                 metrics::rejected("body_timeout");
                 let message = format!("A request is sent within {} s.", limits.body_timeout);
                 let failure = Failure::new(StatusCode::REQUEST_TIMEOUT, "BAD_REQUEST", message);
                 return Err(failure.with(header::CONNECTION, "close"));
             }
-            Err(NoBody::Broken) => return Err(bad_request("The request broke off.".to_owned())),
+            Err(BodyError::Broken) => return Err(bad_request("The request broke off.".to_owned())),
         };
-        Envelope::read(&bytes, limits.max_json_depth).map_err(bad_request)
+        Envelope::read(&bytes, limits.json_depth).map_err(bad_request)
     }
 
     /// Responds with an answer that holds its permit until it has been sent. A query whose answer has
@@ -244,15 +244,18 @@ impl Exchange<'_> {
         } else {
             StatusCode::BAD_REQUEST
         };
-        // What came too early to be a GraphQL request is 400 in every type.
-        let unreadable = answer.codes().any(|code| code == "BAD_REQUEST");
-        let status = if unreadable {
+        // A request that is no GraphQL request is 400 in every media type.
+        let is_unreadable = answer.codes().any(|code| code == "BAD_REQUEST");
+        let status = if is_unreadable {
             StatusCode::BAD_REQUEST
         } else {
             status
         };
-        let told = self.app.tell_client(self.id, &mut answer, self.wants_cost);
-        let mut response = axum::http::Response::new(told.to_json());
+        let json = self
+            .app
+            .client_response(self.id, &mut answer, self.wants_cost)
+            .to_json();
+        let mut response = axum::http::Response::new(json);
         *response.status_mut() = status;
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, self.media.content_type());

@@ -1,4 +1,4 @@
-//! Which media type an answer has, and whether that of a request is understood.
+//! Content negotiation: the media type of the answer, and the accepted types of a request.
 //!
 //! See «GraphQL over HTTP» and RFC 9110, section 12.5.1.
 
@@ -6,16 +6,16 @@ use axum::http::{HeaderMap, HeaderValue, header};
 
 /// The media types of answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Media {
-    /// `application/graphql-response+json`: the status tells whether the operation ran.
+pub(super) enum Media {
+    /// `application/graphql-response+json`: the status depends on whether the operation ran.
     Response,
     /// `application/json`: 200 unless the request could not be read.
     Json,
 }
 
 impl Media {
-    /// As a header says it.
-    pub fn content_type(self) -> HeaderValue {
+    /// Returns the value of `Content-Type`.
+    pub(super) fn content_type(self) -> HeaderValue {
         const RESPONSE: HeaderValue =
             HeaderValue::from_static("application/graphql-response+json; charset=utf-8");
         const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
@@ -25,15 +25,15 @@ impl Media {
         }
     }
 
-    /// What the client wants; `None` when it takes neither.
-    pub fn accepted(headers: &HeaderMap) -> Option<Self> {
+    /// Returns the type that the client prefers; `None` if it accepts neither.
+    pub(super) fn accepted(headers: &HeaderMap) -> Option<Self> {
         let ranges = ranges(headers);
         if ranges.is_empty() {
             return Some(Self::Json);
         }
         let response = quality(&ranges, "application", "graphql-response+json");
         let json = quality(&ranges, "application", "json");
-        // Wildcards mean the old type, which every client understands.
+        // Wildcards select the old type, which every client reads.
         let named = ranges
             .iter()
             .any(|range| range.subtype == "graphql-response+json");
@@ -47,8 +47,8 @@ impl Media {
     }
 }
 
-/// Whether a browser asks for a page rather than for data.
-pub fn wants_page(headers: &HeaderMap) -> bool {
+/// Returns true if the client prefers HTML, as a browser does.
+pub(super) fn wants_page(headers: &HeaderMap) -> bool {
     let ranges = ranges(headers);
     let html = ranges
         .iter()
@@ -63,7 +63,7 @@ pub fn wants_page(headers: &HeaderMap) -> bool {
 
 /// Returns whether the body is JSON in UTF-8. All else is refused, so that a form or a simple
 /// request of another site's page runs nothing.
-pub fn is_json(headers: &HeaderMap) -> bool {
+pub(super) fn is_json(headers: &HeaderMap) -> bool {
     let mut types = headers.get_all(header::CONTENT_TYPE).iter();
     let (Some(Ok(value)), None) = (types.next().map(|value| value.to_str()), types.next()) else {
         return false;
@@ -83,7 +83,7 @@ pub fn is_json(headers: &HeaderMap) -> bool {
 }
 
 /// Returns whether the body has a content coding, such as gzip.
-pub fn is_encoded(headers: &HeaderMap) -> bool {
+pub(super) fn is_encoded(headers: &HeaderMap) -> bool {
     let values = headers.get_all(header::CONTENT_ENCODING).iter();
     let mut codings = values.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
     codings.any(|coding| {
@@ -124,7 +124,7 @@ fn thousandths(quality: &str) -> u16 {
     (quality.clamp(0.0, 1.0) * 1_000.0) as u16
 }
 
-/// What the most specific range that fits says; 0 when none does.
+/// Returns the quality of the most specific range that matches; 0 if none does.
 fn quality(ranges: &[Range], kind: &str, subtype: &str) -> u16 {
     let fits = |range: &&Range| {
         (range.kind == "*" || range.kind.eq_ignore_ascii_case(kind))

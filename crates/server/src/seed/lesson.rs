@@ -109,7 +109,7 @@ pub(super) fn attendances() -> impl Iterator<Item = employee_meeting::Model> + S
         })
 }
 
-/// A day of the calendar, in a constant checked when the program is compiled.
+/// Returns a day of the calendar; in a constant the compiler checks it.
 pub(super) const fn day(year: i32, month: u32, day: u32) -> NaiveDate {
     match NaiveDate::from_ymd_opt(year, month, day) {
         Some(day) => day,
@@ -117,7 +117,7 @@ pub(super) const fn day(year: i32, month: u32, day: u32) -> NaiveDate {
     }
 }
 
-/// A point in time, UTC.
+/// Returns a time in UTC.
 pub(super) fn at(day: NaiveDate, hour: i64, minute: i64) -> DateTime<Utc> {
     day.and_time(chrono::NaiveTime::MIN).and_utc() + TimeDelta::minutes(60 * hour + minute)
 }

@@ -1,8 +1,8 @@
 //! A company of any size: the same numbers give the same rows, on every machine and either database.
 //!
-//! Every table has a sequence of random numbers to itself, so that more meetings do not change who
-//! works on what. What the tables forbid cannot come out: a team or an audience takes a person who
-//! is not in it yet ([`Crowd`]), and who comes back to a project does so in another role or later.
+//! Every table has its own sequence of random numbers, so that more meetings do not change the
+//! assignments. All rows satisfy the constraints: a team or an audience takes each employee once
+//! ([`EmployeePicker`]), and a second stint on a project has another role or a later start.
 
 use chrono::{Datelike, TimeDelta, Weekday};
 use entity::{assignment, employee, employee_meeting, meeting, project};
@@ -14,19 +14,19 @@ use super::{
 };
 use crate::{config::SeedCounts, error::Error};
 
-/// How many people a large project has.
+/// Employees of a large project.
 const TEAM: u64 = 200;
 
-/// One project of so many is large.
+/// One of this many projects is large.
 const LARGE: u64 = 50;
 
-/// So often may one person be assigned to one project, which fills some eight years.
+/// Assignments that one employee may have on one project; they fill some eight years.
 const STINTS: u64 = 100;
 
-/// The first of so many people is busy: three times as likely to be chosen as another.
+/// The first of each this many employees is three times as likely to be chosen as the others.
 const BUSY: u64 = 10;
 
-/// The missing numbers follow from the others; what cannot be is refused.
+/// Derives the missing numbers from the others. Refuses impossible ones.
 pub(super) fn complete(given: SeedCounts) -> Result<Counts, Error> {
     let employees = given.employees.map_or(10_000, u64::from);
     let projects = given.projects.map_or(2_000, u64::from);
@@ -104,7 +104,7 @@ pub(super) fn projects(counts: Counts) -> impl Iterator<Item = project::Model> +
 
 pub(super) fn assignments(counts: Counts) -> impl Iterator<Item = assignment::Model> + Send {
     let mut random = Random::new(4);
-    let mut crowd = Crowd::new(counts.employees);
+    let mut picker = EmployeePicker::new(counts.employees);
     let team = TEAM.min(counts.employees);
     let mut large = large_projects(counts, team);
     let mut left = counts.projects - large;
@@ -112,15 +112,15 @@ pub(super) fn assignments(counts: Counts) -> impl Iterator<Item = assignment::Mo
     let most = counts.employees.saturating_mul(STINTS);
 
     let stints = (1..=counts.projects).flat_map(move |project| {
-        crowd.clear();
+        picker.clear();
         if large > 0 && project % LARGE == 1 {
             large -= 1;
-            return staff(&mut random, &mut crowd, project, team, false);
+            return staff(&mut random, &mut picker, project, team, false);
         }
         let size = random.share(rest, left, most);
         rest -= size;
         left -= 1;
-        staff(&mut random, &mut crowd, project, size, true)
+        staff(&mut random, &mut picker, project, size, true)
     });
     ids(counts.assignments).zip(stints).map(|(id, mut stint)| {
         stint.id = id;
@@ -130,14 +130,14 @@ pub(super) fn assignments(counts: Counts) -> impl Iterator<Item = assignment::Mo
 
 pub(super) fn attendances(counts: Counts) -> impl Iterator<Item = employee_meeting::Model> + Send {
     let mut random = Random::new(5);
-    let mut crowd = Crowd::new(counts.employees);
+    let mut picker = EmployeePicker::new(counts.employees);
     let mut rest = counts.attendances;
     (1..=counts.meetings).flat_map(move |meeting| {
-        crowd.clear();
+        picker.clear();
         let size = random.share(rest, counts.meetings - meeting + 1, counts.employees);
         rest -= size;
         let audience: Vec<_> = (0..size)
-            .filter_map(|_| crowd.take(&mut random))
+            .filter_map(|_| picker.take(&mut random))
             .map(|employee| employee_meeting::Model {
                 employee_id: employee as i64,
                 meeting_id: meeting as i64,
@@ -147,7 +147,7 @@ pub(super) fn attendances(counts: Counts) -> impl Iterator<Item = employee_meeti
     })
 }
 
-/// How many projects are large: not so many that little is left for the others, and not all.
+/// Returns the number of large projects: they leave assignments for the others, and are not all.
 fn large_projects(counts: Counts, team: u64) -> u64 {
     if team == 0 {
         return 0;
@@ -167,31 +167,32 @@ fn large_projects(counts: Counts, team: u64) -> u64 {
     large
 }
 
-/// What one person does on one project.
-struct Place {
+/// Stints of one employee on one project.
+struct ProjectMember {
     employee: u64,
     role: u64,
     start: chrono::DateTime<chrono::Utc>,
     stints: u64,
 }
 
-/// The assignments of one project; some people, or all when everybody is on it, come back.
+/// Returns the assignments of one project. Some employees, or all if the team has every employee, have
+/// several.
 fn staff(
     random: &mut Random,
-    crowd: &mut Crowd,
+    picker: &mut EmployeePicker,
     project: u64,
     size: u64,
     some_come_back: bool,
 ) -> Vec<assignment::Model> {
     let begin = day(2016, 1, 1) + TimeDelta::days(random.below(3_300) as i64);
-    let mut places: Vec<Place> = Vec::new();
+    let mut places: Vec<ProjectMember> = Vec::new();
     let mut stints = Vec::new();
     for nth in 0..size {
         let returns = some_come_back && !places.is_empty() && random.one_in(25);
-        let newcomer = if returns { None } else { crowd.take(random) };
+        let newcomer = if returns { None } else { picker.take(random) };
         let place = match newcomer {
             Some(employee) => {
-                places.push(Place {
+                places.push(ProjectMember {
                     employee,
                     role: random.below(ROLES.len() as u64),
                     start: at(begin + TimeDelta::days(random.below(400) as i64), 0, 0),
@@ -207,9 +208,9 @@ fn staff(
     stints
 }
 
-/// The next assignment of a person to a project. Only the first may lack role or start; of the
+/// Returns the next assignment of an employee to a project. Only the first may lack role or start; of the
 /// others every second has another role, and every other starts later: no two are alike.
-fn stint(random: &mut Random, project: u64, place: &mut Place) -> assignment::Model {
+fn stint(random: &mut Random, project: u64, place: &mut ProjectMember) -> assignment::Model {
     let first = place.stints == 0;
     let role = ROLES[((place.role + place.stints) % ROLES.len() as u64) as usize];
     let start = place.start + TimeDelta::days(60 * (place.stints / 2) as i64);
@@ -228,15 +229,15 @@ fn stint(random: &mut Random, project: u64, place: &mut Place) -> assignment::Mo
     }
 }
 
-/// All employees, and who of them has been taken for the project or meeting at hand.
-struct Crowd {
-    /// For whom each was taken last.
+/// Random choice of employees without repetition within a project or meeting.
+struct EmployeePicker {
+    /// Number of the project or meeting that took each employee last.
     taken: Vec<u64>,
     now: u64,
     free: u64,
 }
 
-impl Crowd {
+impl EmployeePicker {
     fn new(employees: u64) -> Self {
         Self {
             taken: vec![0; employees as usize],
@@ -245,25 +246,25 @@ impl Crowd {
         }
     }
 
-    /// Everybody may be taken again.
+    /// Begins the next project or meeting: all employees are free.
     fn clear(&mut self) {
         self.now += 1;
         self.free = self.taken.len() as u64;
     }
 
-    /// The id of somebody who was free, while there is anybody.
+    /// Takes a free employee and returns the id; `None` if none is free.
     fn take(&mut self, random: &mut Random) -> Option<u64> {
         if self.free == 0 {
             return None;
         }
-        let mut at = self.somebody(random);
+        let mut at = self.random_index(random);
         for _ in 0..8 {
             if self.is_free(at) {
                 break;
             }
-            at = self.somebody(random);
+            at = self.random_index(random);
         }
-        // Most are taken: the next who is not.
+        // Most are taken: takes the next free one.
         while !self.is_free(at) {
             at = (at + 1) % self.taken.len();
         }
@@ -277,7 +278,7 @@ impl Crowd {
     }
 
     /// The first of each ten has three chances, the others one each.
-    fn somebody(&self, random: &mut Random) -> usize {
+    fn random_index(&self, random: &mut Random) -> usize {
         let tens = (self.taken.len() as u64).div_ceil(BUSY);
         loop {
             let chance = random.below(tens * (BUSY + 2));

@@ -1,11 +1,11 @@
-//! Numbers that look random and are the same for ever: SplitMix64, ten lines that no update of a
-//! library changes.
+//! SplitMix64, a generator of random numbers. Ten lines here, because an update of a library could
+//! change the rows of made-up companies.
 
-/// One sequence of numbers.
+/// Sequence of random numbers.
 pub(super) struct Random(u64);
 
 impl Random {
-    /// The sequence of this number.
+    /// Returns the sequence of this seed.
     pub(super) fn new(seed: u64) -> Self {
         Self(seed)
     }
@@ -18,23 +18,23 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    /// A number from 0 up to, not including, `end`.
+    /// Returns a number below `end`.
     pub(super) fn below(&mut self, end: u64) -> u64 {
         ((u128::from(self.next()) * u128::from(end)) >> 64) as u64
     }
 
-    /// True once in `n` times.
+    /// Returns true once in `n` times.
     pub(super) fn one_in(&mut self, n: u64) -> bool {
         self.below(n) == 0
     }
 
-    /// One of the choices.
+    /// Returns one of the choices.
     pub(super) fn pick<'a, T>(&mut self, choices: &'a [T]) -> &'a T {
         &choices[self.below(choices.len() as u64) as usize]
     }
 
-    /// How much of `rest` this one gets when `left` are left and none may get more than `most`:
-    /// from nothing to twice the even share, and never so that something remains in the end.
+    /// Returns the share of `rest` for the next of `left` takers, each with at most `most`: from 0 to
+    /// twice the even share. The shares add up to `rest`.
     pub(super) fn share(&mut self, rest: u64, left: u64, most: u64) -> u64 {
         let least = rest.saturating_sub((left - 1).saturating_mul(most));
         let wish = self.below(2 * rest / left + 1);

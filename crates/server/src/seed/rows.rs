@@ -1,5 +1,5 @@
-//! How rows travel into the tables: thousands as one JSON parameter, on both databases. The statement
-//! stays the same, and a million rows take seconds.
+//! Inserts thousands of rows as one JSON parameter, on both databases. The statement stays the same,
+//! and a million rows take seconds.
 
 use std::time::Duration;
 
@@ -12,17 +12,17 @@ use serde_json::{Value, json};
 
 use super::{Company, Counts};
 
-/// How many rows travel in one statement: enough to forget its price, little enough to hold.
+/// Rows of one statement: many enough to make its overhead negligible, few enough for the memory.
 const BATCH: usize = 10_000;
 
-/// A table as it is filled: its columns, and what PostgreSQL calls their types.
+/// Table and its columns, with their types of PostgreSQL.
 pub(super) struct Table {
     name: &'static str,
     columns: &'static [(&'static str, &'static str)],
 }
 
 impl Table {
-    /// One statement for any number of rows, which come as a JSON array of arrays.
+    /// Returns the statement that inserts any number of rows from a JSON array of arrays.
     fn insert(&self, backend: DatabaseBackend) -> String {
         let names = self.columns.iter().map(|(name, _)| *name);
         let names = names.collect::<Vec<_>>().join(", ");
@@ -47,11 +47,11 @@ impl Table {
     }
 }
 
-/// A row of a company, in the form in which it travels.
+/// Row that can be inserted.
 pub(super) trait Row {
     const TABLE: Table;
 
-    /// In the order of the columns.
+    /// Returns the values in the order of the columns.
     fn values(&self) -> Value;
 
     fn count(counts: &mut Counts) -> &mut u64;
@@ -172,24 +172,24 @@ impl Row for employee_meeting::Model {
     }
 }
 
-/// Exactly what SQLx writes into SQLite, where times are text and compared as text.
+/// Formats a time as SQLx does on SQLite, which compares times as text.
 fn time(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::AutoSi, false)
 }
 
-/// Sends rows and shows how far it is: as a bar to a terminal, as lines to anything else.
+/// Inserts rows and reports the progress: as a bar on a terminal, as log lines elsewhere.
 pub(super) struct Filler<'a> {
     transaction: &'a DatabaseTransaction,
     made: Counts,
     bar: ProgressBar,
-    /// Whether it takes long enough to say how far it is.
-    lines: bool,
+    /// True if the inserts take long enough for progress in the log.
+    logs_progress: bool,
 }
 
 impl<'a> Filler<'a> {
     pub(super) fn new(transaction: &'a DatabaseTransaction, company: Company) -> Self {
         let bar = match company {
-            // Over before it could be read.
+            // Takes milliseconds.
             Company::Lesson => ProgressBar::hidden(),
             Company::MadeUp(counts) => ProgressBar::new(counts.rows()),
         };
@@ -205,7 +205,7 @@ impl<'a> Filler<'a> {
             transaction,
             made: Counts::default(),
             bar,
-            lines: matches!(company, Company::MadeUp(_)),
+            logs_progress: matches!(company, Company::MadeUp(_)),
         }
     }
 
@@ -231,7 +231,7 @@ impl<'a> Filler<'a> {
             self.bar.inc(count);
         }
         // The bar hides itself where there is no terminal.
-        if self.lines && self.bar.is_hidden() {
+        if self.logs_progress && self.bar.is_hidden() {
             tracing::info!("{} rows in {}", R::count(&mut self.made), R::TABLE.name);
         }
         Ok(())

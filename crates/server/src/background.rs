@@ -1,5 +1,5 @@
-//! What goes on beside the requests, until the shutdown begins: changes are handed to those who
-//! listen, and old ones are deleted.
+//! Background tasks, until the drain begins: delivery of changes to subscribers, deletion of old
+//! changes.
 
 use std::{panic::AssertUnwindSafe, time::Duration};
 
@@ -8,20 +8,20 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use crate::{app::App, error::Reason};
 
-/// How often old changes are deleted.
+/// Interval of the deletion of old changes.
 const PRUNING: Duration = Duration::from_secs(60 * 60);
 
-/// After a panic, so that one that comes again and again does not keep a core.
-const BREATH: Duration = Duration::from_secs(1);
+/// Pause after a panic, so that a panic in each round does not keep a core busy.
+const PAUSE: Duration = Duration::from_secs(1);
 
-/// Begins all of it.
+/// Spawns the background tasks.
 pub fn begin(app: &App) {
     let app = app.clone();
     tokio::spawn(async move {
         tokio::select! {
-            // First: the shutdown closes the database, which is no error.
+            // First: the drain closes the database, which is no error.
             biased;
-            // Subscriptions run on during the grace.
+            // Subscriptions continue during the grace.
             () = app.shutdown.draining() => {}
             () = follow(&app) => {}
             () = prune(&app) => {}
@@ -29,16 +29,16 @@ pub fn begin(app: &App) {
     });
 }
 
-/// For ever: whoever listens would wait in vain, and nobody would know why.
+/// Follows the feed and restarts after a panic: without it subscribers would wait without an error.
 async fn follow(app: &App) {
     let feed = app.roster.feed();
     loop {
         let followed = AssertUnwindSafe(feed.follow()).catch_unwind().await;
         if followed.is_err() {
-            tracing::error!("the reader of the change feed panicked and begins again");
+            tracing::error!("the reader of the change feed panicked and restarts");
         }
-        sleep(BREATH).await;
-        // What it was about to hand out.
+        sleep(PAUSE).await;
+        // Delivers the changes that the panic held up.
         feed.wake();
     }
 }
@@ -52,7 +52,7 @@ async fn prune(app: &App) {
         match app.roster.feed().prune(age).await {
             Ok(0) => {}
             Ok(rows) => tracing::info!("deleted {rows} old changes from the feed"),
-            // The next hour will do.
+            // The next round tries again.
             Err(error) => tracing::warn!("old changes stay for now: {}", Reason::from(error)),
         }
     }
