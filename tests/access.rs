@@ -1,37 +1,16 @@
 //! Who may ask, by which names, from which pages, and what.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::{
+use crate::support::{
     app::{TestApp, lesson_with},
+    auth::{SECRET, now, signed, token, with_auth},
     http::{code, told},
 };
 
-pub const SECRET: &str = "0123456789abcdef0123456789abcdef";
 const QUERY: &str = r#"{"query": "{ __typename }"}"#;
-
-pub async fn with_auth() -> TestApp {
-    lesson_with(|settings| settings.access.jwt_secret = Some(SECRET.to_owned())).await
-}
-
-/// A token; `expires` is in seconds from now.
-pub fn token(role: &str, expires: i64) -> String {
-    signed(json!({ "role": role, "exp": now() + expires }), SECRET)
-}
-
-fn signed(claims: Value, secret: &str) -> String {
-    let key = EncodingKey::from_secret(secret.as_bytes());
-    encode(&Header::new(Algorithm::HS256), &claims, &key).unwrap()
-}
-
-fn now() -> i64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    i64::try_from(now.as_secs()).unwrap()
-}
 
 async fn status(app: &TestApp, headers: &[(&str, &str)]) -> StatusCode {
     let mut all = vec![("content-type", "application/json")];

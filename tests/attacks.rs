@@ -15,11 +15,11 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::{
-    app::TestApp,
-    limits::{begin_to_read, fill_with_long_names},
+use crate::support::{
+    app::{TestApp, apps, lesson_with},
+    large::{begin_to_read, fill_with_long_names},
     program::Program,
-    sockets::Socket,
+    websocket::Socket,
 };
 
 /// More than any attack is allowed to take; the program itself has some tens of megabytes.
@@ -229,7 +229,7 @@ const UNREAD: u64 = 32 << 20;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn answers_that_nobody_reads_take_bounded_memory() {
-    let app = crate::app::lesson_with(|_| {}).await;
+    let app = lesson_with(|_| {}).await;
     fill_with_long_names(&app).await;
     let program = serve(&app, &["--max-unread-answers", &UNREAD.to_string()]);
     let names: String = (0..50).map(|n| format!("a{n}: name ")).collect();
@@ -246,7 +246,7 @@ async fn answers_that_nobody_reads_take_bounded_memory() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sockets_that_were_sent_large_answers_are_cheap_again() {
-    let app = crate::app::lesson_with(|_| {}).await;
+    let app = lesson_with(|_| {}).await;
     fill_with_long_names(&app).await;
     let program = serve(&app, &[]);
     let names: String = (0..50).map(|n| format!("a{n}: name ")).collect();
@@ -274,7 +274,7 @@ async fn sockets_that_were_sent_large_answers_are_cheap_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn assignments_without_dates_are_compared_in_bounded_memory() {
-    let app = crate::app::lesson_with(|_| {}).await;
+    let app = lesson_with(|_| {}).await;
     let rows = (0..10_000).map(|n| assignment::ActiveModel {
         role: Set(Some(format!("Role {n}"))),
         employee_id: Set(4),
@@ -294,7 +294,7 @@ async fn assignments_without_dates_are_compared_in_bounded_memory() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_project_of_many_is_deleted_in_bounded_memory() {
-    for app in crate::app::apps().await {
+    for app in apps().await {
         let project = app.project("P", None).await;
         let employee = app.employee("E").await;
         // Both databases know a series, by other names.
@@ -508,7 +508,7 @@ fn arbitrary_text_is_answered() {
         .unwrap();
     // Until the app is gone: its connections go back to their pools.
     let _context = runtime.enter();
-    let app = runtime.block_on(crate::app::lesson_with(|_| {}));
+    let app = runtime.block_on(lesson_with(|_| {}));
     let until = Instant::now() + Duration::from_secs(10);
     let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig {
         cases: 100_000,

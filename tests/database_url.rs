@@ -3,8 +3,8 @@
 use sea_orm::{ConnectionTrait, DatabaseConnection};
 use serde_json::{Value, json};
 
-use crate::{
-    cli::{Home, Output, homes},
+use crate::support::{
+    home::{Home, Output, Server, homes},
     listener::Listener,
 };
 
@@ -151,7 +151,7 @@ async fn a_schema_is_chosen_by_the_search_path() {
     run(&home, &["seed"], &url).ok();
     let serve = || {
         let mut command = home.command(&["serve", "--port", "0"]);
-        crate::cli::Server::wait(command.env("DATABASE_URL", &url).spawn().unwrap())
+        Server::wait(command.env("DATABASE_URL", &url).spawn().unwrap())
     };
     let (server, other) = (serve(), serve());
     let query = json!({ "query": "{ employees { totalCount } }" });
@@ -223,7 +223,7 @@ async fn a_role_that_lacks_rights_learns_which_statement_grants_them() {
     assert!(grant.contains("public.assignments"), "{grant}");
     sql(&admin, grant).await;
     let mut command = home.command(&["serve", "--port", "0"]);
-    let server = crate::cli::Server::wait(command.env("DATABASE_URL", &url).spawn().unwrap());
+    let server = Server::wait(command.env("DATABASE_URL", &url).spawn().unwrap());
     assert_eq!(server.get("/health/ready").await.0, 200);
     for (mutation, field) in [
         ("createEmployee(input: { name: \"Ann\" })", "employee"),

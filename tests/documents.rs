@@ -3,9 +3,9 @@
 
 use serde_json::{Value, json};
 
-use crate::{
+use crate::support::{
     app::{TestApp, apps, lesson_with, lessons},
-    sockets::Socket,
+    websocket::Socket,
 };
 
 /// The answers over HTTP by POST and by GET (for queries), and over a WebSocket: all the same.

@@ -1,24 +1,16 @@
 //! The examples the playground opens with: each runs on the lesson's data and its answer is kept.
 
-use std::{fs, path::Path, time::Duration};
+use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 use tokio_tungstenite::{connect_async, tungstenite::client::IntoClientRequest};
 
-use crate::app::{TestApp, lessons};
-
-/// Names and texts of the examples, in their order.
-pub fn examples() -> Vec<(String, String)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("playground/examples");
-    let files = fs::read_dir(folder).unwrap();
-    let mut files: Vec<_> = files.map(|file| file.unwrap().path()).collect();
-    files.sort();
-    let name = |file: &Path| file.file_stem().unwrap().to_str().unwrap().to_owned();
-    let example = |file: &Path| (name(file), fs::read_to_string(file).unwrap());
-    files.iter().map(|file| example(file)).collect()
-}
+use crate::support::{
+    app::{TestApp, lessons},
+    examples::examples,
+};
 
 /// One snapshot for each file, the same on both databases: how many statements it takes and what it
 /// answers.

@@ -1,78 +1,17 @@
 //! `/graphql` over HTTP: types, statuses, what runs and what does not.
 
-use reqwest::{Method, Response, StatusCode, header};
+use reqwest::{Method, StatusCode, header};
 use sea_orm::ConnectionTrait;
-use serde_json::{Value, json};
+use serde_json::json;
 use sha2::{Digest, Sha256};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use crate::support::{
+    app::{lesson_with, lessons},
+    http::{RESPONSE, code, percent, told},
 };
 
-use crate::app::{TestApp, lesson_with};
-
 const GOOD: &str = r#"{"query": "{ __typename }"}"#;
-const RESPONSE: &str = "application/graphql-response+json";
-
-impl TestApp {
-    /// A POST with these headers.
-    pub async fn post(&self, headers: &[(&str, &str)], body: impl Into<reqwest::Body>) -> Response {
-        let mut request = self.client.post(format!("{}/graphql", self.url)).body(body);
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        request.send().await.unwrap()
-    }
-
-    /// A POST of JSON, answered so that the status tells.
-    pub async fn post_json(&self, body: impl Into<reqwest::Body>) -> (StatusCode, Value) {
-        let headers = [("content-type", "application/json"), ("accept", RESPONSE)];
-        told(self.post(&headers, body).await).await
-    }
-
-    /// A GET with these parameters.
-    pub async fn get_graphql(&self, parameters: &[(&str, &str)], accept: &str) -> Response {
-        let query: Vec<_> = parameters
-            .iter()
-            .map(|(name, value)| format!("{name}={}", percent(value)))
-            .collect();
-        let url = format!("{}/graphql?{}", self.url, query.join("&"));
-        let request = self.client.get(url).header("accept", accept);
-        request.send().await.unwrap()
-    }
-
-    /// Writes bytes as they are and reads until the server closes.
-    pub async fn raw(&self, bytes: &str) -> String {
-        let mut stream = self.connect().await;
-        stream.write_all(bytes.as_bytes()).await.unwrap();
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).await.ok();
-        String::from_utf8_lossy(&answer).into_owned()
-    }
-
-    pub async fn connect(&self) -> TcpStream {
-        TcpStream::connect(self.url.trim_start_matches("http://"))
-            .await
-            .unwrap()
-    }
-}
-
-fn percent(text: &str) -> String {
-    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
-}
-
-pub async fn told(response: Response) -> (StatusCode, Value) {
-    let status = response.status();
-    let text = response.text().await.unwrap();
-    let json = serde_json::from_str(&text).unwrap_or_else(|_| panic!("{status}: {text}"));
-    (status, json)
-}
-
-pub fn code(answer: &Value) -> &str {
-    answer["errors"][0]["extensions"]["code"]
-        .as_str()
-        .unwrap_or_else(|| panic!("{answer}"))
-}
 
 #[tokio::test]
 async fn the_status_says_whether_it_ran_when_the_type_can_say_so() {
@@ -473,7 +412,7 @@ async fn the_cost_is_told_to_whoever_asks() {
 
 #[tokio::test]
 async fn what_fails_inside_is_told_by_a_number_only() {
-    for app in crate::app::lessons().await {
+    for app in lessons().await {
         let broken = "ALTER TABLE assignments RENAME TO lost";
         app.db().execute_unprepared(broken).await.unwrap();
         let query = "{ employees { nodes { name assignments { nodes { id } } } } }";

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::CommandFactory;
-use entity::{assignment, employee};
+use entity::employee;
 use reqwest::StatusCode;
 use sea_orm::{
     ActiveValue::Set, DatabaseTransaction, SqliteTransactionMode, TransactionOptions,
@@ -11,15 +11,13 @@ use sea_orm::{
 };
 use serde_json::{Value, json};
 use server::config::{Cli, LimitSettings};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpSocket, TcpStream},
-};
 
-use crate::{
-    app::{TestApp, day, lesson_with},
+use crate::support::{
+    app::{TestApp, apps_with, lesson_with},
     http::code,
-    sockets::Socket,
+    large::{begin_to_read, fill_with_long_names},
+    rows::day,
+    websocket::Socket,
 };
 
 /// Sends both, and both again over a WebSocket.
@@ -233,7 +231,7 @@ async fn limits_on_what_is_asked_and_what_is_loaded() {
 async fn a_statement_brings_at_most_what_is_left_on_both_databases() {
     let mut settings = server::config::Settings::default();
     settings.limits.max_loaded = 50;
-    for app in crate::app::apps_with(&settings).await {
+    for app in apps_with(&settings).await {
         let project = app.project("P", None).await;
         let mut employees = Vec::new();
         for n in 0..30 {
@@ -521,42 +519,6 @@ async fn an_answer_may_take_as_many_bytes_as_was_set() {
 fn large() -> String {
     let names: String = (0..50).map(|n| format!("a{n}: name ")).collect();
     format!("nodes {{ {names} }}")
-}
-
-/// A thousand people on one project, with long names.
-pub async fn fill_with_long_names(app: &TestApp) {
-    let project = app.project("P", None).await;
-    let first = app.employee("E").await;
-    let names = (0..1_000).map(|n| employee::ActiveModel {
-        name: Set(format!("{n:0>200}")),
-        hire_date: Set(day("2020-01-01")),
-        ..Default::default()
-    });
-    app.insert_many(names.collect()).await;
-    let assignments = (0..1_000).map(|n| assignment::ActiveModel {
-        employee_id: Set(first + 1 + n),
-        project_id: Set(project),
-        ..Default::default()
-    });
-    app.insert_many(assignments.collect()).await;
-}
-
-/// Asks for a large answer and reads only its beginning.
-pub async fn begin_to_read(url: &str, query: &str) -> TcpStream {
-    let socket = TcpSocket::new_v4().unwrap();
-    // So that the system takes little of the answer for this client.
-    socket.set_recv_buffer_size(4 << 10).unwrap();
-    let address = url.trim_start_matches("http://").parse().unwrap();
-    let mut stream = socket.connect(address).await.unwrap();
-    let body = json!({ "query": query }).to_string();
-    let request = format!(
-        "POST /graphql HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-        body.len()
-    );
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut beginning = [0; 12];
-    stream.read_exact(&mut beginning).await.unwrap();
-    stream
 }
 
 /// Waits until a query is answered with this status.

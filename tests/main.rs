@@ -5,7 +5,6 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod access;
-mod app;
 mod attacks;
 mod cli;
 mod contract;
@@ -19,7 +18,6 @@ mod filters;
 mod http;
 mod kill;
 mod limits;
-mod listener;
 mod model;
 mod mutations;
 mod oracle;
@@ -28,7 +26,6 @@ mod paging;
 mod plans;
 mod playground;
 mod process;
-mod program;
 mod readme;
 mod schema;
 mod settings;
@@ -37,6 +34,7 @@ mod sockets;
 mod sql;
 mod statements;
 mod subscriptions;
+mod support;
 mod text;
 mod together;
 mod trusted;

@@ -4,7 +4,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -14,129 +14,25 @@ use std::{
 
 use futures_util::future::join_all;
 use sea_orm::{ConnectionTrait, TransactionTrait};
-use serde_json::{Value, json};
+use serde_json::json;
 use server::config::DeadlineSettings;
-use tempfile::TempDir;
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{
-        TcpListener, TcpStream,
-        tcp::{OwnedReadHalf, OwnedWriteHalf},
-    },
-    sync::watch,
-    time::sleep,
-};
+use tokio::time::sleep;
 
-use crate::{
+use crate::support::{
     app::{TestApp, apps},
-    cli::migrated_homes,
-    faults::{Postgres, is_ready, send},
+    client::{PATIENCE, is_ready, send, succeeds},
+    home::migrated_homes,
     http::code,
     listener::Listener,
     mutations::text,
-    program::Program,
-    sockets::Socket,
+    pgbouncer::PgBouncer,
+    postgres::Postgres,
+    program::{Program, command},
+    proxy::{Mode, Proxy},
+    websocket::Socket,
 };
 
-/// Longer than every limit on the way to the database together.
-const PATIENCE: Duration = Duration::from_secs(30);
-
 const NAMES: &str = "{ employees { nodes { name } } }";
-
-/// What happens to the bytes of a connection.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Mode {
-    Forward,
-    /// Nothing is forwarded any more, and nothing is closed.
-    Freeze,
-    /// Notifications of PostgreSQL are swallowed.
-    Deafen,
-}
-
-/// A proxy in front of PostgreSQL that can freeze the connections it has, and serve new ones.
-struct Proxy {
-    port: u16,
-    /// For connections that are open, and those that are opened from now on.
-    open: Arc<std::sync::Mutex<watch::Sender<Mode>>>,
-}
-
-impl Proxy {
-    async fn to(port: u16, mode: Mode) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let proxy = Self {
-            port: listener.local_addr().unwrap().port(),
-            open: Arc::new(std::sync::Mutex::new(watch::Sender::new(mode))),
-        };
-        let open = proxy.open.clone();
-        tokio::spawn(async move {
-            while let Ok((client, _)) = listener.accept().await {
-                let mode = open.lock().unwrap().subscribe();
-                let Ok(server) = TcpStream::connect(("127.0.0.1", port)).await else {
-                    continue;
-                };
-                let (from_client, to_client) = client.into_split();
-                let (from_server, to_server) = server.into_split();
-                tokio::spawn(forward(from_client, to_server, mode.clone()));
-                tokio::spawn(deliver(from_server, to_client, mode));
-            }
-        });
-        proxy
-    }
-
-    fn freeze(&self) {
-        let mut open = self.open.lock().unwrap();
-        let frozen = std::mem::replace(&mut *open, watch::Sender::new(Mode::Forward));
-        frozen.send_replace(Mode::Freeze);
-        // Its receivers must see the last value, not the end of the channel.
-        std::mem::forget(frozen);
-    }
-
-    fn url(&self) -> String {
-        format!(
-            "postgres://roster@127.0.0.1:{}/postgres?sslmode=disable",
-            self.port
-        )
-    }
-}
-
-/// Ends long after the connection was frozen, so that it stays open.
-async fn frozen(mode: &mut watch::Receiver<Mode>) {
-    let _ = mode.wait_for(|mode| *mode == Mode::Freeze).await;
-    sleep(10 * PATIENCE).await;
-}
-
-async fn forward(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut mode: watch::Receiver<Mode>) {
-    let copied = tokio::io::copy(&mut from, &mut to);
-    tokio::select! {
-        () = frozen(&mut mode) => {}
-        _ = copied => {}
-    }
-}
-
-/// Message by message, so that one kind can be left out.
-async fn deliver(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut mode: watch::Receiver<Mode>) {
-    const NOTIFICATION: u8 = b'A';
-    let is_deaf = *mode.borrow() == Mode::Deafen;
-    let copied = async {
-        loop {
-            let kind = from.read_u8().await?;
-            let length = from.read_u32().await?;
-            let mut message = vec![0; length as usize - 4];
-            from.read_exact(&mut message).await?;
-            if is_deaf && kind == NOTIFICATION {
-                continue;
-            }
-            let head = [&[kind][..], &length.to_be_bytes()].concat();
-            to.write_all(&[head, message].concat()).await?;
-        }
-        #[expect(unreachable_code, reason = "it tells the type of the errors")]
-        Ok::<(), std::io::Error>(())
-    };
-    tokio::select! {
-        () = frozen(&mut mode) => {}
-        _ = copied => {}
-    }
-}
 
 const CREATE: &str = r#"mutation { createEmployee(input: {name: "E", hireDate: "2024-01-01"}) { employee { id } } }"#;
 
@@ -145,21 +41,6 @@ async fn listen(url: &str) -> Listener {
     let latest =
         succeeds(url, "{ changes { latestCursor } }").await["changes"]["latestCursor"].take();
     Listener::to_changes(url, latest.as_str()).await
-}
-
-/// Sends the operation until it succeeds, and returns its data.
-async fn succeeds(url: &str, operation: &str) -> Value {
-    let start = Instant::now();
-    loop {
-        let mut answer = send(url, operation).await;
-        if answer.get("errors").is_none() {
-            return answer["data"].take();
-        }
-        let code = code(&answer).to_owned();
-        assert!(matches!(&*code, "UNAVAILABLE" | "TIMEOUT"), "{answer}");
-        assert!(start.elapsed() < PATIENCE, "{answer}");
-        sleep(Duration::from_millis(50)).await;
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -366,65 +247,6 @@ async fn where_listen_hears_nothing_the_feed_is_polled() {
     }
 }
 
-/// PgBouncer in front of a PostgreSQL of the test's own.
-struct PgBouncer {
-    child: Child,
-    port: u16,
-    _directory: TempDir,
-}
-
-impl PgBouncer {
-    /// `None` where PgBouncer is not installed.
-    fn start(postgres: &Postgres, mode: &str) -> Option<Self> {
-        let program = ["/usr/sbin/pgbouncer", "/usr/bin/pgbouncer"];
-        let program = program.iter().find(|program| Path::new(program).exists())?;
-        let directory = tempfile::tempdir().unwrap();
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = port.local_addr().unwrap().port();
-        let users = directory.path().join("users");
-        let settings = format!(
-            "[databases]\npostgres = host=127.0.0.1 port={}\n[pgbouncer]\nlisten_addr = 127.0.0.1\n\
-             listen_port = {port}\nunix_socket_dir =\nauth_type = trust\nauth_file = {}\npool_mode = {mode}\n\
-             max_client_conn = 100\ndefault_pool_size = 20\nlogfile = {}\n",
-            postgres.port,
-            users.display(),
-            directory.path().join("log").display(),
-        );
-        fs::write(&users, "\"roster\" \"\"\n").unwrap();
-        let file = directory.path().join("pgbouncer.ini");
-        fs::write(&file, settings).unwrap();
-        let mut command = Command::new(program);
-        command
-            .arg(&file)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        postgres.as_its_user(&mut command, directory.path());
-        let child = command.spawn().unwrap();
-        let bouncer = Self {
-            child,
-            port,
-            _directory: directory,
-        };
-        let start = Instant::now();
-        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(start.elapsed() < PATIENCE, "PgBouncer does not start");
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        Some(bouncer)
-    }
-
-    fn url(&self) -> String {
-        format!("postgres://roster@127.0.0.1:{}/postgres", self.port)
-    }
-}
-
-impl Drop for PgBouncer {
-    fn drop(&mut self) {
-        self.child.kill().ok();
-        self.child.wait().ok();
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pooler_works_in_session_mode_and_is_refused_in_transaction_mode() {
     let Some(postgres) = Postgres::start() else {
@@ -445,7 +267,7 @@ async fn a_pooler_works_in_session_mode_and_is_refused_in_transaction_mode() {
     assert_eq!(listener.next().await["touchedIds"], made);
 
     let pooler = PgBouncer::start(&postgres, "transaction").unwrap();
-    let output = crate::program::command(
+    let output = command(
         &["serve", "--port", "0"],
         &[("DATABASE_URL", &pooler.url())],
     )

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::app::{TestApp, apps};
+use crate::support::app::{TestApp, apps};
 
 /// Three employees: one on projects A to E, one on B only, one on none.
 async fn staff() -> Vec<TestApp> {

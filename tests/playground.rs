@@ -6,7 +6,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-use crate::app::{TestApp, lesson_with, lessons};
+use crate::support::app::{TestApp, lesson_with, lessons};
 
 #[tokio::test]
 async fn the_page_and_all_it_names_are_sent_with_a_policy_and_their_types() {

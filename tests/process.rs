@@ -12,10 +12,10 @@ use tokio::{
     task::JoinSet,
 };
 
-use crate::{
-    cli::migrated_homes,
+use crate::support::{
+    home::migrated_homes,
     program::{Program, command},
-    sockets::Socket,
+    websocket::Socket,
 };
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";

@@ -20,7 +20,7 @@ use sea_orm::{
     sea_query::{ColumnType, ExprTrait, ForeignKeyAction, NullOrdering, Order},
 };
 
-use crate::app::{TestDatabase, databases};
+use crate::support::database::{TestDatabase, databases};
 
 #[tokio::test]
 async fn migrations_run_up_down_and_up_again() {

@@ -5,7 +5,7 @@ use std::any::TypeId;
 use clap::{Arg, Command, CommandFactory, Parser, error::ErrorKind};
 use server::config::Cli;
 
-use crate::cli::Home;
+use crate::support::home::{Home, Server};
 
 #[test]
 fn every_number_has_a_range_that_its_refusal_names() {
@@ -154,7 +154,7 @@ async fn an_empty_variable_counts_as_absent() {
     }
     serve.env("RUST_LOG", "");
     assert!(seed.status().unwrap().success());
-    let server = crate::cli::Server::wait(serve.spawn().unwrap());
+    let server = Server::wait(serve.spawn().unwrap());
     assert_eq!(server.get("/health/ready").await.0, 200);
     server.terminate().ok();
 }

@@ -16,7 +16,7 @@ use server::{
     shutdown::Shutdown,
 };
 
-use crate::{
+use crate::support::{
     app::{TestApp, apps, lessons},
     examples::examples,
     oracle,

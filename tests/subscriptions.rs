@@ -8,9 +8,10 @@ use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use crate::{
+use crate::support::{
     app::{TestApp, apps},
     listener::Listener,
+    model::replay,
     mutations::{change, text},
 };
 
@@ -305,7 +306,7 @@ async fn every_subscriber_of_every_server_sees_every_change_once_and_in_one_orde
         }
         let cursors: HashSet<_> = seen.iter().map(|(_, cursor)| cursor).collect();
         assert_eq!(cursors.len(), 1);
-        crate::model::replay(app, &all).await;
+        replay(app, &all).await;
     }
 }
 

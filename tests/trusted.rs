@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 use server::config::Settings;
 use tempfile::TempDir;
 
-use crate::{
+use crate::support::{
     app::{TestApp, lesson_with},
     program::{Program, command},
-    sockets::Socket,
+    websocket::Socket,
 };
 
 const TITLES: &str =

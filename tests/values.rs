@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::{
+use crate::support::{
     app::{TestApp, apps, lessons},
-    sockets::Socket,
+    websocket::Socket,
 };
 
 /// The message of the only error of an operation that is refused before it runs.

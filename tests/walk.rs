@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use serde_json::json;
 
-use crate::app::lessons;
+use crate::support::app::lessons;
 
 /// Asks each app; the answer must be this, in this many statements, on both databases.
 macro_rules! transcript {
