@@ -10,8 +10,8 @@ use proptest::prelude::*;
 use sea_orm::{ActiveValue::Set, ConnectionTrait};
 use serde_json::{Value, json};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpSocket, TcpStream},
+    io::AsyncWriteExt,
+    net::TcpSocket,
     time::{sleep, timeout},
 };
 
@@ -19,7 +19,7 @@ use crate::support::{
     app::{TestApp, apps, lesson_with},
     large::{begin_to_read, fill_with_long_names},
     program::Program,
-    websocket::Socket,
+    websocket::WebSocket,
 };
 
 /// More than any attack is allowed to take; the program itself has some tens of megabytes.
@@ -198,24 +198,10 @@ async fn whoever_sends_slowly_or_never_reads_does_not_keep_others_out() {
 #[tokio::test]
 async fn a_thousand_idle_sockets_are_cheap() {
     let program = Program::demo(&[]);
-    let address = program.url.trim_start_matches("http://").to_owned();
     let before = program.memory_now();
     let mut sockets = Vec::new();
     for _ in 0..1_000 {
-        let mut stream = TcpStream::connect(&address).await.unwrap();
-        let upgrade = "GET /graphql HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
-            sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-protocol: graphql-transport-ws\r\n\r\n";
-        stream.write_all(upgrade.as_bytes()).await.unwrap();
-        let mut answer = [0; 1_000];
-        let length = stream.read(&mut answer).await.unwrap();
-        assert!(answer[..length].starts_with(b"HTTP/1.1 101"));
-        // `{"type":"connection_init"}`, masked with zeros.
-        let mut frame = vec![0x81, 0x80 | 26, 0, 0, 0, 0];
-        frame.extend_from_slice(br#"{"type":"connection_init"}"#);
-        stream.write_all(&frame).await.unwrap();
-        let length = stream.read(&mut answer).await.unwrap();
-        assert!(answer[..length].ends_with(br#"{"type":"connection_ack"}"#));
-        sockets.push(stream);
+        sockets.push(WebSocket::ready(&program.url).await);
     }
     if let (Some(before), Some(after)) = (before, program.memory_now()) {
         let each = after.saturating_sub(before) / 1_000;
@@ -256,7 +242,7 @@ async fn sockets_that_were_sent_large_answers_are_cheap_again() {
     let mut first = 0;
     // 10 MB each.
     for n in 0..25 {
-        let mut socket = Socket::ready_at(&program.url).await.unwrap();
+        let mut socket = WebSocket::ready(&program.url).await;
         socket.subscribe("a", &query).await;
         let answer = socket.read().await;
         let nodes = answer["payload"]["data"]["employees"]["nodes"].as_array();

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::support::{
     home::{Home, Output, Server, homes},
-    listener::Listener,
+    websocket::WebSocket,
 };
 
 #[test]
@@ -160,7 +160,7 @@ async fn a_schema_is_chosen_by_the_search_path() {
         json!({ "employees": { "totalCount": 4 } })
     );
     // The other server hears of the change by LISTEN.
-    let mut listener = Listener::to_changes(&other.url, None).await;
+    let mut listener = WebSocket::changes(&other.url).await;
     let mutation = "mutation { createEmployee(input: { name: \"Ann\" }) { employee { id } } }";
     // A subscription has begun when its first event arrives: changes go on until one does.
     let created = async {
@@ -175,7 +175,7 @@ async fn a_schema_is_chosen_by_the_search_path() {
     };
     let event = tokio::select! {
         () = created => unreachable!(),
-        event = listener.next() => event,
+        event = listener.change() => event,
     };
     assert_eq!(event["type"], "EMPLOYEE");
     server.terminate().ok();

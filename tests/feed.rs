@@ -8,7 +8,7 @@ use server::seed::{self, Company};
 
 use crate::support::{
     app::{TestApp, apps, lessons},
-    mutations::change,
+    mutations::change_line,
 };
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -121,7 +121,7 @@ async fn changes_come_in_pages_and_by_kind_type_and_touched_id() {
             ("touching: []", ""),
         ] {
             let page = app.page(&format!("where: {{{filter}}}")).await;
-            let changes = page["nodes"].as_array().unwrap().iter().map(change);
+            let changes = page["nodes"].as_array().unwrap().iter().map(change_line);
             let changes: Vec<String> = changes.collect();
             assert_eq!(changes.join(", "), expected, "{} {filter}", app.name());
         }

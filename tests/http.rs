@@ -599,14 +599,22 @@ async fn headers_and_bodies_have_a_largest_size_and_the_client_sees_the_answer()
 #[tokio::test]
 async fn more_connections_than_allowed_wait() {
     let app = lesson_with(|settings| settings.limits.max_connections = 2).await;
-    let first = app.connect().await;
+    let mut first = app.connect().await;
     let _second = app.connect().await;
-    let waiting = tokio::spawn({
-        let url = format!("{}/health/live", app.url);
-        async move { reqwest::get(url).await.unwrap().status() }
-    });
-    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
-    assert!(!waiting.is_finished());
+    let mut waiting = app.connect().await;
+    let request = b"GET /health/live HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    waiting.write_all(request).await.unwrap();
+    let mut answer = [0; 1_000];
+    // Requests that come later on a connection that was accepted are answered before.
+    for _ in 0..20 {
+        first.write_all(request).await.unwrap();
+        let length = first.read(&mut answer).await.unwrap();
+        assert!(answer[..length].ends_with(b"alive\n"));
+        let early = waiting.try_read(&mut answer).map_err(|error| error.kind());
+        assert_eq!(early, Err(std::io::ErrorKind::WouldBlock));
+    }
     drop(first);
-    assert_eq!(waiting.await.unwrap(), StatusCode::OK);
+    let length = waiting.read(&mut answer).await.unwrap();
+    assert!(answer.starts_with(b"HTTP/1.1 200 OK"));
+    assert!(answer[..length].ends_with(b"alive\n"));
 }

@@ -17,7 +17,7 @@ use crate::support::{
     http::code,
     large::{begin_to_read, fill_with_long_names},
     rows::day,
-    websocket::Socket,
+    websocket::WebSocket,
 };
 
 /// Sends both, and both again over a WebSocket.
@@ -34,7 +34,7 @@ async fn one_under_and_one_over(app: &TestApp, limit: &str, under: Value, over: 
     let message = answer["errors"][0]["message"].as_str().unwrap();
     assert!(message.len() > 20, "{message}");
 
-    let mut socket = Socket::ready(app).await;
+    let mut socket = WebSocket::ready(&app.url).await;
     socket.subscribe("under", &under).await;
     assert_eq!(socket.read().await["type"], "next", "{limit}");
     assert_eq!(socket.read().await["type"], "complete", "{limit}");
@@ -320,7 +320,7 @@ async fn json_is_not_nested_deeper_than_it_may() {
         let payload = nested(depth);
         format!(r#"{{"id": "a", "type": "subscribe", "payload": {payload}}}"#)
     };
-    let mut socket = Socket::ready(&app).await;
+    let mut socket = WebSocket::ready(&app.url).await;
     socket.send(&message(7)).await;
     assert_eq!(socket.read().await["type"], "next");
     assert_eq!(socket.read().await["type"], "complete");
@@ -342,27 +342,47 @@ async fn write(app: &TestApp) -> DatabaseTransaction {
 #[tokio::test]
 async fn as_many_operations_run_at_once_as_may_and_the_next_is_turned_away() {
     let app = app(|limits| limits.max_operations_at_once = 1).await;
+    let after = app.latest_cursor().await;
     let writing = write(&app).await;
-    let waiting = app.post_json(query(CREATE).to_string());
+    let waiting = async {
+        loop {
+            let (status, answer) = app.post_json(query(CREATE).to_string()).await;
+            // The mutation is turned away if it comes while the query below runs.
+            if status != StatusCode::SERVICE_UNAVAILABLE {
+                return (status, answer);
+            }
+        }
+    };
     let others = async {
-        let mut socket = Socket::ready(&app).await;
-        // By then it has come.
-        tokio::time::sleep(Duration::from_millis(500)).await;
-        let (status, _) = app.post_json(query("{ __typename }").to_string()).await;
-        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+        let mut socket = WebSocket::ready(&app.url).await;
+        // A query is turned away as soon as the mutation runs.
+        let unavailable = StatusCode::SERVICE_UNAVAILABLE;
+        answered_with(&app, "{ __typename }", unavailable).await;
         socket.subscribe("a", &query("{ __typename }")).await;
         let refused = socket.read().await;
         assert_eq!(
             refused["payload"][0]["extensions"]["code"], "UNAVAILABLE",
             "{refused}"
         );
-        // What listens does not run.
-        socket
-            .subscribe("b", &query("subscription { changes { kind } }"))
-            .await;
-        tokio::time::sleep(Duration::from_millis(500)).await;
+        // A subscription does not count as an operation that runs.
+        let changes = "subscription($after: String) { changes(after: $after) { kind } }";
+        let changes = json!({ "query": changes, "variables": { "after": after } });
+        socket.subscribe("b", &changes).await;
+        // Messages are read in order, so the subscription was accepted while the mutation ran.
+        socket.subscribe("c", &query("{ __typename }")).await;
+        let refused = socket.read().await;
+        assert_eq!(
+            (&refused["id"], &refused["type"]),
+            (&json!("c"), &json!("error")),
+            "{refused}"
+        );
         writing.rollback().await.unwrap();
-        assert_eq!(socket.read().await["id"], "b");
+        let event = socket.read().await;
+        assert_eq!(
+            (&event["id"], &event["type"]),
+            (&json!("b"), &json!("next")),
+            "{event}"
+        );
     };
     let ((status, answer), ()) = tokio::join!(waiting, others);
     assert_eq!(status, StatusCode::OK);
@@ -437,7 +457,7 @@ async fn an_operation_that_takes_too_long_is_stopped_and_too_many_are_turned_awa
         .await;
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(response.headers()["retry-after"], "1");
-    let mut socket = Socket::ready(&app).await;
+    let mut socket = WebSocket::ready(&app.url).await;
     socket.subscribe("a", &query("{ __typename }")).await;
     assert_eq!(
         socket.read().await["payload"][0]["extensions"]["code"],
@@ -534,8 +554,8 @@ async fn answered_with(app: &TestApp, text: &str, expected: StatusCode) -> Value
 }
 
 /// Leaves an answer unread on a WebSocket, so that another query is turned away.
-async fn leave_unread(app: &TestApp, text: &str, other: &str) -> Socket {
-    let mut socket = Socket::ready_with_small_buffer(app).await;
+async fn leave_unread(app: &TestApp, text: &str, other: &str) -> WebSocket {
+    let mut socket = WebSocket::ready_with_small_buffer(&app.url).await;
     for attempt in 0..20 {
         // Turned away itself if the answer before, which has been read, still counts for a moment.
         socket.subscribe(&attempt.to_string(), &query(text)).await;
@@ -565,7 +585,7 @@ async fn large_answers_that_nobody_reads_share_a_budget() {
     assert_eq!(refused.headers()["retry-after"], "1");
     let answer: Value = serde_json::from_str(&refused.text().await.unwrap()).unwrap();
     assert_eq!(code(&answer), "UNAVAILABLE");
-    let mut socket = Socket::ready(&app).await;
+    let mut socket = WebSocket::ready(&app.url).await;
     socket.subscribe("a", &query(&all)).await;
     let refused = socket.read().await;
     assert_eq!(refused["type"], "error", "{refused}");

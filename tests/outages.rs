@@ -23,25 +23,17 @@ use crate::support::{
     client::{PATIENCE, is_ready, send, succeeds},
     home::migrated_homes,
     http::code,
-    listener::Listener,
     mutations::text,
     pgbouncer::PgBouncer,
     postgres::Postgres,
     program::{Program, command},
     proxy::{Mode, Proxy},
-    websocket::Socket,
+    websocket::WebSocket,
 };
 
 const NAMES: &str = "{ employees { nodes { name } } }";
 
 const CREATE: &str = r#"mutation { createEmployee(input: {name: "E", hireDate: "2024-01-01"}) { employee { id } } }"#;
-
-/// Listens from now on: what happens after this call is not missed.
-async fn listen(url: &str) -> Listener {
-    let latest =
-        succeeds(url, "{ changes { latestCursor } }").await["changes"]["latestCursor"].take();
-    Listener::to_changes(url, latest.as_str()).await
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_that_die_silently_are_replaced_and_no_event_is_lost() {
@@ -63,11 +55,11 @@ async fn connections_that_die_silently_are_replaced_and_no_event_is_lost() {
         &[("DATABASE_URL", &proxy.url())],
     );
     let url = program.url.clone();
-    let mut listener = listen(&url).await;
+    let mut listener = WebSocket::changes(&url).await;
     let mut made = vec![text(
         &succeeds(&url, CREATE).await["createEmployee"]["employee"]["id"],
     )];
-    assert_eq!(listener.next().await["touchedIds"], json!([made[0]]));
+    assert_eq!(listener.change().await["touchedIds"], json!([made[0]]));
 
     // Reads and writes are on their way when the connections die.
     let load = (0..40).map(|number| {
@@ -100,15 +92,15 @@ async fn connections_that_die_silently_are_replaced_and_no_event_is_lost() {
     let names = "{ changes(first: 100) { nodes { touchedIds } pageInfo { hasNextPage } } }";
     let feed = succeeds(&url, names).await["changes"].take();
     assert_eq!(feed["pageInfo"]["hasNextPage"], false);
-    let mut fresh = listen(&url).await;
+    let mut fresh = WebSocket::changes(&url).await;
     for change in &feed["nodes"].as_array().unwrap()[1..] {
-        assert_eq!(listener.next().await["touchedIds"], change["touchedIds"]);
+        assert_eq!(listener.change().await["touchedIds"], change["touchedIds"]);
     }
     // A subscription that began after the freeze hears, too.
     let marker = succeeds(&url, CREATE).await;
     let marker = json!([marker["createEmployee"]["employee"]["id"]]);
-    assert_eq!(fresh.next().await["touchedIds"], marker);
-    assert_eq!(listener.next().await["touchedIds"], marker);
+    assert_eq!(fresh.change().await["touchedIds"], marker);
+    assert_eq!(listener.change().await["touchedIds"], marker);
     let employees = succeeds(&url, "{ employees { totalCount } }").await;
     let events = feed["nodes"].as_array().unwrap().len() + 1;
     assert_eq!(employees["employees"]["totalCount"], events);
@@ -234,11 +226,11 @@ async fn where_listen_hears_nothing_the_feed_is_polled() {
     let writing = start(postgres.url());
     let deaf = Proxy::to(postgres.port, Mode::Deafen).await;
     let listening = start(deaf.url());
-    let mut listener = listen(&listening.url).await;
+    let mut listener = WebSocket::changes(&listening.url).await;
     for _ in 0..3 {
         let made = succeeds(&writing.url, CREATE).await;
         let made = json!([made["createEmployee"]["employee"]["id"]]);
-        assert_eq!(listener.next().await["touchedIds"], made);
+        assert_eq!(listener.change().await["touchedIds"], made);
     }
     let start = Instant::now();
     while !listening.log().contains("LISTEN hears nothing") {
@@ -259,12 +251,12 @@ async fn a_pooler_works_in_session_mode_and_is_refused_in_transaction_mode() {
         &["serve", "--migrate", "--port", "0"],
         &[("DATABASE_URL", &pooler.url())],
     );
-    let mut listener = listen(&program.url).await;
+    let mut listener = WebSocket::changes(&program.url).await;
     let all = join_all((0..60).map(|_| send(&program.url, NAMES))).await;
     assert!(all.iter().all(|answer| answer.get("errors").is_none()));
     let made = succeeds(&program.url, CREATE).await;
     let made = json!([made["createEmployee"]["employee"]["id"]]);
-    assert_eq!(listener.next().await["touchedIds"], made);
+    assert_eq!(listener.change().await["touchedIds"], made);
 
     let pooler = PgBouncer::start(&postgres, "transaction").unwrap();
     let output = command(
@@ -368,11 +360,11 @@ async fn writes_work_again_after_one_was_stopped_at_its_deadline() {
 async fn subscribers_hear_of_commits_of_another_process() {
     for home in migrated_homes().await {
         let [writing, listening] = [(); 2].map(|()| home.serve(&["serve", "--port", "0"]));
-        let mut listener = listen(&listening.url).await;
+        let mut listener = WebSocket::changes(&listening.url).await;
         for _ in 0..3 {
             let made = succeeds(&writing.url, CREATE).await;
             let made = json!([made["createEmployee"]["employee"]["id"]]);
-            assert_eq!(listener.next().await["touchedIds"], made);
+            assert_eq!(listener.change().await["touchedIds"], made);
         }
     }
 }
@@ -426,7 +418,7 @@ fn attempts(server: &TestApp) -> usize {
 async fn an_event_whose_node_cannot_be_read_is_read_again() {
     for app in apps().await {
         let server = app.another_with(SHORT).await;
-        let mut listener = Listener::open(&server.url, LISTEN, json!({})).await;
+        let mut listener = WebSocket::subscribed(&server.url, LISTEN, json!({})).await;
         server.database.forget_statements();
         let held = unreadable(&app).await;
         // The subscription may begin later than this.
@@ -435,7 +427,7 @@ async fn an_event_whose_node_cannot_be_read_is_read_again() {
             sleep(Duration::from_millis(100)).await;
         }
         readable(&app, held).await;
-        let event = listener.next().await;
+        let event = listener.change().await;
         assert_eq!(
             event["node"],
             json!({ "name": "E", "meetings": { "totalCount": 0 } })
@@ -454,14 +446,14 @@ async fn an_event_that_stays_unreadable_ends_its_subscription_and_the_client_res
         let held = unreadable(&app).await;
         let made = succeeds(&server.url, CREATE).await;
         assert!(made.is_object());
-        let mut listener = Listener::open(&server.url, LISTEN, after.clone()).await;
-        let end = listener.message().await;
+        let mut listener = WebSocket::subscribed(&server.url, LISTEN, after.clone()).await;
+        let end = listener.read().await;
         assert_eq!(end["type"], "error", "{}: {end}", app.name());
         let code = &end["payload"][0]["extensions"]["code"];
         assert!(code == "TIMEOUT" || code == "UNAVAILABLE", "{end}");
         readable(&app, held).await;
-        let mut listener = Listener::open(&server.url, LISTEN, after).await;
-        assert_eq!(listener.next().await["node"]["meetings"]["totalCount"], 0);
+        let mut listener = WebSocket::subscribed(&server.url, LISTEN, after).await;
+        assert_eq!(listener.change().await["node"]["meetings"]["totalCount"], 0);
     }
 }
 
@@ -480,7 +472,7 @@ async fn a_change_reaches_hundreds_of_subscriptions_with_its_node() {
         let latest = succeeds(&server.url, latest).await["changes"]["latestCursor"].take();
         let mut sockets = Vec::new();
         for _ in 0..SOCKETS {
-            let mut socket = Socket::ready(&server).await;
+            let mut socket = WebSocket::ready(&server.url).await;
             for id in 0..EACH {
                 let payload = json!({ "query": LISTEN, "variables": { "after": latest } });
                 socket.subscribe(&id.to_string(), &payload).await;
@@ -515,12 +507,12 @@ async fn a_socket_that_is_not_read_holds_no_connection_of_the_database() {
             "subscription {{ changes {{ node {{ ... on Employee {{ {names} \
              meetings {{ totalCount }} }} }} }} }}"
         );
-        let mut unread = Socket::ready(&server).await;
+        let mut unread = WebSocket::ready(&server.url).await;
         for id in 0..50 {
             let payload = json!({ "query": query });
             unread.subscribe(&id.to_string(), &payload).await;
         }
-        let mut listener = listen(&server.url).await;
+        let mut listener = WebSocket::changes(&server.url).await;
         let is_over = Arc::new(AtomicBool::new(false));
         let readers = (0..4).map(|_| {
             let (url, is_over) = (server.url.clone(), is_over.clone());
@@ -536,7 +528,7 @@ async fn a_socket_that_is_not_read_holds_no_connection_of_the_database() {
             let made = send(&server.url, CREATE).await;
             assert_eq!(made.get("errors"), None, "{}: {made}", app.name());
             let made = json!([made["data"]["createEmployee"]["employee"]["id"]]);
-            assert_eq!(listener.next().await["touchedIds"], made);
+            assert_eq!(listener.change().await["touchedIds"], made);
         }
         is_over.store(true, Ordering::Relaxed);
         for reader in readers {

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use futures_util::{SinkExt, StreamExt};
 use sea_orm::{ConnectionTrait, Database, TransactionTrait};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
@@ -12,7 +11,7 @@ use crate::support::{
     app::lesson_with,
     auth::{SECRET, token, with_auth},
     program::Program,
-    websocket::Socket,
+    websocket::{PROTOCOL, WebSocket},
 };
 
 fn query(text: &str) -> Value {
@@ -22,7 +21,7 @@ fn query(text: &str) -> Value {
 #[tokio::test]
 async fn queries_run_and_complete() {
     let app = lesson_with(|_| {}).await;
-    let mut socket = Socket::ready(&app).await;
+    let mut socket = WebSocket::ready(&app.url).await;
     socket
         .subscribe("1", &query(r#"{ employee(id: "emp_2") { name } }"#))
         .await;
@@ -42,7 +41,7 @@ async fn queries_run_and_complete() {
 #[tokio::test]
 async fn what_is_no_valid_document_gives_one_error_and_no_complete() {
     let app = lesson_with(|_| {}).await;
-    let mut socket = Socket::ready(&app).await;
+    let mut socket = WebSocket::ready(&app.url).await;
     for (text, code) in [
         ("{", "GRAPHQL_PARSE_FAILED"),
         ("{ nothing }", "GRAPHQL_VALIDATION_FAILED"),
@@ -92,26 +91,27 @@ async fn messages_that_are_wrong_close_with_4400() {
         r#"{"type": "complete"}"#,
         r#"{"type": "ping", "payload": 1}"#,
     ] {
-        let mut socket = Socket::ready(&app).await;
+        let mut socket = WebSocket::ready(&app.url).await;
         socket.send(message).await;
         assert_eq!(socket.close_code().await, 4400, "{message}");
     }
-    let mut socket = Socket::ready(&app).await;
-    socket.0.send(Message::binary(&b"{}"[..])).await.unwrap();
+    let mut socket = WebSocket::ready(&app.url).await;
+    let binary = Message::binary(&b"{}"[..]);
+    socket.send_frame(binary).await.unwrap();
     assert_eq!(socket.close_code().await, 4400);
 }
 
 #[tokio::test]
 async fn the_order_of_messages_matters() {
     let app = lesson_with(|settings| settings.limits.socket_init_timeout = 1).await;
-    let mut early = Socket::open(&app).await;
+    let mut early = WebSocket::open(&app.url).await;
     early.subscribe("1", &query("{ __typename }")).await;
     assert_eq!(early.close_code().await, 4401);
 
-    let mut late = Socket::open(&app).await;
+    let mut late = WebSocket::open(&app.url).await;
     assert_eq!(late.close_code().await, 4408);
 
-    let mut twice = Socket::ready(&app).await;
+    let mut twice = WebSocket::ready(&app.url).await;
     twice
         .send(r#"{"type": "connection_init", "payload": {}}"#)
         .await;
@@ -122,13 +122,13 @@ async fn the_order_of_messages_matters() {
 async fn another_protocol_is_closed_with_4406_and_another_site_not_let_in() {
     let app = lesson_with(|_| {}).await;
     for protocol in [None, Some("graphql-ws")] {
-        if let Some(mut socket) = Socket::open_with(&app, protocol, &[]).await {
+        if let Some(mut socket) = WebSocket::upgrade(&app.url, protocol, &[]).await {
             assert_eq!(socket.close_code().await, 4406);
         }
     }
     let evil = [("origin", "https://evil.example")];
     assert!(
-        Socket::open_with(&app, Some("graphql-transport-ws"), &evil)
+        WebSocket::upgrade(&app.url, Some(PROTOCOL), &evil)
             .await
             .is_none()
     );
@@ -137,7 +137,7 @@ async fn another_protocol_is_closed_with_4406_and_another_site_not_let_in() {
 #[tokio::test]
 async fn pings_are_answered_with_what_they_carry() {
     let app = lesson_with(|_| {}).await;
-    let mut socket = Socket::ready(&app).await;
+    let mut socket = WebSocket::ready(&app.url).await;
     socket.send(r#"{"type": "ping"}"#).await;
     assert_eq!(socket.read().await, json!({ "type": "pong" }));
     socket
@@ -160,28 +160,23 @@ async fn a_client_that_does_not_answer_pings_is_closed() {
         settings.limits.socket_pong_timeout = 1;
     })
     .await;
-    let mut alive = Socket::ready(&app).await;
+    let mut alive = WebSocket::ready(&app.url).await;
     // Not read, so not answered.
-    let mut dead = Socket::ready(&app).await;
-    let answering = tokio::spawn(async move {
-        let until = tokio::time::sleep(Duration::from_secs(4));
-        tokio::pin!(until);
-        loop {
-            tokio::select! {
-                frame = alive.0.next() => assert!(matches!(frame, Some(Ok(_))), "{frame:?}"),
-                () = &mut until => return,
-            }
-        }
-    });
-    tokio::time::sleep(Duration::from_secs(4)).await;
-    answering.await.unwrap();
+    let mut dead = WebSocket::ready(&app.url).await;
+    // The server pings once a second. When it pings again, the pong before was in time.
+    for _ in 0..4 {
+        let frame = alive.frame().await;
+        assert!(matches!(frame, Some(Message::Ping(_))), "{frame:?}");
+    }
+    alive.subscribe("1", &query("{ __typename }")).await;
+    assert_eq!(alive.read().await["type"], "next");
     assert_eq!(dead.close_code().await, 1006);
 }
 
 #[tokio::test]
 async fn a_message_has_a_largest_size() {
     let app = lesson_with(|settings| settings.limits.max_socket_message = 1_000).await;
-    let mut socket = Socket::ready(&app).await;
+    let mut socket = WebSocket::ready(&app.url).await;
     let message = |length: usize| {
         let text =
             json!({ "id": "1", "type": "subscribe", "payload": { "query": "{ __typename }" } })
@@ -198,27 +193,27 @@ async fn a_message_has_a_largest_size() {
 #[tokio::test]
 async fn a_close_of_the_client_is_answered_with_its_code_in_every_state() {
     let app = lesson_with(|_| {}).await;
-    let mut new = Socket::open(&app).await;
+    let mut new = WebSocket::open(&app.url).await;
     assert_eq!(new.close(1000).await, 1000);
 
-    let mut acknowledged = Socket::ready(&app).await;
+    let mut acknowledged = WebSocket::ready(&app.url).await;
     assert_eq!(acknowledged.close(1000).await, 1000);
 
-    let mut subscribed = Socket::ready(&app).await;
+    let mut subscribed = WebSocket::ready(&app.url).await;
     subscribed.subscribe("1", &query(EVENTS)).await;
     assert_eq!(subscribed.close(4499).await, 4499);
     // The server ends the TCP connection after the handshake.
     assert!(subscribed.frame().await.is_none());
 
     // An answer that is on its way comes before the answer to the Close.
-    let mut asking = Socket::ready(&app).await;
+    let mut asking = WebSocket::ready(&app.url).await;
     asking.subscribe("1", &query("{ __typename }")).await;
     assert_eq!(asking.close(1001).await, 1001);
 
     // Every place of a closed socket is free again: 40 sockets one after the other with two places.
     let app = lesson_with(|settings| settings.limits.max_sockets = 2).await;
     for _ in 0..40 {
-        let mut socket = Socket::ready(&app).await;
+        let mut socket = WebSocket::ready(&app.url).await;
         assert_eq!(socket.close(1000).await, 1000);
         assert!(socket.frame().await.is_none());
     }
@@ -229,11 +224,12 @@ async fn a_close_of_the_server_reaches_a_client_that_is_still_sending() {
     let app = lesson_with(|settings| settings.limits.max_socket_message = 1_000).await;
     let wrong_type = format!(r#"{{"type": "{}"}}"#, "x".repeat(900));
     for (first, code) in [("x".repeat(4_000_000), 1009), (wrong_type, 4400)] {
-        let mut socket = Socket::ready(&app).await;
+        let mut socket = WebSocket::ready(&app.url).await;
         socket.send(&first).await;
         // None of these is read as a message, and unread bytes would reset the connection.
         for _ in 0..2_000 {
-            if socket.0.send(Message::text("y".repeat(900))).await.is_err() {
+            let frame = Message::text("y".repeat(900));
+            if socket.send_frame(frame).await.is_err() {
                 break;
             }
         }
@@ -244,10 +240,9 @@ async fn a_close_of_the_server_reaches_a_client_that_is_still_sending() {
 #[tokio::test]
 async fn a_violation_of_the_websocket_protocol_closes_with_1002() {
     let app = lesson_with(|_| {}).await;
-    let mut socket = Socket::ready(&app).await;
+    let mut socket = WebSocket::ready(&app.url).await;
     // A text frame without a mask.
-    let stream = socket.0.get_mut();
-    tokio::io::AsyncWriteExt::write_all(stream, &[0x81, 1, b'x'])
+    tokio::io::AsyncWriteExt::write_all(socket.stream(), &[0x81, 1, b'x'])
         .await
         .unwrap();
     assert_eq!(socket.close_code().await, 1002);
@@ -284,7 +279,7 @@ async fn the_handshake_has_the_header_names_of_the_rfc() {
 #[tokio::test]
 async fn another_version_of_persisted_queries_is_refused_for_its_operation_only() {
     let app = lesson_with(|_| {}).await;
-    let mut socket = Socket::ready(&app).await;
+    let mut socket = WebSocket::ready(&app.url).await;
     let persisted = json!({ "persistedQuery": { "version": 2, "sha256Hash": "00" } });
     let payload = json!({ "query": "{ __typename }", "extensions": persisted });
     socket.subscribe("1", &payload).await;
@@ -301,9 +296,9 @@ async fn another_version_of_persisted_queries_is_refused_for_its_operation_only(
 #[tokio::test]
 async fn there_are_so_many_sockets_and_no_more() {
     let app = lesson_with(|settings| settings.limits.max_sockets = 2).await;
-    let first = Socket::ready(&app).await;
-    let _second = Socket::ready(&app).await;
-    let open = || Socket::open_with(&app, Some("graphql-transport-ws"), &[]);
+    let first = WebSocket::ready(&app.url).await;
+    let _second = WebSocket::ready(&app.url).await;
+    let open = || WebSocket::upgrade(&app.url, Some(PROTOCOL), &[]);
     assert!(open().await.is_none());
     drop(first);
     for _ in 0..100 {
@@ -324,18 +319,14 @@ async fn a_token_is_needed_and_its_end_is_the_end_of_the_socket() {
         json!({ "authorization": format!("Bearer {}", token("viewer", -60)) }),
         json!({ "authorization": SECRET }),
     ] {
-        let mut socket = Socket::open(&app).await;
-        socket
-            .send(&json!({ "type": "connection_init", "payload": payload }).to_string())
-            .await;
+        let mut socket = WebSocket::open(&app.url).await;
+        socket.init(Some(payload.clone())).await;
         assert_eq!(socket.close_code().await, 4403, "{payload}");
     }
-    let mut socket = Socket::open(&app).await;
+    let mut socket = WebSocket::open(&app.url).await;
     // 30 s are for clocks that differ: two are left.
     let payload = json!({ "authorization": format!("Bearer {}", token("viewer", -28)) });
-    socket
-        .send(&json!({ "type": "connection_init", "payload": payload }).to_string())
-        .await;
+    socket.init(Some(payload)).await;
     assert_eq!(socket.read().await["type"], "connection_ack");
     socket.subscribe("1", &query("{ __typename }")).await;
     assert_eq!(socket.read().await["type"], "next");
@@ -355,7 +346,10 @@ async fn a_token_of_the_upgrade_request_counts_unless_the_init_has_its_own() {
             json!({ "authorization": bearer(60) }),
         ),
     ] {
-        let mut socket = Socket::init(&app, &header, payload.clone()).await;
+        let headers = [("authorization", header.as_str())];
+        let socket = WebSocket::upgrade(&app.url, Some(PROTOCOL), &headers);
+        let mut socket = socket.await.unwrap();
+        socket.init(Some(payload.clone())).await;
         assert_eq!(socket.read().await["type"], "connection_ack", "{payload}");
     }
     for (header, payload) in [
@@ -365,7 +359,10 @@ async fn a_token_of_the_upgrade_request_counts_unless_the_init_has_its_own() {
         (bearer(60), json!({ "authorization": "Bearer x" })),
         (bearer(60), json!({ "authorization": 1 })),
     ] {
-        let mut socket = Socket::init(&app, &header, payload.clone()).await;
+        let headers = [("authorization", header.as_str())];
+        let socket = WebSocket::upgrade(&app.url, Some(PROTOCOL), &headers);
+        let mut socket = socket.await.unwrap();
+        socket.init(Some(payload.clone())).await;
         assert_eq!(socket.close_code().await, 4403, "{header} {payload}");
     }
     let good = bearer(60);
@@ -373,7 +370,7 @@ async fn a_token_of_the_upgrade_request_counts_unless_the_init_has_its_own() {
         ("origin", "https://evil.example"),
         ("authorization", good.as_str()),
     ];
-    let socket = Socket::open_with(&app, Some("graphql-transport-ws"), &evil).await;
+    let socket = WebSocket::upgrade(&app.url, Some(PROTOCOL), &evil).await;
     assert!(socket.is_none(), "another site is let in");
 }
 
@@ -386,7 +383,7 @@ async fn a_mutation_that_runs_is_answered_before_the_server_goes_away() {
     let write = "UPDATE employees SET version = version + 1";
     lock.execute_unprepared(write).await.unwrap();
 
-    let mut socket = Socket::ready(&app).await;
+    let mut socket = WebSocket::ready(&app.url).await;
     let create = r#"mutation { createEmployee(input: {name: "E", hireDate: "2024-01-01"}) { employee { name } } }"#;
     socket.subscribe("m", &query(create)).await;
     // Its answer shows that the mutation has been read.
@@ -410,7 +407,7 @@ async fn a_mutation_that_runs_is_answered_before_the_server_goes_away() {
 #[tokio::test]
 async fn sockets_are_told_when_the_server_ends() {
     let app = lesson_with(|_| {}).await;
-    let mut socket = Socket::ready(&app).await;
+    let mut socket = WebSocket::ready(&app.url).await;
     app.shutdown.begin();
     assert_eq!(socket.close_code().await, 1001);
 }
@@ -420,7 +417,7 @@ const EVENTS: &str = "subscription { changes { __typename } }";
 #[tokio::test]
 async fn operations_that_live_have_an_id_each_and_a_largest_number() {
     let app = lesson_with(|settings| settings.limits.max_socket_operations = 2).await;
-    let mut socket = Socket::ready(&app).await;
+    let mut socket = WebSocket::ready(&app.url).await;
     socket.subscribe("1", &query(EVENTS)).await;
     socket.subscribe("2", &query(EVENTS)).await;
     socket.subscribe("3", &query(EVENTS)).await;
@@ -449,37 +446,28 @@ async fn operations_that_live_have_an_id_each_and_a_largest_number() {
 #[tokio::test]
 async fn events_come_to_whoever_listens_and_each_may_load_as_much_as_the_first() {
     let app = lesson_with(|settings| settings.limits.max_loaded = 10).await;
-    let mut socket = Socket::ready(&app).await;
-    let events = "subscription { changes { __typename cursor node { ... on Employee { name } } } }";
-    socket.subscribe("s", &query(events)).await;
-    // An answer to something else shows that the subscription has begun.
-    socket.subscribe("q", &query("{ __typename }")).await;
-    socket.read().await;
-    socket.read().await;
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    let after = app.latest_cursor().await;
+    let events = "subscription($after: String) { changes(after: $after) \
+                  { __typename cursor node { ... on Employee { name } } } }";
+    let variables = json!({ "after": after });
+    let mut socket = WebSocket::subscribed(&app.url, events, variables).await;
     for n in 0..20 {
         let create = format!(
             r#"mutation {{ createEmployee(input: {{name: "E{n}", hireDate: "2024-01-01"}}) {{ employee {{ id }} }} }}"#
         );
         let (_, answer) = app.post_json(query(&create).to_string()).await;
         assert!(answer.get("errors").is_none(), "{answer}");
-        let event = socket.read().await;
-        assert_eq!(
-            event["payload"]["data"]["changes"]["node"]["name"],
-            format!("E{n}"),
-            "{event}"
-        );
+        let event = socket.change().await;
+        assert_eq!(event["node"]["name"], format!("E{n}"), "{event}");
     }
 }
 
 #[tokio::test]
 async fn a_viewer_listens_and_does_not_write() {
     let app = with_auth().await;
-    let mut socket = Socket::open(&app).await;
+    let mut socket = WebSocket::open(&app.url).await;
     let payload = json!({ "authorization": format!("Bearer {}", token("viewer", 60)) });
-    socket
-        .send(&json!({ "type": "connection_init", "payload": payload }).to_string())
-        .await;
+    socket.init(Some(payload)).await;
     assert_eq!(socket.read().await["type"], "connection_ack");
     socket.subscribe("s", &query(EVENTS)).await;
     let create = r#"mutation { createEmployee(input: {name: "E", hireDate: "2024-01-01"}) { employee { id } } }"#;
@@ -502,14 +490,16 @@ async fn a_subscriber_who_does_not_read_is_closed_and_nothing_is_kept_for_it() {
         "--socket-ping",
         "3600",
     ]);
-    let mut deaf = Socket::ready_at(&program.url).await.unwrap();
+    let mut deaf = WebSocket::ready(&program.url).await;
     // One change is told in a few hundred kilobytes.
     let aliases: String = (0..40).map(|n| format!("{n:_>127}: __typename ")).collect();
     let events = format!("subscription {{ changes {{ {aliases} }} }}");
     for id in 0..50 {
         deaf.subscribe(&id.to_string(), &query(&events)).await;
     }
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    // Messages are read in order: this answer shows that the server has read all subscriptions.
+    deaf.send(r#"{"type": "ping"}"#).await;
+    assert_eq!(deaf.read().await["type"], "pong");
     let before = program.memory_now();
     let client = reqwest::Client::new();
     for n in 0..300 {
@@ -530,7 +520,7 @@ async fn a_subscriber_who_does_not_read_is_closed_and_nothing_is_kept_for_it() {
     }
     // Its place is free again.
     for _ in 0..100 {
-        if Socket::ready_at(&program.url).await.is_some() {
+        if WebSocket::try_ready(&program.url).await.is_some() {
             return;
         }
         tokio::time::sleep(Duration::from_millis(50)).await;

@@ -8,7 +8,6 @@ pub mod examples;
 pub mod home;
 pub mod http;
 pub mod large;
-pub mod listener;
 pub mod model;
 pub mod mutations;
 pub mod oracle;

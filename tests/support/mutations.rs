@@ -51,7 +51,7 @@ impl TestApp {
             let query = "query($after: String) { changes(first: 100, after: $after) \
                          { nodes { type kind touchedIds } pageInfo { hasNextPage endCursor } } }";
             let page = self.query_with(query, json!({ "after": after })).await["changes"].take();
-            lines.extend(page["nodes"].as_array().unwrap().iter().map(change));
+            lines.extend(page["nodes"].as_array().unwrap().iter().map(change_line));
             if page["pageInfo"]["hasNextPage"] == false {
                 return lines;
             }
@@ -112,7 +112,7 @@ fn joined(list: &Value, with: &str) -> String {
     list.join(with)
 }
 
-pub fn change(change: &Value) -> String {
+pub fn change_line(change: &Value) -> String {
     let (kind, subject) = (&change["kind"], &change["type"]);
     format!(
         "{} {} {}",

@@ -1,4 +1,6 @@
-//! A WebSocket client that knows nothing of the protocol.
+//! The WebSocket client of the tests: frames, messages of `graphql-transport-ws`, and changes.
+//!
+//! It sends what it is given, so that a test can break the protocol.
 
 use std::time::Duration;
 
@@ -11,34 +13,131 @@ use tokio::{
 use tokio_tungstenite::{
     WebSocketStream, client_async,
     tungstenite::{
-        Message,
+        Error, Message,
         client::IntoClientRequest,
-        handshake::client::Request,
         protocol::{CloseFrame, frame::coding::CloseCode},
     },
 };
 
-use super::app::TestApp;
+use super::client::succeeds;
 
-/// A client that knows nothing of the protocol.
-pub struct Socket(pub WebSocketStream<TcpStream>);
+pub const PROTOCOL: &str = "graphql-transport-ws";
 
-impl Socket {
-    pub async fn open(app: &TestApp) -> Self {
-        Self::open_with(app, Some("graphql-transport-ws"), &[])
-            .await
-            .unwrap()
+/// Longer than any message takes that the server sends.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+pub struct WebSocket(WebSocketStream<TcpStream>);
+
+/// Opening a socket at the server with this URL.
+impl WebSocket {
+    /// Upgrades a connection. Returns `None` if the server refuses.
+    pub async fn upgrade(
+        url: &str,
+        protocol: Option<&str>,
+        headers: &[(&'static str, &str)],
+    ) -> Option<Self> {
+        let stream = TcpStream::connect(address(url)).await.unwrap();
+        Self::upgrade_on(stream, url, protocol, headers).await
     }
 
-    /// The socket of an upgrade request with this `Authorization`, after a `connection_init` with
-    /// this payload.
-    pub async fn init(app: &TestApp, authorization: &str, payload: Value) -> Self {
-        let headers = [("authorization", authorization)];
-        let protocol = Some("graphql-transport-ws");
-        let mut socket = Self::open_with(app, protocol, &headers).await.unwrap();
-        let init = json!({ "type": "connection_init", "payload": payload });
-        socket.send(&init.to_string()).await;
+    async fn upgrade_on(
+        stream: TcpStream,
+        url: &str,
+        protocol: Option<&str>,
+        headers: &[(&'static str, &str)],
+    ) -> Option<Self> {
+        let url = format!("ws://{}/graphql", address(url));
+        let mut request = url.into_client_request().unwrap();
+        let protocol = protocol.map(|protocol| ("sec-websocket-protocol", protocol));
+        for (name, value) in protocol.iter().chain(headers) {
+            request.headers_mut().insert(*name, value.parse().unwrap());
+        }
+        let (socket, _) = client_async(request, stream).await.ok()?;
+        Some(Self(socket))
+    }
+
+    /// Opens a socket that has not sent `connection_init`.
+    pub async fn open(url: &str) -> Self {
+        Self::upgrade(url, Some(PROTOCOL), &[]).await.unwrap()
+    }
+
+    /// Opens a socket whose `connection_init` was acknowledged.
+    pub async fn ready(url: &str) -> Self {
+        Self::try_ready(url).await.unwrap()
+    }
+
+    /// As [`WebSocket::ready`]; `None` if the server refuses the upgrade.
+    pub async fn try_ready(url: &str) -> Option<Self> {
+        let mut socket = Self::upgrade(url, Some(PROTOCOL), &[]).await?;
+        socket.acknowledged().await;
+        Some(socket)
+    }
+
+    /// As [`WebSocket::ready`], with a small receive buffer, so that a server whose client does not
+    /// read cannot send much.
+    pub async fn ready_with_small_buffer(url: &str) -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(4 << 10).unwrap();
+        let stream = socket.connect(address(url).parse().unwrap()).await.unwrap();
+        let socket = Self::upgrade_on(stream, url, Some(PROTOCOL), &[]).await;
+        let mut socket = socket.unwrap();
+        socket.acknowledged().await;
         socket
+    }
+
+    async fn acknowledged(&mut self) {
+        self.init(None).await;
+        assert_eq!(self.read().await, json!({ "type": "connection_ack" }));
+    }
+
+    /// Opens a socket with one subscription. Its id is `1`.
+    pub async fn subscribed(url: &str, query: &str, variables: Value) -> Self {
+        let mut socket = Self::ready(url).await;
+        let payload = json!({ "query": query, "variables": variables });
+        socket.subscribe("1", &payload).await;
+        socket
+    }
+
+    /// Opens a socket with a subscription to all changes after this cursor.
+    pub async fn changes_after(url: &str, cursor: &str) -> Self {
+        let query = "subscription($after: String) \
+                     { changes(after: $after) { cursor type kind touchedIds } }";
+        Self::subscribed(url, query, json!({ "after": cursor })).await
+    }
+
+    /// Opens a socket with a subscription to all changes after the latest one. It receives every
+    /// change that is committed after this call, also if the subscription begins later.
+    pub async fn changes(url: &str) -> Self {
+        let data = succeeds(url, "{ changes { latestCursor } }").await;
+        Self::changes_after(url, data["changes"]["latestCursor"].as_str().unwrap()).await
+    }
+}
+
+fn address(url: &str) -> &str {
+    url.trim_start_matches("http://")
+}
+
+/// Sending.
+impl WebSocket {
+    pub async fn send(&mut self, text: &str) {
+        self.send_frame(Message::text(text)).await.unwrap();
+    }
+
+    pub async fn send_frame(&mut self, frame: Message) -> Result<(), Error> {
+        self.0.send(frame).await
+    }
+
+    pub async fn init(&mut self, payload: Option<Value>) {
+        let mut init = json!({ "type": "connection_init" });
+        if let Some(payload) = payload {
+            init["payload"] = payload;
+        }
+        self.send(&init.to_string()).await;
+    }
+
+    pub async fn subscribe(&mut self, id: &str, payload: &Value) {
+        self.send(&json!({ "id": id, "type": "subscribe", "payload": payload }).to_string())
+            .await;
     }
 
     /// Closes the socket and returns the code of the server's answer.
@@ -47,88 +146,26 @@ impl Socket {
             code: code.into(),
             reason: "".into(),
         };
-        self.0.send(Message::Close(Some(frame))).await.unwrap();
+        let close = Message::Close(Some(frame));
+        self.send_frame(close).await.unwrap();
         self.close_code().await
     }
 
-    pub async fn open_with(
-        app: &TestApp,
-        protocol: Option<&str>,
-        headers: &[(&'static str, &str)],
-    ) -> Option<Self> {
-        Self::open_at(&app.url, protocol, headers).await
+    /// The TCP connection, for bytes that are not a frame.
+    pub fn stream(&mut self) -> &mut TcpStream {
+        self.0.get_mut()
+    }
+}
+
+/// Receiving. Pings are answered on the way.
+impl WebSocket {
+    /// The next frame of any kind; `None` if the connection ended.
+    pub async fn frame(&mut self) -> Option<Message> {
+        let frame = timeout(PATIENCE, self.0.next()).await;
+        frame.expect("no frame in time").and_then(Result::ok)
     }
 
-    async fn open_at(
-        url: &str,
-        protocol: Option<&str>,
-        headers: &[(&'static str, &str)],
-    ) -> Option<Self> {
-        let mut request = format!("{}/graphql", url.replace("http", "ws"))
-            .into_client_request()
-            .unwrap();
-        if let Some(protocol) = protocol {
-            request
-                .headers_mut()
-                .insert("sec-websocket-protocol", protocol.parse().unwrap());
-        }
-        for (name, value) in headers {
-            request.headers_mut().insert(*name, value.parse().unwrap());
-        }
-        let address = url.trim_start_matches("http://");
-        let stream = TcpStream::connect(address).await.unwrap();
-        Self::open_on(stream, request).await
-    }
-
-    async fn open_on(stream: TcpStream, request: Request) -> Option<Self> {
-        client_async(request, stream)
-            .await
-            .ok()
-            .map(|(socket, _)| Self(socket))
-    }
-
-    /// A socket that was let in.
-    pub async fn ready(app: &TestApp) -> Self {
-        Self::ready_at(&app.url).await.unwrap()
-    }
-
-    /// The same, at the server with this URL; `None` when it takes no more.
-    pub async fn ready_at(url: &str) -> Option<Self> {
-        let mut socket = Self::open_at(url, Some("graphql-transport-ws"), &[]).await?;
-        socket.send(r#"{"type": "connection_init"}"#).await;
-        assert_eq!(socket.read().await, json!({ "type": "connection_ack" }));
-        Some(socket)
-    }
-
-    /// The same, where the system takes little for a client that does not read.
-    pub async fn ready_with_small_buffer(app: &TestApp) -> Self {
-        let socket = TcpSocket::new_v4().unwrap();
-        socket.set_recv_buffer_size(4 << 10).unwrap();
-        let address = app.url.trim_start_matches("http://").parse().unwrap();
-        let stream = socket.connect(address).await.unwrap();
-        let mut request = format!("{}/graphql", app.url.replace("http", "ws"))
-            .into_client_request()
-            .unwrap();
-        let protocol = "graphql-transport-ws".parse().unwrap();
-        request
-            .headers_mut()
-            .insert("sec-websocket-protocol", protocol);
-        let mut socket = Self::open_on(stream, request).await.unwrap();
-        socket.send(r#"{"type": "connection_init"}"#).await;
-        socket.read().await;
-        socket
-    }
-
-    pub async fn send(&mut self, text: &str) {
-        self.0.send(Message::text(text)).await.unwrap();
-    }
-
-    pub async fn subscribe(&mut self, id: &str, payload: &Value) {
-        self.send(&json!({ "id": id, "type": "subscribe", "payload": payload }).to_string())
-            .await;
-    }
-
-    /// The next message; pings are answered on the way.
+    /// The next message of the protocol.
     pub async fn read(&mut self) -> Value {
         loop {
             match self.frame().await {
@@ -139,14 +176,15 @@ impl Socket {
         }
     }
 
-    pub async fn frame(&mut self) -> Option<Message> {
-        let frame = timeout(Duration::from_secs(20), self.0.next())
-            .await
-            .expect("it hangs");
-        frame.and_then(Result::ok)
+    /// The next change of a subscription.
+    pub async fn change(&mut self) -> Value {
+        let mut message = self.read().await;
+        assert_eq!(message["type"], "next", "{message}");
+        assert_eq!(message["payload"].get("errors"), None, "{message}");
+        message["payload"]["data"]["changes"].take()
     }
 
-    /// Why it is closed.
+    /// The code with which the server closes the socket; 1006 if it ends without one.
     pub async fn close_code(&mut self) -> u16 {
         loop {
             match self.frame().await {
