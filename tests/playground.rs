@@ -151,3 +151,19 @@ async fn named_files_are_sent(app: &TestApp, page: &str) -> bool {
     }
     !named.is_empty()
 }
+
+#[tokio::test]
+async fn a_browser_finds_a_playground_and_a_supervisor_finds_the_probes() {
+    for app in lessons().await {
+        let page = app.get("/").await;
+        assert_eq!(page.status(), 200);
+        assert!(page.text().await.unwrap().contains("graphiql"));
+        assert_eq!(app.get("/health/live").await.status(), 200);
+        assert_eq!(app.get("/health/ready").await.status(), 200);
+        let by_get = app.get("/graphql?query={employees{totalCount}}").await;
+        assert_eq!(
+            by_get.text().await.unwrap(),
+            r#"{"data":{"employees":{"totalCount":4}}}"#
+        );
+    }
+}

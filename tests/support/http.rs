@@ -9,6 +9,9 @@ use tokio::{
 
 use super::app::TestApp;
 
+/// A body that every server answers.
+pub const GOOD: &str = r#"{"query": "{ __typename }"}"#;
+
 /// The media type whose status says whether the operation ran.
 pub const RESPONSE: &str = "application/graphql-response+json";
 
@@ -70,4 +73,11 @@ pub fn code(answer: &Value) -> &str {
     answer["errors"][0]["extensions"]["code"]
         .as_str()
         .unwrap_or_else(|| panic!("{answer}"))
+}
+
+/// The status of a POST of [`GOOD`] with these headers.
+pub async fn status(app: &TestApp, headers: &[(&str, &str)]) -> StatusCode {
+    let mut all = vec![("content-type", "application/json")];
+    all.extend_from_slice(headers);
+    app.post(&all, GOOD).await.status()
 }
