@@ -8,7 +8,7 @@ use sea_orm::{
 use serde_json::Value;
 use server::migrate::count_stale_copies;
 
-use crate::app::{TestApp, apps};
+use crate::support::app::{TestApp, apps};
 
 /// Ann, Ben with two assignments, Cat and Dan on one project.
 async fn team() -> Vec<TestApp> {

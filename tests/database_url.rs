@@ -3,9 +3,9 @@
 use sea_orm::{ConnectionTrait, DatabaseConnection};
 use serde_json::{Value, json};
 
-use crate::{
-    cli::{Home, Output, homes},
-    listener::Listener,
+use crate::support::{
+    home::{Home, Output, Server, homes},
+    websocket::WebSocket,
 };
 
 #[test]
@@ -151,7 +151,7 @@ async fn a_schema_is_chosen_by_the_search_path() {
     run(&home, &["seed"], &url).ok();
     let serve = || {
         let mut command = home.command(&["serve", "--port", "0"]);
-        crate::cli::Server::wait(command.env("DATABASE_URL", &url).spawn().unwrap())
+        Server::wait(command.env("DATABASE_URL", &url).spawn().unwrap())
     };
     let (server, other) = (serve(), serve());
     let query = json!({ "query": "{ employees { totalCount } }" });
@@ -160,7 +160,7 @@ async fn a_schema_is_chosen_by_the_search_path() {
         json!({ "employees": { "totalCount": 4 } })
     );
     // The other server hears of the change by LISTEN.
-    let mut listener = Listener::to_changes(&other.url, None).await;
+    let mut listener = WebSocket::changes(&other.url).await;
     let mutation = "mutation { createEmployee(input: { name: \"Ann\" }) { employee { id } } }";
     // A subscription has begun when its first event arrives: changes go on until one does.
     let created = async {
@@ -175,7 +175,7 @@ async fn a_schema_is_chosen_by_the_search_path() {
     };
     let event = tokio::select! {
         () = created => unreachable!(),
-        event = listener.next() => event,
+        event = listener.change() => event,
     };
     assert_eq!(event["type"], "EMPLOYEE");
     server.terminate().ok();
@@ -223,7 +223,7 @@ async fn a_role_that_lacks_rights_learns_which_statement_grants_them() {
     assert!(grant.contains("public.assignments"), "{grant}");
     sql(&admin, grant).await;
     let mut command = home.command(&["serve", "--port", "0"]);
-    let server = crate::cli::Server::wait(command.env("DATABASE_URL", &url).spawn().unwrap());
+    let server = Server::wait(command.env("DATABASE_URL", &url).spawn().unwrap());
     assert_eq!(server.get("/health/ready").await.0, 200);
     for (mutation, field) in [
         ("createEmployee(input: { name: \"Ann\" })", "employee"),

@@ -3,15 +3,15 @@
 
 use serde_json::{Value, json};
 
-use crate::{
+use crate::support::{
     app::{TestApp, apps, lesson_with, lessons},
-    sockets::Socket,
+    websocket::WebSocket,
 };
 
 /// The answers over HTTP by POST and by GET (for queries), and over a WebSocket: all the same.
 async fn answer(app: &TestApp, query: &str, variables: Value) -> Value {
     let body = json!({ "query": query, "variables": variables });
-    let mut socket = Socket::ready(app).await;
+    let mut socket = WebSocket::ready(&app.url).await;
     socket.subscribe("1", &body).await;
     let message = socket.read().await;
     let by_socket = match message["type"].as_str() {

@@ -1,24 +1,15 @@
 //! The examples the playground opens with: each runs on the lesson's data and its answer is kept.
 
-use std::{fs, path::Path, time::Duration};
+use std::time::Duration;
 
-use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::time::timeout;
-use tokio_tungstenite::{connect_async, tungstenite::client::IntoClientRequest};
 
-use crate::app::{TestApp, lessons};
-
-/// Names and texts of the examples, in their order.
-pub fn examples() -> Vec<(String, String)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("playground/examples");
-    let files = fs::read_dir(folder).unwrap();
-    let mut files: Vec<_> = files.map(|file| file.unwrap().path()).collect();
-    files.sort();
-    let name = |file: &Path| file.file_stem().unwrap().to_str().unwrap().to_owned();
-    let example = |file: &Path| (name(file), fs::read_to_string(file).unwrap());
-    files.iter().map(|file| example(file)).collect()
-}
+use crate::support::{
+    app::{TestApp, lessons},
+    examples::examples,
+    websocket::WebSocket,
+};
 
 /// One snapshot for each file, the same on both databases: how many statements it takes and what it
 /// answers.
@@ -66,20 +57,9 @@ async fn answers_as_it_did(name: String, operation: String) {
 
 /// What a subscriber to all changes hears when someone joins a meeting.
 async fn first_attendance(app: &TestApp, subscription: &str) -> Value {
-    let url = format!("{}/graphql", app.url.replacen("http", "ws", 1));
-    let mut request = url.into_client_request().unwrap();
-    let protocol = "graphql-transport-ws".parse().unwrap();
-    request
-        .headers_mut()
-        .insert("sec-websocket-protocol", protocol);
-    let (mut socket, _) = connect_async(request).await.unwrap();
-    for message in [
-        json!({ "type": "connection_init" }),
-        json!({ "type": "subscribe", "id": "1", "payload": { "query": subscription } }),
-    ] {
-        socket.send(message.to_string().into()).await.unwrap();
-    }
-    // Nothing tells when the server has begun to listen, so someone comes and goes until it does.
+    let mut socket = WebSocket::subscribed(&app.url, subscription, json!({})).await;
+    // The subscription begins some time after its message was sent, so the attendance is added and
+    // removed until an event arrives.
     for _ in 0..20 {
         for change in ["addAttendees", "removeAttendees"] {
             let input = r#"{ meetingIds: ["mtg_1"], employeeIds: ["emp_3"] }"#;
@@ -87,17 +67,11 @@ async fn first_attendance(app: &TestApp, subscription: &str) -> Value {
                 format!("mutation {{ {change}(input: {input}) {{ userErrors {{ code }} }} }}");
             app.query(&mutation).await;
         }
-        while let Ok(message) = timeout(Duration::from_millis(500), socket.next()).await {
-            let message = message.expect("the socket was closed").unwrap();
-            let Ok(message) = serde_json::from_str::<Value>(message.to_text().unwrap()) else {
-                continue;
-            };
-            assert_ne!(message["type"], "error", "{message}");
-            let event = &message["payload"]["data"]["changes"];
+        while let Ok(event) = timeout(Duration::from_millis(500), socket.change()).await {
             if event["kind"] == "CREATED" {
-                return event.clone();
+                return event;
             }
         }
     }
-    panic!("heard of nothing");
+    panic!("no event arrives");
 }

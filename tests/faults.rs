@@ -1,11 +1,6 @@
 //! Databases that fail: masked errors in time, readiness that tells the truth, recovery by itself.
 
 use std::{
-    fs,
-    os::unix::fs::chown,
-    path::{Path, PathBuf},
-    process::{Command, Stdio},
-    sync::atomic::{AtomicU16, Ordering},
     thread,
     time::{Duration, Instant},
 };
@@ -17,219 +12,19 @@ use server::{
     config::{DatabaseSettings, DeadlineSettings},
     database,
 };
-use tempfile::TempDir;
 
-use crate::{
+use crate::support::{
     app::{TestApp, apps},
+    client::{ANSWER, is_ready, send},
     http::code,
-    listener::Listener,
-    mutations::{change, text},
+    mutations::{change_line, text},
+    postgres::Postgres,
     program::{Program, signal},
-    sockets::Socket,
+    websocket::WebSocket,
 };
-
-/// Longer than every deadline on the way to the database together.
-const ANSWER: Duration = Duration::from_secs(20);
-
-/// A PostgreSQL of the test's own, to be stopped, killed and frozen.
-pub struct Postgres {
-    directory: TempDir,
-    bin: PathBuf,
-    pub port: u16,
-    /// It does not run as root.
-    user: Option<(u32, u32)>,
-}
-
-impl Postgres {
-    /// `None` where PostgreSQL is not installed, or not asked for.
-    pub fn start() -> Option<Self> {
-        std::env::var_os("TEST_DATABASE_URL")?;
-        let versions = fs::read_dir("/usr/lib/postgresql").ok()?;
-        let bin = versions
-            .filter_map(Result::ok)
-            .map(|entry| entry.path().join("bin"))
-            .max()?;
-        let directory = tempfile::tempdir().unwrap();
-        let user = is_root().then(|| (id("-u"), id("-g")));
-        if let Some((user, group)) = user {
-            chown(directory.path(), Some(user), Some(group)).unwrap();
-        }
-        // Below those that clients are given, or one could take it while the server is down.
-        static NUMBER: AtomicU16 = AtomicU16::new(0);
-        let offset =
-            || std::process::id() as u16 % 1_000 * 10 + NUMBER.fetch_add(1, Ordering::Relaxed);
-        let is_free = |port: &u16| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok();
-        let port = std::iter::repeat_with(|| 20_000 + offset()).find(is_free)?;
-        let postgres = Self {
-            directory,
-            bin,
-            port,
-            user,
-        };
-        let data = postgres.data();
-        postgres.run(
-            "initdb",
-            &[
-                "-D",
-                &data,
-                "-U",
-                "roster",
-                "-A",
-                "trust",
-                "-E",
-                "UTF8",
-                "--no-locale",
-                "-N",
-            ],
-        );
-        postgres.up();
-        Some(postgres)
-    }
-
-    fn data(&self) -> String {
-        self.directory.path().join("data").display().to_string()
-    }
-
-    pub fn url(&self) -> String {
-        format!(
-            "postgres://roster:hidden-password@127.0.0.1:{}/postgres",
-            self.port
-        )
-    }
-
-    pub fn up(&self) {
-        let log = self.directory.path().join("log").display().to_string();
-        let options = format!(
-            "-p {} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off -c max_connections=40",
-            self.port
-        );
-        let data = self.data();
-        let start = ["-D", &data, "-w", "-l", &log, "-o", &options, "start"];
-        // Of one that was killed, the system may still be clearing up.
-        for _ in 0..10 {
-            if self.succeeds("pg_ctl", &start) {
-                return;
-            }
-            thread::sleep(Duration::from_millis(300));
-        }
-        self.run("pg_ctl", &start);
-    }
-
-    pub fn down(&self, mode: &str) {
-        self.run("pg_ctl", &["-D", &self.data(), "-m", mode, "-w", "stop"]);
-    }
-
-    fn run(&self, program: &str, arguments: &[&str]) {
-        let log = || fs::read_to_string(self.directory.path().join("log")).unwrap_or_default();
-        assert!(self.succeeds(program, arguments), "{program}: {}", log());
-    }
-
-    /// Lets a program run as PostgreSQL does, which refuses to run as root, in this directory.
-    pub fn as_its_user(&self, command: &mut Command, directory: &Path) {
-        use std::os::unix::process::CommandExt;
-        if let Some((user, group)) = self.user {
-            chown(directory, Some(user), Some(group)).unwrap();
-            command.uid(user).gid(group);
-        }
-    }
-
-    fn succeeds(&self, program: &str, arguments: &[&str]) -> bool {
-        use std::os::unix::process::CommandExt;
-        let mut command = Command::new(self.bin.join(program));
-        command
-            .args(arguments)
-            .current_dir("/")
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        if let Some((user, group)) = self.user {
-            command.uid(user).gid(group);
-        }
-        command.status().unwrap().success()
-    }
-
-    /// The server and all that it has forked.
-    fn processes(&self) -> Vec<u32> {
-        let pid = fs::read_to_string(Path::new(&self.data()).join("postmaster.pid")).unwrap();
-        let parent: u32 = pid.lines().next().unwrap().parse().unwrap();
-        let children = fs::read_to_string(format!("/proc/{parent}/task/{parent}/children"))
-            .unwrap_or_default();
-        let children = children
-            .split_whitespace()
-            .filter_map(|pid| pid.parse().ok());
-        [parent].into_iter().chain(children).collect()
-    }
-}
-
-impl Drop for Postgres {
-    fn drop(&mut self) {
-        if Path::new(&self.data()).join("postmaster.pid").exists() {
-            for process in self.processes() {
-                Command::new("kill")
-                    .args(["-CONT", &process.to_string()])
-                    .stderr(Stdio::null())
-                    .status()
-                    .ok();
-            }
-            let data = self.data();
-            let mut command = Command::new(self.bin.join("pg_ctl"));
-            command
-                .args(["-D", &data, "-m", "immediate", "-w", "stop"])
-                .stdout(Stdio::null())
-                .stderr(Stdio::null());
-            if let Some((user, group)) = self.user {
-                use std::os::unix::process::CommandExt;
-                command.uid(user).gid(group).current_dir("/");
-            }
-            command.status().ok();
-        }
-    }
-}
-
-fn is_root() -> bool {
-    fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0)
-}
-
-fn id(which: &str) -> u32 {
-    let output = Command::new("id")
-        .args([which, "postgres"])
-        .output()
-        .unwrap();
-    String::from_utf8(output.stdout)
-        .unwrap()
-        .trim()
-        .parse()
-        .unwrap()
-}
 
 async fn ask(program: &Program) -> Value {
     send(&program.url, NAMES).await
-}
-
-/// The answer to an operation, within the time in which there must be one.
-pub async fn send(url: &str, operation: &str) -> Value {
-    let request = reqwest::Client::new().post(format!("{url}/graphql"));
-    let body = json!({ "query": operation }).to_string();
-    let answer = request
-        .header("content-type", "application/json")
-        .timeout(ANSWER)
-        .body(body)
-        .send()
-        .await
-        .unwrap();
-    serde_json::from_str(&answer.text().await.unwrap()).unwrap()
-}
-
-pub async fn is_ready(program: &Program) -> bool {
-    let request = reqwest::Client::new().get(format!("{}/health/ready", program.url));
-    let start = Instant::now();
-    let ready = request.timeout(ANSWER).send().await.unwrap().status() == 200;
-    assert!(
-        // It is promised within 1 s; the rest is for a machine that has other tests to run.
-        start.elapsed() < Duration::from_millis(1_500),
-        "it takes long to tell: {:?}",
-        start.elapsed()
-    );
-    ready
 }
 
 /// Until it is ready again, by itself.
@@ -293,7 +88,9 @@ async fn postgres_may_be_restarted_killed_and_frozen() {
     for process in postgres.processes() {
         signal(process, "KILL");
     }
-    thread::sleep(Duration::from_millis(500));
+    while std::net::TcpStream::connect(("127.0.0.1", postgres.port)).is_ok() {
+        thread::sleep(Duration::from_millis(10));
+    }
     assert!(!is_ready(&program).await);
     fails_masked(&program).await;
     postgres.up();
@@ -446,12 +243,14 @@ async fn who_finds_no_free_connection_is_told_in_time_and_the_next_finds_one() {
         taken.execute_unprepared(lock).await.unwrap();
         // The first waits for the table, the others for the first.
         let all = join_all((0..6).map(|_| answer(&small)));
-        let ready = async {
-            tokio::time::sleep(Duration::from_millis(100)).await;
-            small.get("/health/ready").await.status()
+        // The readers have taken the connection when the server is not ready.
+        let not_ready = async {
+            let start = Instant::now();
+            while small.get("/health/ready").await.status() != 503 {
+                assert!(start.elapsed() < ANSWER, "the server stays ready");
+            }
         };
-        let (all, ready) = join(all, ready).await;
-        assert_eq!(ready, 503);
+        let (all, ()) = join(all, not_ready).await;
         for (told, took) in all {
             assert_eq!(code(&told), "UNAVAILABLE", "{told}");
             assert!(!told.to_string().contains("pool"), "{told}");
@@ -469,7 +268,7 @@ async fn a_resolver_that_panics_ends_its_operation_only_and_is_told_by_a_number(
         for over_socket in [false, true] {
             app.database.panic_once();
             let answer = if over_socket {
-                let mut socket = Socket::ready(&app).await;
+                let mut socket = WebSocket::ready(&app.url).await;
                 socket.subscribe("a", &json!({ "query": NAMES })).await;
                 let next = socket.read().await["payload"].take();
                 assert_eq!(socket.read().await["type"], "complete");
@@ -486,11 +285,12 @@ async fn a_resolver_that_panics_ends_its_operation_only_and_is_told_by_a_number(
             assert!(!answer.to_string().contains("hidden"), "{answer}");
         }
         // One that listens is not held up by it: each event is an operation of its own.
-        let names = "subscription { changes { node { ... on Employee { name } } } }";
-        let mut listener = Listener::open(&app.url, names, json!({})).await;
-        assert!(listener.is_quiet().await);
+        let names = "subscription($after: String) \
+                     { changes(after: $after) { node { ... on Employee { name } } } }";
+        let after = json!({ "after": app.latest_cursor().await });
+        let mut listener = WebSocket::subscribed(&app.url, names, after).await;
         app.new_employee("Ann").await;
-        assert_eq!(listener.next().await["node"]["name"], "Ann");
+        assert_eq!(listener.change().await["node"]["name"], "Ann");
         assert!(answer(&app).await.0.get("errors").is_none());
     }
 }
@@ -498,24 +298,33 @@ async fn a_resolver_that_panics_ends_its_operation_only_and_is_told_by_a_number(
 #[tokio::test(flavor = "multi_thread")]
 async fn a_panic_of_who_reads_the_feed_delays_what_it_tells_and_loses_nothing() {
     for app in apps().await {
-        let mut listener = Listener::to_changes(&app.url, None).await;
-        assert!(listener.is_quiet().await);
+        let mut listener = WebSocket::changes(&app.url).await;
+        // The subscription has begun when its first event arrives.
+        app.new_meeting("M").await;
+        assert_eq!(
+            change_line(&listener.change().await),
+            "MEETING CREATED mtg_1"
+        );
         app.database.panic_once();
-        // A payload of which nothing is read.
+        // `__typename` is answered without a statement, so the reader of the feed panics.
         for name in ["Ann", "Bob"] {
             let input = json!({ "name": name, "hireDate": "2024-01-01" });
             app.done("createEmployee", input, "__typename").await;
         }
         for id in ["emp_1", "emp_2"] {
-            let event = listener.next().await;
+            let event = listener.change().await;
             assert_eq!(
-                change(&event),
+                change_line(&event),
                 format!("EMPLOYEE CREATED {id}"),
                 "{}",
                 app.name()
             );
         }
-        assert!(listener.is_quiet().await);
+        app.new_meeting("N").await;
+        assert_eq!(
+            change_line(&listener.change().await),
+            "MEETING CREATED mtg_2"
+        );
     }
 }
 
@@ -532,8 +341,7 @@ async fn postgres_may_be_restarted_and_subscribers_miss_nothing() {
         )
     };
     let (writing, listening) = (start(), start());
-    let mut listener = Listener::to_changes(&listening.url, None).await;
-    assert!(listener.is_quiet().await);
+    let mut listener = WebSocket::changes(&listening.url).await;
     let mut made = Vec::new();
     for mode in ["fast", "immediate"] {
         made.push(create(&writing).await);
@@ -544,11 +352,12 @@ async fn postgres_may_be_restarted_and_subscribers_miss_nothing() {
             made.push(create(&writing).await);
         }
     }
+    // Behind all of them, so that a change that comes twice is seen.
+    made.push(create(&writing).await);
     for id in made {
-        let event = listener.next().await;
-        assert_eq!(change(&event), format!("EMPLOYEE CREATED {id}"));
+        let event = listener.change().await;
+        assert_eq!(change_line(&event), format!("EMPLOYEE CREATED {id}"));
     }
-    assert!(listener.is_quiet().await);
 }
 
 /// Makes an employee, as soon as the database is there.

@@ -6,7 +6,10 @@ use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 use server::seed::{self, Company};
 
-use crate::app::{TestApp, apps, lessons};
+use crate::support::{
+    app::{TestApp, apps, lessons},
+    mutations::change_line,
+};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -17,11 +20,6 @@ impl TestApp {
              pageInfo {{ hasNextPage hasPreviousPage startCursor endCursor }} latestCursor }} }}"
         );
         self.query(&query).await["changes"].take()
-    }
-
-    pub async fn latest_cursor(&self) -> String {
-        let page = self.query("{ changes(first: 0) { latestCursor } }").await;
-        page["changes"]["latestCursor"].as_str().unwrap().to_owned()
     }
 
     /// How a query for what comes after a cursor fails.
@@ -123,11 +121,7 @@ async fn changes_come_in_pages_and_by_kind_type_and_touched_id() {
             ("touching: []", ""),
         ] {
             let page = app.page(&format!("where: {{{filter}}}")).await;
-            let changes = page["nodes"]
-                .as_array()
-                .unwrap()
-                .iter()
-                .map(crate::mutations::change);
+            let changes = page["nodes"].as_array().unwrap().iter().map(change_line);
             let changes: Vec<String> = changes.collect();
             assert_eq!(changes.join(", "), expected, "{} {filter}", app.name());
         }

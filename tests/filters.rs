@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::app::{TestApp, apps, lessons};
+use crate::support::app::{TestApp, apps, lessons};
 
 /// The errors of an operation that is refused as the client's fault, before SQL could fail.
 async fn refused(app: &TestApp, query: &str, variables: Value) -> Vec<Value> {

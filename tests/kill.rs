@@ -13,7 +13,7 @@ use rand::Rng;
 use serde_json::{Value, json};
 use tokio::{task::JoinSet, time::sleep};
 
-use crate::{app::TestApp, cli::migrated_homes, model::replay, mutations::text};
+use crate::support::{app::TestApp, home::migrated_homes, model::replay, mutations::text};
 
 const ROUNDS: usize = 5;
 const WRITERS: usize = 8;

@@ -4,9 +4,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod access;
-mod app;
-mod attacks;
+mod access {
+    mod keys;
+    mod origins;
+    mod roles;
+    mod tokens;
+}
+mod attacks {
+    mod memory;
+    mod requests;
+}
 mod cli;
 mod contract;
 mod copies;
@@ -16,27 +23,60 @@ mod examples;
 mod faults;
 mod feed;
 mod filters;
-mod http;
+mod http {
+    mod answers;
+    mod connections;
+    mod persisted_queries;
+    mod requests;
+}
 mod kill;
-mod limits;
-mod listener;
+mod limits {
+    mod answers;
+    mod documents;
+    mod operations;
+    mod settings;
+}
 mod model;
-mod mutations;
+mod mutations {
+    mod assignments;
+    mod conflicts;
+    mod creation;
+    mod deletion;
+    mod input;
+    mod links;
+    mod payloads;
+}
 mod oracle;
-mod outages;
+mod outages {
+    mod connections;
+    mod events;
+    mod writes;
+}
 mod paging;
 mod plans;
 mod playground;
 mod process;
-mod program;
 mod readme;
-mod schema;
+mod schema {
+    mod constraints;
+    mod deletion;
+    mod employee_names;
+    mod migrations;
+    mod tables;
+    mod values;
+}
 mod settings;
 mod shortcuts;
-mod sockets;
+mod sockets {
+    mod access;
+    mod frames;
+    mod operations;
+    mod protocol;
+}
 mod sql;
 mod statements;
 mod subscriptions;
+mod support;
 mod text;
 mod together;
 mod trusted;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::app::{TestApp, apps};
+use crate::support::app::{TestApp, apps, lessons};
 
 /// Three employees: one on projects A to E, one on B only, one on none.
 async fn staff() -> Vec<TestApp> {
@@ -382,6 +382,43 @@ async fn cursors_that_were_made_up_are_refused_or_stand_somewhere() {
             ("projects", "Budget", json!([i64::MIN, i64::MAX])),
         ] {
             app.query(&after(list, order, values)).await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_cannot_be_is_refused_with_the_argument_and_what_to_do() {
+    for app in lessons().await {
+        for (arguments, argument, says) in [
+            ("first: 1001", "first", "0 to 1000"),
+            ("first: -1", "first", "0 to 1000"),
+            ("last: 1001", "last", "0 to 1000"),
+            ("first: 1, last: 1", "last", "not both"),
+            ("after: \"nonsense\"", "after", "Pass one back unchanged"),
+        ] {
+            let query = format!(
+                "{{ employee(id: \"emp_1\") {{ projects({arguments}) {{ nodes {{ id }} }} }} }}"
+            );
+            let errors = app.errors(&query).await;
+            assert_eq!(errors.len(), 1, "{arguments}");
+            assert_eq!(
+                errors[0]["extensions"]["code"], "BAD_USER_INPUT",
+                "{arguments}"
+            );
+            assert_eq!(
+                errors[0]["extensions"]["argument"],
+                json!([argument]),
+                "{arguments}"
+            );
+            assert_eq!(
+                errors[0]["path"],
+                json!(["employee", "projects"]),
+                "{arguments}"
+            );
+            assert!(
+                errors[0]["message"].as_str().unwrap().contains(says),
+                "{arguments}: {errors:?}"
+            );
         }
     }
 }

@@ -11,7 +11,7 @@ use server::{
     seed::{self, Company},
 };
 
-use crate::app::{TestApp, apps};
+use crate::support::app::{TestApp, apps};
 
 /// The tables that no common question may read from end to end.
 const TABLES: [&str; 5] = [

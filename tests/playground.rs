@@ -6,7 +6,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-use crate::app::{TestApp, lesson_with, lessons};
+use crate::support::app::{TestApp, lesson_with, lessons};
 
 #[tokio::test]
 async fn the_page_and_all_it_names_are_sent_with_a_policy_and_their_types() {
@@ -150,4 +150,20 @@ async fn named_files_are_sent(app: &TestApp, page: &str) -> bool {
         );
     }
     !named.is_empty()
+}
+
+#[tokio::test]
+async fn a_browser_finds_a_playground_and_a_supervisor_finds_the_probes() {
+    for app in lessons().await {
+        let page = app.get("/").await;
+        assert_eq!(page.status(), 200);
+        assert!(page.text().await.unwrap().contains("graphiql"));
+        assert_eq!(app.get("/health/live").await.status(), 200);
+        assert_eq!(app.get("/health/ready").await.status(), 200);
+        let by_get = app.get("/graphql?query={employees{totalCount}}").await;
+        assert_eq!(
+            by_get.text().await.unwrap(),
+            r#"{"data":{"employees":{"totalCount":4}}}"#
+        );
+    }
 }

@@ -12,26 +12,31 @@ use tokio::{
     task::JoinSet,
 };
 
-use crate::{
-    cli::migrated_homes,
+use crate::support::{
+    home::migrated_homes,
     program::{Program, command},
-    sockets::Socket,
+    websocket::WebSocket,
 };
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
-/// A request whose last byte is held back.
+/// Sends a request but for its last byte, and returns when the server reads its body.
 async fn almost_sent(url: &str) -> TcpStream {
     let mut stream = TcpStream::connect(url.trim_start_matches("http://"))
         .await
         .unwrap();
     let body = json!({ "query": "{ employees { nodes { name } } }" }).to_string();
     let head = format!(
-        "POST /graphql HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{}",
+        "POST /graphql HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {}\r\nexpect: 100-continue\r\n\r\n",
         body.len(),
-        &body[..body.len() - 1]
     );
     stream.write_all(head.as_bytes()).await.unwrap();
+    let proceed = b"HTTP/1.1 100 Continue\r\n\r\n";
+    let mut answer = [0; 25];
+    stream.read_exact(&mut answer).await.unwrap();
+    assert_eq!(answer, *proceed);
+    let almost = &body.as_bytes()[..body.len() - 1];
+    stream.write_all(almost).await.unwrap();
     stream
 }
 
@@ -39,18 +44,13 @@ async fn almost_sent(url: &str) -> TcpStream {
 async fn a_drain_cuts_nobody_off() {
     let mut program = Program::demo(&[]);
     let mut requests = join_all((0..200).map(|_| almost_sent(&program.url))).await;
-    let mut sockets = join_all((0..20).map(|_| Socket::ready_at(&program.url))).await;
+    let mut sockets = join_all((0..20).map(|_| WebSocket::try_ready(&program.url))).await;
     for (n, socket) in sockets.iter_mut().flatten().enumerate() {
         if n % 2 == 0 {
             let events = json!({ "query": "subscription { changes { kind } }" });
             socket.subscribe("a", &events).await;
         }
     }
-    // All of them have been let in when the last one has.
-    reqwest::get(format!("{}/health/ready", program.url))
-        .await
-        .unwrap();
-    tokio::time::sleep(Duration::from_millis(300)).await;
     program.signal("TERM");
     for socket in &mut sockets {
         assert_eq!(socket.as_mut().unwrap().close_code().await, 1001);
@@ -248,10 +248,14 @@ async fn a_stuck_request_does_not_hold_the_end_and_a_second_signal_does_not_wait
         almost_sent(&patient.url).await,
         almost_sent(&hasty.url).await,
     ];
-    tokio::time::sleep(Duration::from_millis(300)).await;
     patient.signal("TERM");
     hasty.signal("TERM");
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    // Both drain when they take no more connections.
+    for program in [&patient, &hasty] {
+        while KeptOpen::open(&program.url).await.is_some() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
     assert_eq!(hasty.ended(Duration::ZERO), None);
     hasty.signal("TERM");
     assert_eq!(hasty.ended(Duration::from_secs(3)).unwrap().code(), Some(1));

@@ -1,5 +1,9 @@
 //! The front page is whole.
 
+use std::{fs, path::Path};
+
+use crate::support::app::lessons;
+
 const README: &str = include_str!("../README.md");
 
 #[test]
@@ -25,4 +29,37 @@ fn every_recipe_of_the_readme_is_complete() {
         assert!(steps >= 3 && recipe.ends_with('.'), "{recipe:?}");
     }
     assert!(count >= 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_query_of_the_readme_and_the_docs_runs() {
+    for document in [README, include_str!("../docs/many-to-many.md")] {
+        let queries: Vec<_> = document
+            .split("```graphql\n")
+            .skip(1)
+            .map(|block| block.split("```").next().unwrap())
+            .collect();
+        assert!(queries.len() >= 5);
+        for app in lessons().await {
+            for query in &queries {
+                app.query(query).await;
+            }
+        }
+    }
+}
+
+#[test]
+fn the_tour_of_the_readme_is_made_of_examples() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("playground/examples");
+    let examples: Vec<String> = fs::read_dir(folder)
+        .unwrap()
+        .map(|file| fs::read_to_string(file.unwrap().path()).unwrap())
+        .collect();
+    for block in README.split("```graphql\n").skip(1) {
+        let query = block.split("```").next().unwrap();
+        assert!(
+            examples.iter().any(|example| example.ends_with(query)),
+            "no example: {query}"
+        );
+    }
 }

@@ -5,7 +5,7 @@ use std::any::TypeId;
 use clap::{Arg, CommandFactory, Parser, error::ErrorKind};
 use server::config::{Cli, Command, LIMITS};
 
-use crate::cli::Home;
+use crate::support::home::{Home, Server};
 
 #[test]
 fn every_number_has_a_range_that_its_refusal_names() {
@@ -244,7 +244,7 @@ async fn an_empty_variable_counts_as_absent() {
     }
     serve.env("RUST_LOG", "");
     assert!(seed.status().unwrap().success());
-    let server = crate::cli::Server::wait(serve.spawn().unwrap());
+    let server = Server::wait(serve.spawn().unwrap());
     assert_eq!(server.get("/health/ready").await.0, 200);
     server.terminate().ok();
 }

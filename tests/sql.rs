@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use crate::{
+use crate::support::{
     app::{TestApp, lessons},
     examples::examples,
 };

@@ -5,7 +5,10 @@ use entity::{assignment, employee, employee_meeting, meeting, project};
 use sea_orm::ActiveValue::Set;
 use serde_json::{Value, json};
 
-use crate::app::{TestApp, apps, day, lessons, time};
+use crate::support::{
+    app::{TestApp, apps, lessons},
+    rows::{day, time},
+};
 
 /// How many employees there are; every query is asked for one, for some and for all of them.
 const EMPLOYEES: i64 = 1_000;

@@ -1,17 +1,21 @@
 //! Changes as they happen: over WebSocket, from any server, across disconnects, each exactly once.
 
-use std::{collections::HashSet, time::Duration};
+use std::{
+    collections::HashSet,
+    time::{Duration, Instant},
+};
 
 use futures_util::future::join_all;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
-use crate::{
+use crate::support::{
     app::{TestApp, apps},
-    listener::Listener,
-    mutations::{change, text},
+    model::replay,
+    mutations::{change_line, text},
+    websocket::WebSocket,
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -22,10 +26,10 @@ async fn what_happens_is_told_as_it_happens_with_the_thing_as_it_is() {
                 node { id ... on Employee { name assignments { nodes { project { title } } } } }
                 employee { name } project { title } meeting { topic } } }";
         let after = app.latest_cursor().await;
-        let mut listener = Listener::open(&app.url, query, json!({ "after": after })).await;
+        let mut listener = WebSocket::subscribed(&app.url, query, json!({ "after": after })).await;
         app.new_employee("Ann").await;
         assert_eq!(
-            listener.next().await,
+            listener.change().await,
             json!({ "kind": "CREATED", "type": "EMPLOYEE", "employee": null, "project": null,
                     "meeting": null, "node": { "id": "emp_1", "name": "Ann",
                                                "assignments": { "nodes": [] } } }),
@@ -34,8 +38,8 @@ async fn what_happens_is_told_as_it_happens_with_the_thing_as_it_is() {
         );
         let input = json!({ "title": "P", "assignments": [{ "employee": { "id": "emp_1" } }] });
         app.done("createProject", input, "__typename").await;
-        assert_eq!(listener.next().await["node"], json!({ "id": "prj_1" }));
-        let event = listener.next().await;
+        assert_eq!(listener.change().await["node"], json!({ "id": "prj_1" }));
+        let event = listener.change().await;
         assert_eq!(event["node"], json!({ "id": "asg_1" }));
         assert_eq!(event["employee"], json!({ "name": "Ann" }));
         assert_eq!(event["project"], json!({ "title": "P" }));
@@ -46,20 +50,22 @@ async fn what_happens_is_told_as_it_happens_with_the_thing_as_it_is() {
         )
         .await;
         assert_eq!(
-            listener.next().await["node"],
+            listener.change().await["node"],
             json!({ "id": "emp_1", "name": "New",
                     "assignments": { "nodes": [{ "project": { "title": "P" } }] } })
         );
         app.done("deleteProject", json!({ "id": "prj_1" }), "__typename")
             .await;
-        let event = listener.next().await;
+        let event = listener.change().await;
         assert_eq!(
             (&event["node"], &event["project"]),
             (&Value::Null, &Value::Null)
         );
         assert_eq!(event["employee"], json!({ "name": "New" }));
-        assert_eq!(listener.next().await["type"], "PROJECT");
-        assert!(listener.is_quiet().await);
+        assert_eq!(listener.change().await["type"], "PROJECT");
+        app.new_meeting("M").await;
+        let event = listener.change().await;
+        assert_eq!(event["type"], "MEETING", "nothing comes in between");
     }
 }
 
@@ -70,13 +76,35 @@ async fn a_subscriber_hears_what_it_asked_for_and_from_now_on_unless_it_says_sin
         let ann = app.new_employee("Ann").await;
         let bob = app.new_employee("Bob").await;
         let query = "subscription($filter: ChangeFilter, $after: String) \
-                     { changes(where: $filter, after: $after) { type kind touchedIds } }";
+                     { changes(where: $filter, after: $after) { cursor type kind touchedIds } }";
         let filter = json!({ "touching": [bob], "kinds": ["UPDATED", "CREATED"] });
         let variables = json!({ "filter": filter, "after": before });
-        let mut resumed = Listener::open(&app.url, query, variables).await;
-        assert_eq!(change(&resumed.next().await), "EMPLOYEE CREATED emp_2");
-        let mut live = Listener::open(&app.url, query, json!({ "filter": filter })).await;
-        assert!(live.is_quiet().await);
+        let mut resumed = WebSocket::subscribed(&app.url, query, variables).await;
+        assert_eq!(
+            change_line(&resumed.change().await),
+            "EMPLOYEE CREATED emp_2"
+        );
+        let mut live = WebSocket::subscribed(&app.url, query, json!({ "filter": filter })).await;
+        // Without `after`, a subscription begins some time after its message was sent: Bob is renamed
+        // until the first event arrives. It is not the one that was committed before.
+        let mut number = 0;
+        let mut event = loop {
+            number += 1;
+            let input = json!({ "id": bob, "name": format!("Bob {number}") });
+            app.done("updateEmployee", input, "__typename").await;
+            if let Ok(event) = timeout(Duration::from_millis(100), live.change()).await {
+                break event;
+            }
+        };
+        assert_eq!(change_line(&event), "EMPLOYEE UPDATED emp_2");
+        let latest = app.latest_cursor().await;
+        for listener in [&mut live, &mut resumed] {
+            while event["cursor"] != latest {
+                event = listener.change().await;
+                assert_eq!(change_line(&event), "EMPLOYEE UPDATED emp_2");
+            }
+            event = Value::Null;
+        }
 
         for id in [&ann, &bob] {
             app.done(
@@ -92,13 +120,13 @@ async fn a_subscriber_hears_what_it_asked_for_and_from_now_on_unless_it_says_sin
         app.done("createProject", input, "__typename").await;
         for listener in [&mut resumed, &mut live] {
             assert_eq!(
-                change(&listener.next().await),
+                change_line(&listener.change().await),
                 "EMPLOYEE UPDATED emp_2",
                 "{}",
                 app.name()
             );
             assert_eq!(
-                change(&listener.next().await),
+                change_line(&listener.change().await),
                 "ASSIGNMENT CREATED asg_1 emp_2 prj_1"
             );
         }
@@ -114,8 +142,8 @@ async fn a_cursor_that_is_too_old_or_a_second_root_field_ends_a_subscription_wit
             .execute_unprepared("DELETE FROM changes WHERE seq = 1")
             .await
             .unwrap();
-        let mut listener = Listener::to_changes(&app.url, Some(&before)).await;
-        let message = listener.message().await;
+        let mut listener = WebSocket::changes_after(&app.url, &before).await;
+        let message = listener.read().await;
         let errors = message["payload"]
             .get("errors")
             .unwrap_or(&message["payload"]);
@@ -124,8 +152,8 @@ async fn a_cursor_that_is_too_old_or_a_second_root_field_ends_a_subscription_wit
             "{message}"
         );
         let two = "subscription { a: changes { cursor } b: changes { cursor } }";
-        let mut listener = Listener::open(&app.url, two, json!({})).await;
-        let message = listener.message().await;
+        let mut listener = WebSocket::subscribed(&app.url, two, json!({})).await;
+        let message = listener.read().await;
         assert_eq!(message["type"], "error", "{message}");
     }
 }
@@ -133,19 +161,31 @@ async fn a_cursor_that_is_too_old_or_a_second_root_field_ends_a_subscription_wit
 #[tokio::test(flavor = "multi_thread")]
 async fn subscribers_who_hear_nothing_cost_no_statement() {
     for app in apps().await {
+        let latest = app.latest_cursor().await;
         let mut listeners = Vec::new();
         for _ in 0..1_000 {
-            listeners.push(Listener::to_changes(&app.url, None).await);
+            listeners.push(WebSocket::changes_after(&app.url, &latest).await);
         }
-        sleep(Duration::from_secs(1)).await;
-        app.database.forget_statements();
-        sleep(Duration::from_secs(2)).await;
-        assert_eq!(app.database.statements(), 0, "{}", app.name());
+        // A subscription has begun when its first event arrives.
+        app.new_project("P").await;
+        for listener in &mut listeners {
+            assert_eq!(
+                change_line(&listener.change().await),
+                "PROJECT CREATED prj_1"
+            );
+        }
+        // The reader of the feed may be woken more than once for that event.
+        query_for(&app, Duration::from_millis(200)).await;
+        let (queries, statements) = query_for(&app, Duration::from_secs(2)).await;
+        assert_eq!(statements, queries, "{}", app.name());
 
         let after = app.database.statements();
         app.new_employee("Ann").await;
         for listener in &mut listeners {
-            assert_eq!(change(&listener.next().await), "EMPLOYEE CREATED emp_1");
+            assert_eq!(
+                change_line(&listener.change().await),
+                "EMPLOYEE CREATED emp_1"
+            );
         }
         // One for the payload; the readers of all share one, or a few when woken more than once.
         let read = app.database.statements() - after;
@@ -157,11 +197,23 @@ async fn subscribers_who_hear_nothing_cost_no_statement() {
     }
 }
 
+/// Sends queries that take one statement each for this time. Returns how many, and how many
+/// statements the server sent.
+async fn query_for(app: &TestApp, time: Duration) -> (usize, usize) {
+    app.database.forget_statements();
+    let start = Instant::now();
+    let mut queries = 0;
+    while start.elapsed() < time {
+        app.query("{ employees { nodes { name } } }").await;
+        queries += 1;
+    }
+    (queries, app.database.statements())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_subscriber_who_falls_behind_misses_nothing() {
     for app in apps().await {
-        let mut slow = Listener::to_changes(&app.url, None).await;
-        assert!(slow.is_quiet().await);
+        let mut slow = WebSocket::changes(&app.url).await;
         let ann = app.new_employee("Ann").await;
         let projects: Vec<String> =
             join_all((0..700).map(|number| app.new_project_in_turn(number))).await;
@@ -174,7 +226,12 @@ async fn a_subscriber_who_falls_behind_misses_nothing() {
         let all = app.changes().await;
         assert_eq!(all.len(), 1 + 700 + 4 * 700, "{}", app.name());
         for expected in all {
-            assert_eq!(change(&slow.next().await), expected, "{}", app.name());
+            assert_eq!(
+                change_line(&slow.change().await),
+                expected,
+                "{}",
+                app.name()
+            );
         }
     }
 }
@@ -194,28 +251,46 @@ async fn what_one_server_commits_the_subscribers_of_another_hear_even_after_the_
             continue;
         }
         let other = app.another().await;
-        let mut listener = Listener::to_changes(&other.url, None).await;
-        assert!(listener.is_quiet().await);
+        let mut listener = WebSocket::changes(&other.url).await;
         app.new_employee("A").await;
-        let first = listener.next().await;
-        assert_eq!(change(&first), "EMPLOYEE CREATED emp_1");
+        let first = listener.change().await;
+        assert_eq!(change_line(&first), "EMPLOYEE CREATED emp_1");
 
         let listeners = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
                          WHERE datname = current_database() AND query ~ '^(LISTEN|NOTIFY)'";
-        let ended = app.db().execute_unprepared(listeners).await.unwrap();
-        assert_eq!(ended.rows_affected(), 1, "of the server with a subscriber");
+        // The event may come before the server listens.
+        let ended = loop {
+            let ended = app.db().execute_unprepared(listeners).await.unwrap();
+            if ended.rows_affected() > 0 {
+                break ended.rows_affected();
+            }
+            sleep(Duration::from_millis(20)).await;
+        };
+        assert_eq!(ended, 1, "only the server with a subscriber listens");
         app.new_employee("B").await;
-        assert_eq!(change(&listener.next().await), "EMPLOYEE CREATED emp_2");
+        assert_eq!(
+            change_line(&listener.change().await),
+            "EMPLOYEE CREATED emp_2"
+        );
         app.new_employee("C").await;
-        assert_eq!(change(&listener.next().await), "EMPLOYEE CREATED emp_3");
+        assert_eq!(
+            change_line(&listener.change().await),
+            "EMPLOYEE CREATED emp_3"
+        );
 
         // Whoever fails over takes its cursor along.
         drop(other);
         drop(listener);
         let cursor = text(&first["cursor"]);
-        let mut listener = Listener::to_changes(&app.url, Some(&cursor)).await;
-        assert_eq!(change(&listener.next().await), "EMPLOYEE CREATED emp_2");
-        assert_eq!(change(&listener.next().await), "EMPLOYEE CREATED emp_3");
+        let mut listener = WebSocket::changes_after(&app.url, &cursor).await;
+        assert_eq!(
+            change_line(&listener.change().await),
+            "EMPLOYEE CREATED emp_2"
+        );
+        assert_eq!(
+            change_line(&listener.change().await),
+            "EMPLOYEE CREATED emp_3"
+        );
     }
 }
 
@@ -262,11 +337,11 @@ async fn every_subscriber_of_every_server_sees_every_change_once_and_in_one_orde
                 let mut random = StdRng::seed_from_u64(100 + number as u64);
                 let (mut seen, mut cursor) = (Vec::new(), start);
                 let mut server = number;
-                let mut listener = Listener::to_changes(url(server), Some(&cursor)).await;
+                let mut listener = WebSocket::changes_after(url(server), &cursor).await;
                 loop {
-                    let event = listener.next().await;
+                    let event = listener.change().await;
                     cursor = text(&event["cursor"]);
-                    let line = change(&event);
+                    let line = change_line(&event);
                     seen.push(line);
                     if event["type"] == "MEETING" && event["kind"] == "DELETED" {
                         return (seen, cursor);
@@ -276,7 +351,7 @@ async fn every_subscriber_of_every_server_sees_every_change_once_and_in_one_orde
                         drop(listener);
                         sleep(Duration::from_millis(random.random_range(0..30))).await;
                         server = random.random_range(0..servers.len());
-                        listener = Listener::to_changes(url(server), Some(&cursor)).await;
+                        listener = WebSocket::changes_after(url(server), &cursor).await;
                     }
                 }
             }
@@ -305,7 +380,7 @@ async fn every_subscriber_of_every_server_sees_every_change_once_and_in_one_orde
         }
         let cursors: HashSet<_> = seen.iter().map(|(_, cursor)| cursor).collect();
         assert_eq!(cursors.len(), 1);
-        crate::model::replay(app, &all).await;
+        replay(app, &all).await;
     }
 }
 

@@ -4,8 +4,9 @@ use migration::{Migrator, MigratorTrait};
 use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 
-use crate::{
-    app::{TestApp, apps, databases},
+use crate::support::{
+    app::{TestApp, apps},
+    database::databases,
     mutations::text,
 };
 

@@ -15,7 +15,10 @@ use sea_orm::ActiveValue::Set;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use crate::app::{TestApp, apps, day};
+use crate::support::{
+    app::{TestApp, apps},
+    rows::day,
+};
 
 const EMPLOYEES: i64 = 150;
 

@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 use server::config::Settings;
 use tempfile::TempDir;
 
-use crate::{
+use crate::support::{
     app::{TestApp, lesson_with},
     program::{Program, command},
-    sockets::Socket,
+    websocket::WebSocket,
 };
 
 const TITLES: &str =
@@ -162,7 +162,7 @@ async fn nobody_can_register_a_document() {
 #[tokio::test]
 async fn a_socket_takes_ids_and_no_text() {
     let app = Manifest::ours().app().await;
-    let mut socket = Socket::ready(&app).await;
+    let mut socket = WebSocket::ready(&app.url).await;
     socket
         .subscribe(
             "text",

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::{
+use crate::support::{
     app::{TestApp, apps, lessons},
-    sockets::Socket,
+    websocket::WebSocket,
 };
 
 /// The message of the only error of an operation that is refused before it runs.
@@ -89,7 +89,7 @@ async fn defaults_of_variables_decide_on_skip_and_include() {
         let count = "{ projects { totalCount } }";
         let answer = app.query(create).await;
         assert_eq!(answer, json!({ "__typename": "Mutation" }));
-        let mut socket = Socket::ready(&app).await;
+        let mut socket = WebSocket::ready(&app.url).await;
         socket.subscribe("1", &json!({ "query": create })).await;
         let answer = &socket.read().await["payload"]["data"];
         assert_eq!(*answer, json!({ "__typename": "Mutation" }));

@@ -1,10 +1,8 @@
 //! The main job: walking the graph on the lesson's data, by every question of the lesson.
 
-use std::{fs, path::Path};
-
 use serde_json::json;
 
-use crate::app::lessons;
+use crate::support::app::lessons;
 
 /// Asks each app; the answer must be this, in this many statements, on both databases.
 macro_rules! transcript {
@@ -444,43 +442,6 @@ async fn paging_walks_forward_and_backward_with_exact_ends() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_page_that_cannot_be_is_refused_with_the_argument_and_what_to_do() {
-    for app in lessons().await {
-        for (arguments, argument, says) in [
-            ("first: 1001", "first", "0 to 1000"),
-            ("first: -1", "first", "0 to 1000"),
-            ("last: 1001", "last", "0 to 1000"),
-            ("first: 1, last: 1", "last", "not both"),
-            ("after: \"nonsense\"", "after", "Pass one back unchanged"),
-        ] {
-            let query = format!(
-                "{{ employee(id: \"emp_1\") {{ projects({arguments}) {{ nodes {{ id }} }} }} }}"
-            );
-            let errors = app.errors(&query).await;
-            assert_eq!(errors.len(), 1, "{arguments}");
-            assert_eq!(
-                errors[0]["extensions"]["code"], "BAD_USER_INPUT",
-                "{arguments}"
-            );
-            assert_eq!(
-                errors[0]["extensions"]["argument"],
-                json!([argument]),
-                "{arguments}"
-            );
-            assert_eq!(
-                errors[0]["path"],
-                json!(["employee", "projects"]),
-                "{arguments}"
-            );
-            assert!(
-                errors[0]["message"].as_str().unwrap().contains(says),
-                "{arguments}: {errors:?}"
-            );
-        }
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn now_is_one_instant_for_a_whole_request() {
     for app in lessons().await {
         let data = app
@@ -532,57 +493,5 @@ async fn figures_over_a_list_do_not_depend_on_its_page() {
               totalCount: 4
             ");
         }
-    }
-}
-
-#[tokio::test]
-async fn a_browser_finds_a_playground_and_a_supervisor_finds_the_probes() {
-    for app in lessons().await {
-        let page = app.get("/").await;
-        assert_eq!(page.status(), 200);
-        assert!(page.text().await.unwrap().contains("graphiql"));
-        assert_eq!(app.get("/health/live").await.status(), 200);
-        assert_eq!(app.get("/health/ready").await.status(), 200);
-        let by_get = app.get("/graphql?query={employees{totalCount}}").await;
-        assert_eq!(
-            by_get.text().await.unwrap(),
-            r#"{"data":{"employees":{"totalCount":4}}}"#
-        );
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn every_query_of_the_readme_and_the_docs_runs() {
-    for document in [
-        include_str!("../README.md"),
-        include_str!("../docs/many-to-many.md"),
-    ] {
-        let queries: Vec<_> = document
-            .split("```graphql\n")
-            .skip(1)
-            .map(|block| block.split("```").next().unwrap())
-            .collect();
-        assert!(queries.len() >= 5);
-        for app in lessons().await {
-            for query in &queries {
-                app.query(query).await;
-            }
-        }
-    }
-}
-
-#[test]
-fn the_tour_of_the_readme_is_made_of_examples() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("playground/examples");
-    let examples: Vec<String> = fs::read_dir(folder)
-        .unwrap()
-        .map(|file| fs::read_to_string(file.unwrap().path()).unwrap())
-        .collect();
-    for block in include_str!("../README.md").split("```graphql\n").skip(1) {
-        let query = block.split("```").next().unwrap();
-        assert!(
-            examples.iter().any(|example| example.ends_with(query)),
-            "no example: {query}"
-        );
     }
 }

@@ -9,6 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use futures_util::future::join;
 use sea_level::{
     Reader,
     sql::{
@@ -16,7 +17,6 @@ use sea_level::{
         pool::{Connector, Pool, PoolSettings},
     },
 };
-use futures_util::future::join;
 use sea_orm::{
     ConnectionTrait, DatabaseBackend, DatabaseConnection, DatabaseTransaction, DbErr, RuntimeErr,
     SqliteTransactionMode, SqlxError, SqlxPostgresConnector, SqlxSqliteConnector,

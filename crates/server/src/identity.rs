@@ -2,11 +2,11 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use sea_level::auth::{Role, Viewer};
 use jsonwebtoken::{
     Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode,
     jwk::JwkSet,
 };
+use sea_level::auth::{Role, Viewer};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{

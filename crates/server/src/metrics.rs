@@ -4,14 +4,14 @@
 
 use std::{future::IntoFuture, net::SocketAddr, time::Duration};
 
-use sea_level::{
-    guard::Checked,
-    response::{OperationResponse, error_code},
-};
 use async_graphql::{Value, parser::types::OperationType};
 use axum::{Router, http::header, routing::get};
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
+use sea_level::{
+    guard::Checked,
+    response::{OperationResponse, error_code},
+};
 use tokio::net::TcpListener;
 
 use crate::{app::App, error::Error};

@@ -9,19 +9,19 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sea_level::{
-    auth::Viewer,
-    error::{code, coded},
-    guard::{Checked, Request},
-    json,
-    response::{OperationResponse, error_code},
-};
 use async_graphql::{
     ErrorExtensionValues, Response, ServerError, Value, parser::types::OperationType,
 };
 use futures_util::{
     StreamExt,
     stream::{self, BoxStream},
+};
+use sea_level::{
+    auth::Viewer,
+    error::{code, coded},
+    guard::{Checked, Request},
+    json,
+    response::{OperationResponse, error_code},
 };
 use sha2::{Digest, Sha256};
 use tokio::{sync::OwnedSemaphorePermit, task::JoinSet, time::timeout};
@@ -38,7 +38,11 @@ pub struct Overloaded;
 
 impl Server {
     /// Finds, parses and checks the text of the operation.
-    pub fn check(&self, envelope: Envelope, viewer: Viewer) -> Result<Checked, Box<OperationResponse>> {
+    pub fn check(
+        &self,
+        envelope: Envelope,
+        viewer: Viewer,
+    ) -> Result<Checked, Box<OperationResponse>> {
         let Envelope {
             query,
             operation_name,
@@ -133,7 +137,13 @@ impl Server {
     }
 
     /// Counts and logs an operation that has ended.
-    fn record(&self, id: &RequestId, checked: &Checked, answer: &OperationResponse, took: Duration) {
+    fn record(
+        &self,
+        id: &RequestId,
+        checked: &Checked,
+        answer: &OperationResponse,
+        took: Duration,
+    ) {
         metrics::answered(checked.kind(), answer, took);
         let outcome = metrics::outcome(answer);
         let milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
@@ -162,7 +172,11 @@ impl Server {
 }
 
 /// Runs an operation on a WebSocket: returns the answer of a query or a mutation, or every event.
-pub fn run_stream(app: &App, id: RequestId, checked: Checked) -> BoxStream<'static, OperationResponse> {
+pub fn run_stream(
+    app: &App,
+    id: RequestId,
+    checked: Checked,
+) -> BoxStream<'static, OperationResponse> {
     let app = app.clone();
     if checked.kind() == OperationType::Subscription {
         metrics::subscribed(&checked);

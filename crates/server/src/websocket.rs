@@ -10,11 +10,6 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use sea_level::{
-    auth::{Role, Viewer},
-    error::coded,
-    response::OperationResponse,
-};
 use async_graphql::parser::types::OperationType;
 use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, request::Parts},
@@ -27,6 +22,11 @@ use futures_util::{
 };
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
+use sea_level::{
+    auth::{Role, Viewer},
+    error::coded,
+    response::OperationResponse,
+};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use tokio::{

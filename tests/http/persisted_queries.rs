@@ -1,0 +1,84 @@
+//! Automatic persisted queries.
+
+use reqwest::StatusCode;
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use crate::support::{
+    app::lesson_with,
+    http::{RESPONSE, code, told},
+};
+
+#[tokio::test]
+async fn another_version_of_persisted_queries_is_refused() {
+    let app = lesson_with(|_| {}).await;
+    let hash = format!("{:x}", Sha256::digest("{ __typename }"));
+    for version in [json!(2), json!(0), json!("1")] {
+        let extensions = json!({ "persistedQuery": { "version": version, "sha256Hash": hash } });
+        let by_get = app
+            .get_graphql(&[("extensions", &extensions.to_string())], RESPONSE)
+            .await;
+        let with_query = json!({ "query": "{ __typename }", "extensions": extensions });
+        let by_hash = json!({ "extensions": extensions });
+        for (status, answer) in [
+            told(by_get).await,
+            app.post_json(by_hash.to_string()).await,
+            app.post_json(with_query.to_string()).await,
+        ] {
+            assert_eq!(status, StatusCode::BAD_REQUEST, "{answer}");
+            let message = answer["errors"][0]["message"].as_str().unwrap();
+            assert!(message.contains("`version` 1"), "{message}");
+        }
+    }
+    let (_, answer) = app
+        .post_json(
+            json!({ "extensions": { "persistedQuery": { "version": 1, "sha256Hash": hash } } })
+                .to_string(),
+        )
+        .await;
+    assert_eq!(
+        code(&answer),
+        "PERSISTED_QUERY_NOT_FOUND",
+        "nothing is kept"
+    );
+}
+
+#[tokio::test]
+async fn persisted_queries_are_sent_once() {
+    let app = lesson_with(|_| {}).await;
+    let query = "{ __typename }";
+    let hash: String = Sha256::digest(query)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    let extensions = json!({ "persistedQuery": { "version": 1, "sha256Hash": hash } });
+    let by_hash = json!({ "extensions": extensions }).to_string();
+
+    let (status, answer) = app.post_json(by_hash.clone()).await;
+    assert_eq!(
+        (status, code(&answer)),
+        (StatusCode::BAD_REQUEST, "PERSISTED_QUERY_NOT_FOUND")
+    );
+    assert_eq!(answer["errors"][0]["message"], "PersistedQueryNotFound");
+
+    let (status, answer) = app
+        .post_json(json!({ "query": "{ a: __typename }", "extensions": extensions }).to_string())
+        .await;
+    assert_eq!(
+        (status, code(&answer)),
+        (StatusCode::BAD_REQUEST, "BAD_REQUEST")
+    );
+
+    let (status, _) = app
+        .post_json(json!({ "query": query, "extensions": extensions }).to_string())
+        .await;
+    assert_eq!(status, StatusCode::OK);
+    let (_, answer) = app.post_json(by_hash).await;
+    assert_eq!(answer["data"]["__typename"], "Query");
+    let (_, answer) = told(
+        app.get_graphql(&[("extensions", &extensions.to_string())], "*/*")
+            .await,
+    )
+    .await;
+    assert_eq!(answer["data"]["__typename"], "Query");
+}
