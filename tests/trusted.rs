@@ -208,7 +208,7 @@ fn a_manifest_of_no_use_ends_the_start_and_says_why() {
         ("{", "not JSON"),
         ("[]", "it is no object"),
         ("{}", "it is empty"),
-        (r#"{"a": 1}"#, r#"what it has for "a" is no text"#),
+        (r#"{"a": 1}"#, r#"the value of "a" is no text"#),
         (r#"{"a": "{ a }", "a": "{ b }"}"#, "comes twice"),
     ] {
         let manifest = Manifest::new(content);

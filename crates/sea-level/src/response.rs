@@ -3,7 +3,7 @@
 use async_graphql::{Response, ServerError, Value, value};
 
 use crate::{
-    error::{PLAIN_MESSAGE, code, coded},
+    error::{PLAIN_MESSAGE, code, set},
     guard::Refused,
 };
 
@@ -52,9 +52,8 @@ impl OperationResponse {
         for error in &mut response.errors {
             restore_message(error);
             if error_code(error).is_none() {
-                // Values are coerced before execution, so that resolvers accept them.
-                tracing::error!(%error, "an error without a code");
-                *error = coded_internal(error);
+                // A value that passed coercion and that the type of its argument refuses.
+                set(error, "code", code::BAD_USER_INPUT);
             }
         }
         Self {
@@ -118,11 +117,4 @@ fn restore_message(error: &mut ServerError) {
         error.message = message.clone();
         extensions.unset(PLAIN_MESSAGE);
     }
-}
-
-fn coded_internal(error: &ServerError) -> ServerError {
-    let mut internal = coded(code::INTERNAL, "Something went wrong on the server.", None);
-    internal.locations.clone_from(&error.locations);
-    internal.path.clone_from(&error.path);
-    internal
 }
