@@ -1,14 +1,9 @@
-//! The change feed as it happens: one reader of the table for all subscribers of this server, and the
-//! way in which each subscriber misses nothing.
+//! Change feed as a subscription: one reader of the table for all subscribers of this server.
 //!
-//! A wake-up says only “look”: from a commit of this process, or of [any other](crate::wakeup) while
-//! this server has subscribers. The reader then reads the table from where it stands and hands the
-//! rows to all. A subscriber that is behind, because it resumes at a cursor or was too slow, reads the
-//! table by itself until it has caught up. Nothing asks the database while nothing happens.
-//!
-//! An event is resolved like an operation of its own, a bounded number of them at once. When that
-//! fails it is [delivered](Delivery) again after a pause, and after some failures the subscription
-//! ends with the error: an event without its node says that the node was deleted, and nothing else.
+//! A notification of a commit carries no data. After one, the reader reads the table from its position
+//! and sends the rows to all subscribers. A subscriber that is behind, because it resumes at a cursor or
+//! was too slow, reads the table itself until it has caught up. Without commits there are no statements.
+//! [`sea_level::delivery`] resolves the events.
 
 use std::{
     collections::VecDeque,

@@ -8,7 +8,7 @@
 //! | 3 | [`node`]: the interface `Node` |
 //! | 4 | [`outbox`]: the rows of the change feed; [`user_error`] |
 //! | 5 | [`changes`], [`feed`]: the change feed as a page and as a subscription |
-//! | 6 | [`write`]: validation and locks; [`mutations`] |
+//! | 6 | [`mod@write`]: validation and locks; [`mutations`] |
 //! | 7 | [`schema`]: the roots |
 //!
 //! Entity files name each other's types; all other imports lead to a lower floor. How queries become SQL
