@@ -1,19 +1,19 @@
 //! Relay connections over SeaORM entities, with one SQL statement for each level of a query.
 //!
-//! Resolvers are ordinary async-graphql resolvers. They load rows with [`find`] and connections with
+//! Resolvers are ordinary async-graphql resolvers. They load rows with [`find()`] and connections with
 //! [`Connection`]; the [`Dispatcher`](loader::Dispatcher) sends one statement for each group of equal
 //! loaders of a level. Knows SeaORM, SQLx and async-graphql; no entity, no HTTP, no environment.
 //!
 //! | floor | modules |
 //! | --- | --- |
-//! | 1 | [`error`], [`json`], [`key`], [`limits`], [`auth`], [`cache`], [`text`], [`columns`] |
-//! | 2 | [`budget`], [`scalar`], [`sql`], [`relation`] |
-//! | 3 | [`loader`], [`coalescer`], [`compat`], [`filter`], [`sort_key`], [`written`] |
-//! | 4 | [`operation`], [`comparison`], [`node`], [`guard`] |
-//! | 5 | [`objects`], [`selection`], [`order`], [`delivery`], [`list_filter`], [`response`] |
-//! | 6 | [`find`], [`source`], [`cursor`], [`write`] |
-//! | 7 | [`page`], [`connection`], [`executor`] |
-//! | 8 | [`engine`], [`documents`] |
+//! | 1 | [`mod@error`], [`mod@json`], [`mod@key`], [`mod@limits`], [`mod@auth`], [`mod@cache`], [`mod@text`], [`mod@columns`] |
+//! | 2 | [`mod@budget`], [`mod@scalar`], [`mod@sql`], [`mod@relation`] |
+//! | 3 | [`mod@loader`], [`mod@coalescer`], [`mod@compat`], [`mod@filter`], [`mod@sort_key`], [`mod@written`] |
+//! | 4 | [`mod@operation`], [`mod@comparison`], [`mod@node`], [`mod@guard`] |
+//! | 5 | [`mod@objects`], [`mod@selection`], [`mod@order`], [`mod@delivery`], [`mod@list_filter`], [`mod@response`] |
+//! | 6 | [`mod@find`], [`mod@source`], [`mod@cursor`], [`mod@write`] |
+//! | 7 | [`mod@page`], [`mod@connection`], [`mod@executor`] |
+//! | 8 | [`mod@engine`], [`mod@documents`] |
 
 pub mod auth;
 pub mod budget;
