@@ -1,9 +1,9 @@
-//! The schema as a contract: the file that clients generate code from, and what it promises.
+//! The schema as a contract: the file for code generators, descriptions, specifications.
 
 use language::{Documentation, Schema};
 
 #[test]
-fn the_schema_file_is_what_the_program_says() {
+fn the_schema_file_equals_the_schema_of_the_program() {
     let file = include_str!("../schema.graphql");
     assert!(
         file == api::sdl(),
@@ -44,7 +44,7 @@ fn everything_in_the_schema_has_a_description() {
 }
 
 #[test]
-fn every_scalar_of_ours_says_which_specification_it_follows() {
+fn every_custom_scalar_names_its_specification() {
     for scalar in ["Date", "DateTime", "Long"] {
         let definition = format!("scalar {scalar} @specifiedBy(url: \"https://");
         assert!(api::sdl().contains(&definition), "{scalar}");

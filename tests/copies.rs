@@ -1,4 +1,4 @@
-//! Stale copies of employees' names: they misplace a row in a list, and no answer shows them.
+//! Stale copies of employee names: they misplace a row in a list and are never shown.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -35,7 +35,7 @@ async fn damage(app: &TestApp, update: &str) {
     }
 }
 
-/// Asks for the team in every way that shows a name, and returns the names by id.
+/// Reads the team through every field that shows a name. Returns the names by id.
 async fn names(app: &TestApp) -> BTreeMap<String, String> {
     let data = app
         .query(
@@ -93,7 +93,7 @@ fn collect(app: &TestApp, value: &Value, names: &mut BTreeMap<String, String>) {
     }
 }
 
-/// The names of the team, read one by one, forward or backward.
+/// Returns the names of the team, read one by one, forward or backward.
 async fn walk(app: &TestApp, (size, cursor, end, more): (&str, &str, &str, &str)) -> Vec<String> {
     let mut names = Vec::new();
     let mut from = Value::Null;
@@ -126,14 +126,14 @@ fn named(names: [&str; 4]) -> BTreeMap<String, String> {
 }
 
 #[tokio::test]
-async fn a_stale_copy_moves_its_row_and_changes_no_name() {
+async fn a_stale_copy_moves_its_row_and_is_never_shown() {
     for (update, expected) in [
         // Every copy of one employee is stale.
         (
             "UPDATE assignments SET employee_name = 'Zoe' WHERE employee_id = 1",
             ["Ben", "Cat", "Dan", "Ann"],
         ),
-        // The right copy decides, whether it is the smaller one or the larger one.
+        // The correct copy decides the position, whether it is the smaller or the larger one.
         (
             "UPDATE assignments SET employee_name = 'Aaa' WHERE id = 2",
             ["Ann", "Ben", "Cat", "Dan"],
@@ -142,13 +142,13 @@ async fn a_stale_copy_moves_its_row_and_changes_no_name() {
             "UPDATE assignments SET employee_name = 'Zoe' WHERE id = 5",
             ["Ann", "Ben", "Cat", "Dan"],
         ),
-        // Two stale copies: the smaller one decides.
+        // Two stale copies: the smaller one decides the position.
         (
             "UPDATE assignments SET employee_name = CASE id WHEN 2 THEN 'Yve' ELSE 'Zoe' END \
              WHERE employee_id = 2",
             ["Ann", "Cat", "Dan", "Ben"],
         ),
-        // Equal copies are in the order of the ids.
+        // Rows with equal copies are sorted by id.
         (
             "UPDATE assignments SET employee_name = ''",
             ["Ann", "Ben", "Cat", "Dan"],
@@ -168,10 +168,10 @@ async fn a_stale_copy_moves_its_row_and_changes_no_name() {
 }
 
 #[tokio::test]
-async fn an_employee_replaced_by_another_program_has_the_new_name_in_every_list() {
+async fn an_employee_that_another_program_replaced_has_the_new_name_in_every_list() {
     for app in team().await {
         let is_sqlite = app.db().get_database_backend() == DbBackend::Sqlite;
-        // With the settings that SQLite has in other programs.
+        // The default settings of SQLite in other programs.
         let mut options = ConnectOptions::new(app.database.settings().database_url);
         options.max_connections(1);
         let other = Database::connect(options).await.unwrap();
@@ -194,7 +194,7 @@ async fn an_employee_replaced_by_another_program_has_the_new_name_in_every_list(
 
 /// The trigger of the rename cannot see an assignment that was committed after its snapshot.
 #[tokio::test]
-async fn a_rename_under_repeatable_read_contradicts_no_answer() {
+async fn answers_agree_after_a_rename_under_repeatable_read() {
     for app in team().await {
         if app.db().get_database_backend() == DbBackend::Sqlite {
             continue;

@@ -1,5 +1,5 @@
-//! Documents through every door: what runs, what is refused and in which words, and the keys of
-//! answers. The rules themselves are tested in `crates/language`.
+//! Documents over POST, GET and WebSocket: validation, error messages and the keys of answers. The rules
+//! themselves are tested in `crates/language`.
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ use crate::support::{
     websocket::WebSocket,
 };
 
-/// The answers over HTTP by POST and by GET (for queries), and over a WebSocket: all the same.
+/// Sends an operation by POST, by GET (queries only) and over WebSocket. Expects equal answers.
 async fn answer(app: &TestApp, query: &str, variables: Value) -> Value {
     let body = json!({ "query": query, "variables": variables });
     let mut socket = WebSocket::ready(&app.url).await;
@@ -33,7 +33,7 @@ async fn answer(app: &TestApp, query: &str, variables: Value) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_specification_refuses_is_refused() {
+async fn documents_that_the_specification_refuses_are_refused() {
     for app in apps().await {
         for (query, message) in [
             (
@@ -86,7 +86,7 @@ async fn what_the_specification_refuses_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_specification_allows_runs() {
+async fn documents_that_the_specification_allows_run() {
     for app in lessons().await {
         for (query, data) in [
             (
@@ -124,7 +124,7 @@ async fn what_the_specification_allows_runs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_key_is_answered_once_in_the_order_of_the_query() {
+async fn each_key_is_answered_once_in_query_order() {
     let app = lesson_with(|_| {}).await;
     let query = r#"{
         node(id: "prj_1") { ...P ... on Employee { name } __typename }
@@ -151,7 +151,7 @@ async fn each_key_is_answered_once_in_the_order_of_the_query() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_mutation_that_is_selected_twice_is_done_once() {
+async fn a_mutation_field_that_is_selected_twice_runs_once() {
     for app in apps().await {
         let query = r#"mutation M($title: String!) {
             createProject(input: { title: $title }) { project { id } }
@@ -170,7 +170,7 @@ async fn a_mutation_that_is_selected_twice_is_done_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_wrong_variable_is_named_with_the_way_into_it() {
+async fn an_invalid_variable_is_named_with_its_path() {
     for app in apps().await {
         let create = "mutation($input: CreateEmployeeInput!) { createEmployee(input: $input) { employee { id } } }";
         let list = "query($by: [EmployeeOrder!]) { employees(orderBy: $by) { totalCount } }";
@@ -229,7 +229,7 @@ async fn a_null_variable_where_an_argument_has_a_default_is_an_error_of_the_fiel
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn broken_text_gets_a_clear_error() {
+async fn a_syntax_error_has_a_clear_message() {
     let app = lesson_with(|_| {}).await;
     let post = async |body: Vec<u8>| {
         let response = app
@@ -268,13 +268,13 @@ async fn broken_text_gets_a_clear_error() {
         ),
     ] {
         let answer = post(body).await;
-        let told = answer["errors"][0]["message"].as_str().unwrap();
-        assert!(told.starts_with(message), "{told}");
+        let found = answer["errors"][0]["message"].as_str().unwrap();
+        assert!(found.starts_with(message), "{found}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn introspection_has_what_the_newest_edition_asks_for() {
+async fn introspection_follows_the_newest_edition() {
     let app = lesson_with(|_| {}).await;
     let answer = answer(
         &app,
@@ -298,7 +298,7 @@ async fn introspection_has_what_the_newest_edition_asks_for() {
         "https://scalars.graphql.org/andimarek/local-date"
     );
     assert_eq!(data["none"], Value::Null);
-    // A null where an argument is required is an error of the field (section 6.4.1).
+    // A `null` for a required argument is an error of the field (section 6.4.1).
     let null = app
         .answer(
             "query($name: String = \"Date\") { __type(name: $name) { name } employees { totalCount } }",

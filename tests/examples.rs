@@ -1,4 +1,4 @@
-//! The examples the playground opens with: each runs on the lesson's data and its answer is kept.
+//! The examples of the playground: each runs on the lesson's data and matches its snapshot.
 
 use std::time::Duration;
 
@@ -11,10 +11,9 @@ use crate::support::{
     websocket::WebSocket,
 };
 
-/// One snapshot for each file, the same on both databases: how many statements it takes and what it
-/// answers.
+/// There is one snapshot a file, equal on both databases: the number of statements and the answer.
 #[tokio::test(flavor = "multi_thread")]
-async fn every_example_answers_as_it_did() {
+async fn every_example_has_its_recorded_answer() {
     let examples = examples();
     assert!(examples.len() >= 20);
     let mut failed = Vec::new();
@@ -23,8 +22,8 @@ async fn every_example_answers_as_it_did() {
             operation.starts_with("# "),
             "{name} does not say what it shows"
         );
-        // A task of its own, so that all that fail are named.
-        if tokio::spawn(answers_as_it_did(name.clone(), operation))
+        // Each example runs in its own task, so that all failures are reported.
+        if tokio::spawn(has_its_recorded_answer(name.clone(), operation))
             .await
             .is_err()
         {
@@ -34,7 +33,7 @@ async fn every_example_answers_as_it_did() {
     assert!(failed.is_empty(), "these examples fail: {failed:#?}");
 }
 
-async fn answers_as_it_did(name: String, operation: String) {
+async fn has_its_recorded_answer(name: String, operation: String) {
     for app in lessons().await {
         eprintln!("{name} on {}", app.name());
         let answer = if operation.contains("\nsubscription ") {
@@ -45,7 +44,7 @@ async fn answers_as_it_did(name: String, operation: String) {
         };
         let mut settings = insta::Settings::clone_current();
         settings.set_prepend_module_to_snapshot(false);
-        // What is different at each run.
+        // Values that differ in each run.
         settings.add_redaction(".**.occurredAt", "[time]");
         settings.add_redaction(".**.cursor", "[cursor]");
         settings.add_redaction(".**.latestCursor", "[cursor]");
@@ -55,7 +54,7 @@ async fn answers_as_it_did(name: String, operation: String) {
     }
 }
 
-/// What a subscriber to all changes hears when someone joins a meeting.
+/// Returns the event of a subscription to all changes when an attendance is added.
 async fn first_attendance(app: &TestApp, subscription: &str) -> Value {
     let mut socket = WebSocket::subscribed(&app.url, subscription, json!({})).await;
     // The subscription begins some time after its message was sent, so the attendance is added and

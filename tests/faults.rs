@@ -1,4 +1,4 @@
-//! Databases that fail: masked errors in time, readiness that tells the truth, recovery by itself.
+//! Databases that fail: masked errors, readiness, recovery, panics.
 
 use std::{
     thread,
@@ -27,7 +27,7 @@ async fn ask(program: &Program) -> Value {
     send(&program.url, NAMES).await
 }
 
-/// Until it is ready again, by itself.
+/// Waits until the server is ready and answers again.
 async fn recovers(program: &Program) {
     let start = Instant::now();
     while !is_ready(program).await {
@@ -67,7 +67,7 @@ async fn fails_masked(program: &Program) {
 }
 
 #[tokio::test]
-async fn postgres_may_be_restarted_killed_and_frozen() {
+async fn the_server_recovers_when_postgres_is_restarted_killed_or_frozen() {
     let Some(postgres) = Postgres::start() else {
         return;
     };
@@ -148,7 +148,7 @@ async fn servers_that_start_together_migrate_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_sqlite_statement_ends_at_its_deadline_and_its_thread_is_free_again() {
+async fn a_sqlite_statement_ends_at_its_deadline_and_frees_its_thread() {
     let directory = tempfile::tempdir().unwrap();
     let settings = DatabaseSettings::sqlite(&directory.path().join("roster.db"));
     let database = database::open(&settings).unwrap();
@@ -160,7 +160,7 @@ async fn a_sqlite_statement_ends_at_its_deadline_and_its_thread_is_free_again() 
     const ENDLESS: &str =
         "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) FROM c";
     let start = Instant::now();
-    // As many as there are readers at most, so that nothing is left for anybody else.
+    // As many as there are reader threads, so that all of them are occupied.
     let all = join_all((0..8).map(|_| tokio::spawn(run(ENDLESS)))).await;
     assert!(start.elapsed() < Duration::from_secs(30));
     assert!(all.into_iter().all(|outcome| outcome.unwrap().is_err()));
@@ -177,7 +177,7 @@ async fn answer(app: &TestApp) -> (Value, Duration) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_statement_that_takes_too_long_is_told_from_a_database_that_is_away() {
+async fn a_slow_statement_has_another_code_than_an_unavailable_database() {
     for app in apps().await {
         let slow_statement = app
             .another_with(DeadlineSettings {
@@ -185,7 +185,7 @@ async fn a_statement_that_takes_too_long_is_told_from_a_database_that_is_away() 
                 ..DeadlineSettings::DEFAULT
             })
             .await;
-        // Long after a test would be over.
+        // Longer than any test.
         let held = if app.name() == "sqlite" {
             let endless = "ALTER TABLE employees RENAME TO people; CREATE VIEW employees AS \
                 WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) \
@@ -208,7 +208,7 @@ async fn a_statement_that_takes_too_long_is_told_from_a_database_that_is_away() 
         );
         assert!(took < Duration::from_secs(5), "{took:?}");
         let Some(held) = held else { continue };
-        // Whoever waits for a lock waits for somebody else, not too long for an answer.
+        // A statement that waits for a lock fails as unavailable, not as too slow.
         let impatient = app
             .another_with(DeadlineSettings {
                 lock_timeout: 1,
@@ -224,7 +224,7 @@ async fn a_statement_that_takes_too_long_is_told_from_a_database_that_is_away() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_finds_no_free_connection_is_told_in_time_and_the_next_finds_one() {
+async fn an_operation_without_a_free_connection_fails_in_time_and_the_next_one_succeeds() {
     for app in apps().await {
         if app.name() == "sqlite" {
             continue;
@@ -232,7 +232,7 @@ async fn who_finds_no_free_connection_is_told_in_time_and_the_next_finds_one() {
         let deadlines = DeadlineSettings {
             acquire_timeout: 1,
             lock_timeout: 1,
-            // One listens for changes, one reads, one writes.
+            // One connection listens for changes, one reads, one writes.
             database_connections: 3,
             ..DeadlineSettings::DEFAULT
         };
@@ -241,7 +241,7 @@ async fn who_finds_no_free_connection_is_told_in_time_and_the_next_finds_one() {
         let taken = app.db().begin().await.unwrap();
         let lock = "LOCK TABLE employees IN ACCESS EXCLUSIVE MODE";
         taken.execute_unprepared(lock).await.unwrap();
-        // The first waits for the table, the others for the first.
+        // The first operation waits for the table, the others for its connection.
         let all = join_all((0..6).map(|_| answer(&small)));
         // The readers have taken the connection when the server is not ready.
         let not_ready = async {
@@ -251,9 +251,9 @@ async fn who_finds_no_free_connection_is_told_in_time_and_the_next_finds_one() {
             }
         };
         let (all, ()) = join(all, not_ready).await;
-        for (told, took) in all {
-            assert_eq!(code(&told), "UNAVAILABLE", "{told}");
-            assert!(!told.to_string().contains("pool"), "{told}");
+        for (answered, took) in all {
+            assert_eq!(code(&answered), "UNAVAILABLE", "{answered}");
+            assert!(!answered.to_string().contains("pool"), "{answered}");
             assert!(took < Duration::from_millis(2_500), "{took:?}");
         }
         taken.rollback().await.unwrap();
@@ -263,7 +263,7 @@ async fn who_finds_no_free_connection_is_told_in_time_and_the_next_finds_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_resolver_that_panics_ends_its_operation_only_and_is_told_by_a_number() {
+async fn a_panic_in_a_resolver_fails_its_operation_only_with_a_request_id() {
     for app in apps().await {
         for over_socket in [false, true] {
             app.database.panic_once();
@@ -284,7 +284,7 @@ async fn a_resolver_that_panics_ends_its_operation_only_and_is_told_by_a_number(
             assert!(id.is_string(), "{answer}");
             assert!(!answer.to_string().contains("hidden"), "{answer}");
         }
-        // One that listens is not held up by it: each event is an operation of its own.
+        // A subscription continues after a panic: each event is its own operation.
         let names = "subscription($after: String) \
                      { changes(after: $after) { node { ... on Employee { name } } } }";
         let after = json!({ "after": app.latest_cursor().await });
@@ -296,7 +296,7 @@ async fn a_resolver_that_panics_ends_its_operation_only_and_is_told_by_a_number(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_panic_of_who_reads_the_feed_delays_what_it_tells_and_loses_nothing() {
+async fn a_panic_in_the_feed_reader_delays_events_and_loses_none() {
     for app in apps().await {
         let mut listener = WebSocket::changes(&app.url).await;
         // The subscription has begun when its first event arrives.
@@ -329,7 +329,7 @@ async fn a_panic_of_who_reads_the_feed_delays_what_it_tells_and_loses_nothing() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn postgres_may_be_restarted_and_subscribers_miss_nothing() {
+async fn subscribers_miss_no_event_when_postgres_restarts() {
     let Some(postgres) = Postgres::start() else {
         return;
     };
@@ -347,12 +347,12 @@ async fn postgres_may_be_restarted_and_subscribers_miss_nothing() {
         made.push(create(&writing).await);
         postgres.down(mode);
         postgres.up();
-        // At once: the other server may not listen yet.
+        // Written at once, when the other server may not listen yet.
         for _ in 0..5 {
             made.push(create(&writing).await);
         }
     }
-    // Behind all of them, so that a change that comes twice is seen.
+    // A marker behind all changes, so that a duplicate event is noticed.
     made.push(create(&writing).await);
     for id in made {
         let event = listener.change().await;
@@ -360,7 +360,7 @@ async fn postgres_may_be_restarted_and_subscribers_miss_nothing() {
     }
 }
 
-/// Makes an employee, as soon as the database is there.
+/// Creates an employee as soon as the database is available.
 async fn create(program: &Program) -> String {
     let create = r#"mutation { createEmployee(input: {name: "E", hireDate: "2024-01-01"}) { employee { id } } }"#;
     let start = Instant::now();
@@ -370,8 +370,8 @@ async fn create(program: &Program) -> String {
             .header("content-type", "application/json")
             .timeout(ANSWER)
             .body(json!({ "query": create }).to_string());
-        let told = request.send().await.unwrap().text().await.unwrap();
-        let answer: Value = serde_json::from_str(&told).unwrap();
+        let answered = request.send().await.unwrap().text().await.unwrap();
+        let answer: Value = serde_json::from_str(&answered).unwrap();
         if answer.get("errors").is_none() {
             return text(&answer["data"]["createEmployee"]["employee"]["id"]);
         }

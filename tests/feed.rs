@@ -1,4 +1,4 @@
-//! The change feed as clients poll it: order, filters, pages, and cursors that are too old.
+//! The change feed by polling: order, filters, pages and expired cursors.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ impl TestApp {
         self.query(&query).await["changes"].take()
     }
 
-    /// How a query for what comes after a cursor fails.
+    /// Returns the error code of a query for the changes after this cursor.
     async fn code_after(&self, cursor: &str) -> Value {
         let query = format!("{{ changes(after: {cursor:?}) {{ nodes {{ cursor }} }} }}");
         let mut errors = self.errors(&query).await;
@@ -35,7 +35,7 @@ impl TestApp {
         api::Roster::new(database).feed().prune(age).await.unwrap()
     }
 
-    /// Makes the oldest changes look older.
+    /// Backdates the oldest changes.
     async fn age(&self, count: usize) {
         let sql = format!(
             "UPDATE changes SET occurred_at = '2001-01-01T00:00:00+00:00' \
@@ -46,7 +46,7 @@ impl TestApp {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_feed_in_which_nothing_has_happened_has_a_position_to_go_on_from() {
+async fn an_empty_feed_has_a_latest_cursor() {
     for app in lessons().await {
         let page = app.page("first: 100").await;
         assert_eq!(page["nodes"], json!([]), "{}", app.name());
@@ -69,7 +69,7 @@ async fn a_feed_in_which_nothing_has_happened_has_a_position_to_go_on_from() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn changes_come_in_pages_and_by_kind_type_and_touched_id() {
+async fn changes_are_paged_and_filtered_by_kind_type_and_touched_id() {
     for app in apps().await {
         let (ann, p, m) = (
             app.new_employee("Ann").await,
@@ -154,7 +154,7 @@ async fn changes_come_in_pages_and_by_kind_type_and_touched_id() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn pruning_takes_the_old_leaves_the_newest_and_refuses_cursors_that_are_too_old() {
+async fn pruning_deletes_old_changes_keeps_the_newest_and_expires_older_cursors() {
     for app in apps().await {
         let before = app.latest_cursor().await;
         let mut cursors = vec![];
@@ -172,7 +172,7 @@ async fn pruning_takes_the_old_leaves_the_newest_and_refuses_cursors_that_are_to
         );
         assert_eq!(app.code_after(&before).await, "CURSOR_EXPIRED");
         assert_eq!(app.code_after(&cursors[0]).await, "CURSOR_EXPIRED");
-        // Old as it is, it was the latest until today.
+        // No change after this cursor is deleted, so it has not expired.
         let page = app.page(&format!("after: {:?}", cursors[1])).await;
         assert_eq!(page["nodes"].as_array().unwrap().len(), 2);
 
@@ -185,7 +185,7 @@ async fn pruning_takes_the_old_leaves_the_newest_and_refuses_cursors_that_are_to
         let page = app.page(&format!("after: {:?}", cursors[3])).await;
         assert_eq!(page["nodes"], json!([]));
 
-        // Whatever the clocks say, only a beginning of the feed is deleted.
+        // Pruning deletes a prefix of the feed, also when timestamps are out of order.
         for name in ["E", "F", "G"] {
             app.new_employee(name).await;
         }
@@ -205,7 +205,7 @@ async fn pruning_takes_the_old_leaves_the_newest_and_refuses_cursors_that_are_to
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cursor_from_before_a_reset_has_expired_and_one_from_elsewhere_too() {
+async fn a_cursor_from_before_a_reset_or_beyond_the_feed_has_expired() {
     for app in lessons().await {
         let before = app.latest_cursor().await;
         app.new_employee("Ann").await;
@@ -235,7 +235,7 @@ async fn a_cursor_from_before_a_reset_has_expired_and_one_from_elsewhere_too() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_latest_cursor_is_not_newer_than_what_is_read_beside_it() {
+async fn the_latest_cursor_is_not_newer_than_the_rows_of_the_same_query() {
     for app in apps().await {
         let writer = async {
             for number in 0..60 {
@@ -247,8 +247,12 @@ async fn the_latest_cursor_is_not_newer_than_what_is_read_beside_it() {
                 let query = "{ employees { totalCount } changes(first: 100) { nodes { cursor } latestCursor } }";
                 let data = app.query(query).await;
                 let seen = data["employees"]["totalCount"].as_u64().unwrap();
-                let told = data["changes"]["nodes"].as_array().unwrap().len() as u64;
-                assert!(told <= seen, "{}: {told} told, {seen} seen", app.name());
+                let in_feed = data["changes"]["nodes"].as_array().unwrap().len() as u64;
+                assert!(
+                    in_feed <= seen,
+                    "{}: {in_feed} in the feed, {seen} seen",
+                    app.name()
+                );
             }
         };
         tokio::join!(writer, reader);

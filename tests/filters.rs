@@ -1,11 +1,11 @@
-//! Filters that are wrong, empty or too large: refused in words, or answered by the rules, and
-//! never a matter for the database.
+//! Filters that are invalid, empty or too large: refused with a message, or answered, without an error
+//! of the database.
 
 use serde_json::{Value, json};
 
 use crate::support::app::{TestApp, apps, lessons};
 
-/// The errors of an operation that is refused as the client's fault, before SQL could fail.
+/// Returns the errors of an operation that is refused as invalid input, before any SQL fails.
 async fn refused(app: &TestApp, query: &str, variables: Value) -> Vec<Value> {
     app.database.forget_statements();
     let answer = app.answer(query, variables.clone()).await;
@@ -26,7 +26,7 @@ async fn refused(app: &TestApp, query: &str, variables: Value) -> Vec<Value> {
     errors.clone()
 }
 
-/// The same filter written in place and as a variable.
+/// Sends the filter as a literal and as a variable.
 async fn refused_both_ways(app: &TestApp, list: &str, filter: &str) -> [Vec<Value>; 2] {
     let ty = format!(
         "{}{}Filter",
@@ -41,7 +41,7 @@ async fn refused_both_ways(app: &TestApp, list: &str, filter: &str) -> [Vec<Valu
     ]
 }
 
-/// The same value as JSON: keys of GraphQL are plain words before a colon.
+/// Converts a GraphQL literal to JSON: keys are plain words before a colon.
 fn json_of(literal: &str) -> Value {
     let mut json = String::new();
     let mut word = String::new();
@@ -127,7 +127,7 @@ async fn an_explicit_null_anywhere_in_a_filter_is_refused() {
         );
         assert_eq!(errors[0]["extensions"]["code"], "BAD_USER_INPUT");
         assert_eq!(errors[0]["path"], json!(["employees"]));
-        // A null for the whole argument is none.
+        // A `null` for the whole argument means no filter.
         let data = app
             .query("{ employees(where: null, orderBy: null) { totalCount } projects { nodes { employees(through: null) { totalCount } } } }")
             .await;
@@ -136,7 +136,7 @@ async fn an_explicit_null_anywhere_in_a_filter_is_refused() {
 }
 
 #[tokio::test]
-async fn empty_lists_and_filters_match_all_or_nothing() {
+async fn empty_filters_match_all_rows_and_empty_lists_match_none() {
     for app in lessons().await {
         for (filter, count) in [
             ("{}", 4),
@@ -186,7 +186,7 @@ async fn empty_lists_and_filters_match_all_or_nothing() {
 }
 
 #[tokio::test]
-async fn wrong_filters_are_refused_with_the_place_and_what_to_do() {
+async fn an_invalid_filter_is_refused_with_its_path_and_a_remedy() {
     let range = ["active", "during"];
     for app in lessons().await {
         for (list, filter, place, message) in [
@@ -282,7 +282,7 @@ async fn wrong_filters_are_refused_with_the_place_and_what_to_do() {
 }
 
 #[tokio::test]
-async fn values_of_the_wrong_form_are_refused() {
+async fn values_of_another_format_are_refused() {
     for app in lessons().await {
         for (list, filter) in [
             ("employees", "{hireDate: {eq: \"2022-5-17\"}}"),
@@ -311,14 +311,14 @@ async fn values_of_the_wrong_form_are_refused() {
     }
 }
 
-/// A filter with so many conditions.
+/// Returns a filter with this number of conditions.
 fn conditions(count: usize) -> String {
     let conditions = vec![r#"{name: {ne: "x"}}"#; count];
     format!("{{and: [{}]}}", conditions.join(", "))
 }
 
 #[tokio::test]
-async fn an_operation_can_have_a_hundred_conditions_and_no_more() {
+async fn an_operation_with_more_than_a_hundred_conditions_is_refused() {
     for app in lessons().await {
         let (half, all, more) = (conditions(50), conditions(100), conditions(101));
         for query in [
@@ -326,7 +326,7 @@ async fn an_operation_can_have_a_hundred_conditions_and_no_more() {
             format!(
                 "{{ a: employees(where: {half}) {{ totalCount }} b: employees(where: {half}) {{ totalCount }} }}"
             ),
-            // A field counts once, however many parents it has.
+            // A field counts once, independent of the number of its parents.
             format!(
                 "{{ projects {{ nodes {{ employees(where: {all}) {{ totalCount nodes {{ id }} pageInfo {{ hasNextPage }} }} }} }} }}"
             ),
@@ -357,7 +357,7 @@ async fn an_operation_can_have_a_hundred_conditions_and_no_more() {
 }
 
 #[tokio::test]
-async fn a_field_that_is_refused_is_refused_for_every_parent() {
+async fn a_refused_field_is_refused_for_every_parent() {
     for app in lessons().await {
         let half = conditions(50);
         let query = format!(
@@ -396,11 +396,11 @@ async fn a_field_that_is_refused_is_refused_for_every_parent() {
 }
 
 #[tokio::test]
-async fn a_filter_that_is_deep_or_long_but_says_little_is_answered_or_refused_in_words() {
+async fn a_deep_or_long_filter_is_answered_or_refused_with_a_message() {
     for app in apps().await {
         app.employee("Ann").await;
         let query = "query($where: EmployeeFilter) { employees(where: $where) { totalCount } }";
-        // JSON itself ends at 128 levels.
+        // The JSON parser accepts 128 levels.
         for (wrap, deepest) in [
             ((|inner| json!({ "not": inner })) as fn(Value) -> Value, 100),
             (|inner| json!({ "and": [inner] }), 55),
@@ -449,7 +449,7 @@ async fn a_filter_that_is_deep_or_long_but_says_little_is_answered_or_refused_in
 }
 
 #[tokio::test]
-async fn an_argument_whose_variable_is_left_out_has_its_default() {
+async fn an_argument_whose_variable_is_omitted_has_its_default() {
     for app in lessons().await {
         let query = "query ($n: Int, $via: ColleagueVia, $page: Int) {
             employee(id: \"emp_1\") {

@@ -1,4 +1,4 @@
-//! `kill -9` in the middle of writing: what was acknowledged is there, once, and in the feed.
+//! `kill -9` during writes: acknowledged rows exist once and are in the feed.
 
 use std::{
     collections::HashMap,
@@ -19,7 +19,7 @@ const ROUNDS: usize = 5;
 const WRITERS: usize = 8;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_acknowledged_before_a_kill_is_there_after_it_once_and_in_the_feed() {
+async fn an_acknowledged_write_survives_a_kill_once_and_is_in_the_feed() {
     for home in migrated_homes().await {
         let acknowledged = Arc::new(Mutex::new(Vec::new()));
         let number = Arc::new(AtomicUsize::default());
@@ -31,7 +31,7 @@ async fn what_was_acknowledged_before_a_kill_is_there_after_it_once_and_in_the_f
                 writers.spawn(write(url, number.clone(), acknowledged.clone()));
             }
             sleep(Duration::from_millis(rand::rng().random_range(150..500))).await;
-            // Ends it as `kill -9` does.
+            // Dropping the server kills it with SIGKILL.
             drop(server);
             writers.join_all().await;
         }
@@ -71,7 +71,7 @@ async fn what_was_acknowledged_before_a_kill_is_there_after_it_once_and_in_the_f
     }
 }
 
-/// Creates employees until the server is gone.
+/// Creates employees until a request fails.
 async fn write(url: String, number: Arc<AtomicUsize>, acknowledged: Arc<Mutex<Vec<String>>>) {
     let client = reqwest::Client::new();
     let query = "mutation($input: CreateEmployeeInput!) { createEmployee(input: $input) \

@@ -1,6 +1,6 @@
-//! The tests of the whole: one binary, speaking HTTP (or SQL, where tables are the subject).
+//! Integration tests over HTTP, WebSocket and SQL, in one binary.
 //!
-//! SQLite always; PostgreSQL too when `TEST_DATABASE_URL` is set, and then it must be reachable.
+//! They run on SQLite, and on PostgreSQL if `TEST_DATABASE_URL` is set.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -30,6 +30,7 @@ mod http {
     mod requests;
 }
 mod kill;
+mod layout;
 mod limits {
     mod answers;
     mod documents;

@@ -1,5 +1,5 @@
-//! Random mutations against a model in memory: after each step the graph is the model's, and at the
-//! end the feed, replayed from the start, tells which things and links there are.
+//! Random mutations against a model in memory. After each step the graph equals the model; at the end
+//! the replayed feed has the same records and links.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,7 +15,7 @@ use crate::support::{
 const STEPS: usize = 300;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn random_mutations_leave_what_the_model_says_and_the_feed_tells_it_all() {
+async fn random_mutations_agree_with_a_model_and_with_the_feed() {
     let seed: u64 = rand::random();
     for app in apps().await {
         let mut random = StdRng::seed_from_u64(seed);
@@ -46,7 +46,7 @@ impl Model {
         self.meetings.get_mut(meeting).unwrap().1 += 1;
     }
 
-    /// One mutation, on the server and here; whether it changes anything.
+    /// Runs one mutation on the server and on the model. Returns whether it changes anything.
     async fn step(&mut self, app: &TestApp, random: &mut StdRng, step: usize) -> bool {
         fn some<V>(random: &mut StdRng, of: &BTreeMap<String, V>) -> Option<String> {
             let keys: Vec<_> = of.keys().collect();

@@ -1,5 +1,5 @@
-//! Random questions on random companies, answered by the server and by a naive model of plain
-//! vectors that shares no code with it.
+//! Random queries on random data, answered by the server and by a naive model of plain vectors that
+//! shares no code with the server.
 
 use futures_util::{FutureExt, StreamExt, stream};
 use rand::{Rng, SeedableRng, rngs::StdRng};
@@ -11,17 +11,17 @@ use crate::support::{
     oracle::{Pager, cases, delete_employee, difference, fill, random, report, seed},
 };
 
-/// How many questions are asked of each company.
+/// The number of queries for each dataset.
 const QUESTIONS: u64 = 125;
 
-/// How many questions are asked at once.
+/// The number of concurrent queries.
 const AT_ONCE: usize = 8;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn random_questions_are_answered_as_a_naive_model_answers_them() {
+async fn random_queries_have_the_answers_of_a_naive_model() {
     let seed = seed();
     let companies = cases(1_000).div_ceil(QUESTIONS);
-    // A question is written once for the edges of a list and once for its nodes, and so below.
+    // A query repeats its filter for the edges and the nodes of a list, on every level.
     let mut settings = Settings::default();
     settings.limits.operation.filter_conditions = 1_000;
     let apps = apps_with(&settings).await;
@@ -51,7 +51,7 @@ async fn random_questions_are_answered_as_a_naive_model_answers_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_pages_of_a_list_make_the_whole_list_in_both_directions() {
+async fn the_pages_of_a_list_add_up_to_the_list_in_both_directions() {
     let seed = seed();
     let apps = apps().await;
     for company in 0..3 {
@@ -88,7 +88,7 @@ async fn the_pages_of_a_list_make_the_whole_list_in_both_directions() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rows_that_stay_are_listed_once_whatever_comes_and_goes_between_pages() {
+async fn rows_that_stay_are_listed_once_while_others_are_inserted_and_deleted() {
     let seed = seed();
     for app in apps().await {
         for round in 0..20 {
@@ -97,7 +97,7 @@ async fn rows_that_stay_are_listed_once_whatever_comes_and_goes_between_pages() 
             fill(&app, &model).await;
             let field = loop {
                 let (parent, field) = random::list_to_page(&mut rng, &model);
-                // Who goes must not change what is true of the others.
+                // A deleted employee must not change the filter result for others.
                 let about_others = field["args"].to_string().contains("employee");
                 if parent.is_none() && field["field"] == "employees" && !about_others {
                     break field;
@@ -137,7 +137,8 @@ async fn rows_that_stay_are_listed_once_whatever_comes_and_goes_between_pages() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cursor_goes_with_another_filter_parent_and_size_but_not_with_another_order_or_field() {
+async fn a_cursor_is_valid_for_another_filter_parent_or_size_and_refused_for_another_order_or_field()
+ {
     for app in apps().await {
         let boss = app.employee("Ann").await;
         let other = app.employee("Ben").await;

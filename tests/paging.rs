@@ -1,4 +1,4 @@
-//! Pages: of many parents at once, exact about what lies around them, and strict about arguments.
+//! Pages: many parents in one query, exact page info, strict arguments.
 
 use serde_json::{Value, json};
 
@@ -21,8 +21,8 @@ async fn staff() -> Vec<TestApp> {
     apps
 }
 
-/// The titles of a page and what is around it, as `<BC>`: `<` when there is more before it, `>`
-/// when there is more behind it.
+/// Returns the titles of a page as `<BC>`: `<` if there is a previous page, `>` if there is a next
+/// one.
 fn page(connection: &Value) -> String {
     let info = &connection["pageInfo"];
     let edges = connection["edges"].as_array().unwrap();
@@ -41,7 +41,7 @@ fn page(connection: &Value) -> String {
 
 const PAGE: &str = "edges { cursor node { title } } pageInfo { hasNextPage hasPreviousPage startCursor endCursor } totalCount";
 
-/// The pages of Ann, Ben and Cat, asked for in one query.
+/// Returns the pages of Ann, Ben and Cat from one query.
 async fn pages(app: &TestApp, arguments: &str) -> Vec<String> {
     let query = format!("{{ employees {{ nodes {{ projects({arguments}) {{ {PAGE} }} }} }} }}");
     let data = app.query(&query).await;
@@ -57,7 +57,7 @@ async fn pages(app: &TestApp, arguments: &str) -> Vec<String> {
         .collect()
 }
 
-/// The cursors of A to E.
+/// Returns the cursors of A to E.
 async fn cursors(app: &TestApp) -> Vec<Value> {
     let data = app
         .query(r#"{ employee(id: "emp_1") { projects { edges { cursor } } } }"#)
@@ -67,7 +67,7 @@ async fn cursors(app: &TestApp) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn every_parent_has_a_page_of_its_own_in_either_direction() {
+async fn every_parent_has_its_own_page_in_either_direction() {
     for app in staff().await {
         assert_eq!(pages(&app, "first: 2").await, ["AB>", "B", ""]);
         assert_eq!(pages(&app, "last: 2").await, ["<DE", "B", ""]);
@@ -84,7 +84,7 @@ async fn every_parent_has_a_page_of_its_own_in_either_direction() {
 }
 
 #[tokio::test]
-async fn what_lies_around_a_page_is_exact_when_cursors_bound_it() {
+async fn has_next_and_has_previous_page_are_exact_between_two_cursors() {
     for app in staff().await {
         let cursors = cursors(&app).await;
         let [a, b, c, d, e] = &cursors[..] else {
@@ -108,7 +108,7 @@ async fn what_lies_around_a_page_is_exact_when_cursors_bound_it() {
             ),
             (format!("after: {e}"), ["<", "<", ""]),
             (format!("before: {a}"), [">", ">", ""]),
-            // Nothing between: it stands behind `after`, and with `last` before `before`.
+            // An empty page is positioned behind `after`, or with `last` in front of `before`.
             (format!("after: {b}, before: {c}"), ["<>", "<", ""]),
             (format!("last: 3, after: {b}, before: {c}"), ["<>", "<", ""]),
             (format!("after: {d}, before: {b}"), ["<>", "<", ""]),
@@ -127,7 +127,7 @@ async fn what_lies_around_a_page_is_exact_when_cursors_bound_it() {
 }
 
 #[tokio::test]
-async fn an_empty_page_stands_right_behind_after_or_right_before_before() {
+async fn an_empty_page_is_positioned_behind_after_or_in_front_of_before() {
     for app in staff().await {
         let cursors = cursors(&app).await;
         let [a, _, c, _, e] = &cursors[..] else {
@@ -154,7 +154,7 @@ async fn an_empty_page_stands_right_behind_after_or_right_before_before() {
 }
 
 #[tokio::test]
-async fn a_page_has_twenty_items_unless_asked_and_at_most_a_thousand() {
+async fn a_page_has_twenty_items_by_default_and_at_most_a_thousand() {
     for app in apps().await {
         for number in 1..=21 {
             app.employee(&format!("Employee {number}")).await;
@@ -173,7 +173,7 @@ async fn a_page_has_twenty_items_unless_asked_and_at_most_a_thousand() {
 }
 
 #[tokio::test]
-async fn wrong_arguments_are_refused_by_name_and_say_what_to_do() {
+async fn invalid_arguments_are_refused_by_name_with_a_remedy() {
     let cases = [
         (
             "first: 1001",
@@ -302,7 +302,7 @@ async fn wrong_arguments_are_refused_by_name_and_say_what_to_do() {
 }
 
 #[tokio::test]
-async fn cursors_that_were_made_up_are_refused_or_stand_somewhere() {
+async fn a_forged_cursor_is_refused_or_has_a_position() {
     use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
     for app in staff().await {
         let after = |list: &str, order: &str, values: Value| {
@@ -387,7 +387,7 @@ async fn cursors_that_were_made_up_are_refused_or_stand_somewhere() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_page_that_cannot_be_is_refused_with_the_argument_and_what_to_do() {
+async fn an_impossible_page_is_refused_with_its_argument_and_a_remedy() {
     for app in lessons().await {
         for (arguments, argument, says) in [
             ("first: 1001", "first", "0 to 1000"),

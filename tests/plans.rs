@@ -1,5 +1,4 @@
-//! The real statements on companies large enough to matter: what their plans read, and that the
-//! hardest questions are answered within the deadline of a statement.
+//! Query plans of the real statements on large tables, and the time of the most expensive filters.
 
 use std::fmt::Write as _;
 
@@ -13,7 +12,7 @@ use server::{
 
 use crate::support::app::{TestApp, apps};
 
-/// The tables that no common question may read from end to end.
+/// Tables that common queries must not scan.
 const TABLES: [&str; 5] = [
     "employees",
     "meetings",
@@ -32,7 +31,7 @@ async fn companies(employees: u32, projects: u32, assignments: u32) -> Vec<TestA
     };
     let company = Company::of(counts).unwrap();
     let apps = apps().await;
-    // As `roster seed` does it: a statement for requests is stopped at its deadline.
+    // Filled on a maintenance connection, since statements of requests have a deadline.
     let filling = apps.iter().map(async |app| {
         let unhurried = database::maintain(&app.database.settings()).await;
         let unhurried = unhurried.unwrap();
@@ -43,7 +42,7 @@ async fn companies(employees: u32, projects: u32, assignments: u32) -> Vec<TestA
     apps
 }
 
-/// The statements that a query takes and their plans.
+/// Returns the statements of a query with their plans.
 async fn plans(app: &TestApp, query: &str) -> Vec<String> {
     app.database.forget_statements();
     app.query(query).await;
@@ -65,7 +64,7 @@ async fn plans(app: &TestApp, query: &str) -> Vec<String> {
     plans
 }
 
-/// The tables that a plan reads from end to end.
+/// Returns the tables that a plan scans.
 fn scanned(plan: &str) -> Vec<&'static str> {
     let lines = plan
         .lines()
@@ -84,10 +83,10 @@ fn scanned(plan: &str) -> Vec<&'static str> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn common_questions_are_answered_by_indexes() {
+async fn common_queries_use_indexes() {
     for app in companies(10_000, 2_000, 50_000).await {
         for query in [
-            // By id, and the way from there.
+            // By id, and nested lists from there.
             r#"{ employee(id: "emp_7") { name } project(id: "prj_7") { title } meeting(id: "mtg_7") { topic } assignment(id: "asg_7") { role } }"#,
             r#"{ employee(id: "emp_7") { name projects { nodes { title employees { nodes { name } } } } } }"#,
             r#"{ employee(id: "emp_7") { meetings { nodes { topic employees { nodes { name } } } } assignments { nodes { project { title } } } } }"#,
@@ -102,7 +101,7 @@ async fn common_questions_are_answered_by_indexes() {
             r#"{ assignments(where: {role: {eq: "nobody has it"}}) { totalCount nodes { id } } }"#,
             // By ids.
             r#"{ employees(where: {ids: ["emp_1", "emp_2", "emp_9999"]}) { totalCount nodes { name } } }"#,
-            // By what is linked.
+            // By linked records.
             r#"{ employees(where: {assignments: {some: {role: {eq: "nobody has it"}}}}) { totalCount nodes { name } } }"#,
             r#"{ employees(where: {projects: {some: {ids: ["prj_3"]}}}) { totalCount nodes { name } } }"#,
             r#"{ employees(where: {meetings: {some: {topic: {eq: "budget review"}, ids: ["mtg_3"]}}}) { totalCount nodes { name } } }"#,
@@ -120,7 +119,7 @@ async fn common_questions_are_answered_by_indexes() {
                 );
             }
         }
-        // An index spares the rows, on PostgreSQL where none has changed lately.
+        // An index-only scan reads no rows; PostgreSQL needs a vacuumed table for it.
         let (covering, of_key) = match app.name() {
             "postgres" => {
                 let vacuum = app.database.connection();
@@ -129,7 +128,7 @@ async fn common_questions_are_answered_by_indexes() {
             }
             _ => ("USING COVERING INDEX", "INTEGER PRIMARY KEY"),
         };
-        // A page of a team is read from its place, and only the rows of the page are looked up.
+        // A page of a team starts at its cursor in an index, and only the rows of the page are read.
         let is_listed = |plan: &str| {
             plan.contains(covering)
                 && plan.contains("ix_assignments_project_id_employee_name_employee_id")
@@ -156,7 +155,7 @@ async fn common_questions_are_answered_by_indexes() {
                 assert!(is_listed(plan) && is_read_in_order, "{page}:\n{plan}");
             }
         }
-        // Assignments know the keys of all that they refer to, and nothing else of it.
+        // Assignments have the keys of their employee and project, and no other columns of them.
         let with = |fields| format!("{{ assignments(first: 10) {{ nodes {{ {fields} }} }} }}");
         let keys = with("role employee { id } project { id }");
         let read = plans(&app, &keys).await;
@@ -171,11 +170,11 @@ async fn common_questions_are_answered_by_indexes() {
         let more = with("employee { name } project { title }");
         let read = plans(&app, &more).await;
         assert!(read.iter().any(looks_up), "{more}:\n{read:?}");
-        // An audience has no such index: all of its names are read.
+        // The attendees of a meeting have no such index, so all of their names are read.
         let audience = r#"{ meeting(id: "mtg_7") { employees { nodes { name } } } }"#;
         let read = plans(&app, audience).await;
         assert!(read.last().unwrap().contains(of_key), "{read:?}");
-        // First and last pages, where an index holds the order: read from its end, never sorted.
+        // First and last pages in the order of an index are read from its ends and not sorted.
         for order in [
             "employees(first: 5)",
             "meetings(last: 5)",
@@ -196,7 +195,7 @@ async fn common_questions_are_answered_by_indexes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_deepest_filters_are_answered_on_many_assignments() {
+async fn the_deepest_filters_are_answered_within_the_deadline() {
     for app in companies(30_000, 6_000, 300_000).await {
         for query in [
             r#"{ employees(where: {projects: {some: {employees: {some: {projects: {some: {title: {contains: "a"}}}}}}}}) { totalCount } }"#,

@@ -1,4 +1,4 @@
-//! The pages as they are sent; what they do in a browser is tested in `browser/`.
+//! The pages of the playground over HTTP. Their behaviour in a browser is tested in `browser/`.
 
 use reqwest::Url;
 use tokio::{
@@ -9,7 +9,7 @@ use tokio::{
 use crate::support::app::{TestApp, lesson_with, lessons};
 
 #[tokio::test]
-async fn the_page_and_all_it_names_are_sent_with_a_policy_and_their_types() {
+async fn the_page_and_its_files_have_a_policy_and_content_types() {
     for app in lessons().await {
         let response = app.get("/").await;
         let policy = response.headers()["content-security-policy"]
@@ -23,7 +23,7 @@ async fn the_page_and_all_it_names_are_sent_with_a_policy_and_their_types() {
         assert!(policy.contains("default-src 'none'"), "{policy}");
         assert!(policy.contains("frame-ancestors 'none'"), "{policy}");
 
-        // The page from the CDN names nothing here.
+        // The page from the CDN has no files on this server.
         let page = response.text().await.unwrap();
         let is_built = named_files_are_sent(&app, &page).await;
         assert_eq!(is_built, !policy.contains("https://"), "{policy}");
@@ -36,7 +36,7 @@ async fn the_page_and_all_it_names_are_sent_with_a_policy_and_their_types() {
 }
 
 #[tokio::test]
-async fn the_app_is_sent_with_a_strict_policy_or_says_how_to_build_it() {
+async fn the_app_has_a_strict_policy_or_explains_how_to_build_it() {
     for app in lessons().await {
         let response = app.get("/app").await;
         assert_eq!(response.status(), 200);
@@ -58,7 +58,7 @@ async fn the_app_is_sent_with_a_strict_policy_or_says_how_to_build_it() {
 }
 
 #[tokio::test]
-async fn behind_a_path_prefix_the_pages_ask_for_nothing_outside_of_it() {
+async fn pages_behind_a_path_prefix_request_nothing_outside_of_it() {
     let app = lesson_with(|_| {}).await;
     let server = app.url.trim_start_matches("http://").to_owned();
     let proxy = Url::parse(&format!("http://{}/staff/", prefix_proxy(server).await)).unwrap();
@@ -83,7 +83,7 @@ async fn behind_a_path_prefix_the_pages_ask_for_nothing_outside_of_it() {
                 assert!(!script.contains("/graphql\"") && !script.contains("/graphql`"));
             }
         }
-        // The address that the scripts ask.
+        // The endpoint that the scripts call.
         let endpoint = base.join("graphql?query=%7B__typename%7D").unwrap();
         let answer = app.client.get(endpoint).send().await.unwrap();
         assert!(answer.text().await.unwrap().contains("Query"), "{path}");
@@ -92,7 +92,7 @@ async fn behind_a_path_prefix_the_pages_ask_for_nothing_outside_of_it() {
     assert!(outside.await.is_err(), "the proxy forwards only its prefix");
 }
 
-/// Does what `location /staff/ { proxy_pass http://…/; }` does, one request a connection. Returns
+/// Acts as nginx with `location /staff/ { proxy_pass http://…/; }`, one request a connection. Returns
 /// the address.
 async fn prefix_proxy(server: String) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -125,7 +125,7 @@ async fn prefix_proxy(server: String) -> String {
     address
 }
 
-/// Asks for every file of the bundle that the page names; are there any?
+/// Requests every bundled file that the page names. Returns whether there are any.
 async fn named_files_are_sent(app: &TestApp, page: &str) -> bool {
     let named: Vec<_> = page
         .split('"')
@@ -153,7 +153,7 @@ async fn named_files_are_sent(app: &TestApp, page: &str) -> bool {
 }
 
 #[tokio::test]
-async fn a_browser_finds_a_playground_and_a_supervisor_finds_the_probes() {
+async fn the_root_serves_the_playground_and_the_probes_answer() {
     for app in lessons().await {
         let page = app.get("/").await;
         assert_eq!(page.status(), 200);

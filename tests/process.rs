@@ -1,4 +1,4 @@
-//! The life of the process: how it begins, drains and ends, and what it tells meanwhile.
+//! The process: startup, drain, shutdown, metrics and logs.
 
 use std::{process::Command, time::Duration};
 
@@ -20,7 +20,7 @@ use crate::support::{
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
-/// Sends a request but for its last byte, and returns when the server reads its body.
+/// Sends a request except for its last byte. Returns when the server reads its body.
 async fn almost_sent(url: &str) -> TcpStream {
     let mut stream = TcpStream::connect(url.trim_start_matches("http://"))
         .await
@@ -41,7 +41,7 @@ async fn almost_sent(url: &str) -> TcpStream {
 }
 
 #[tokio::test]
-async fn a_drain_cuts_nobody_off() {
+async fn a_drain_answers_every_request_that_has_begun() {
     let mut program = Program::demo(&[]);
     let mut requests = join_all((0..200).map(|_| almost_sent(&program.url))).await;
     let mut sockets = join_all((0..20).map(|_| WebSocket::try_ready(&program.url))).await;
@@ -73,7 +73,7 @@ async fn a_drain_cuts_nobody_off() {
     );
 }
 
-/// A connection that is kept open, read by hand so that a cut request is seen as such.
+/// A keep-alive connection without a client library, so that a cut request is an error.
 struct KeptOpen(BufReader<TcpStream>);
 
 impl KeptOpen {
@@ -87,8 +87,8 @@ impl KeptOpen {
         self.0.write_all(request.as_bytes()).await
     }
 
-    /// Returns the status and whether the server closes the connection; fails if the answer does
-    /// not come as a whole.
+    /// Returns the status and whether the server closes the connection. Fails if the answer is
+    /// incomplete.
     async fn answer(&mut self) -> std::io::Result<(u16, bool)> {
         let (mut status, mut length, mut closes) = (None, 0, false);
         loop {
@@ -120,7 +120,7 @@ impl KeptOpen {
 const QUERY: &str = "/graphql?query=%7Bemployees%7BtotalCount%7D%7D";
 
 #[tokio::test]
-async fn during_the_grace_requests_are_answered_and_every_answer_closes_its_connection() {
+async fn requests_during_the_grace_period_are_answered_and_close_their_connection() {
     let mut program = Program::demo(&["--shutdown-grace", "3"]);
     let mut idle = KeptOpen::open(&program.url).await.unwrap();
     let mut probing = KeptOpen::open(&program.url).await.unwrap();
@@ -145,7 +145,7 @@ async fn during_the_grace_requests_are_answered_and_every_answer_closes_its_conn
     while KeptOpen::open(&program.url).await.is_some() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    // Begun before the end of the grace, sent as a whole after it.
+    // This request began before the end of the grace period and is completed after it.
     half.0.write_all(b"alhost\r\n\r\n").await.unwrap();
     assert_eq!(half.answer().await.unwrap(), (200, true));
     let ended = program.ended(Duration::from_secs(10)).unwrap();
@@ -154,7 +154,7 @@ async fn during_the_grace_requests_are_answered_and_every_answer_closes_its_conn
 }
 
 #[tokio::test]
-async fn a_second_signal_ends_the_grace() {
+async fn a_second_signal_ends_the_grace_period() {
     let mut program = Program::demo(&["--shutdown-grace", "60"]);
     program.signal("TERM");
     let mut open = KeptOpen::open(&program.url).await.unwrap();
@@ -167,8 +167,8 @@ async fn a_second_signal_ends_the_grace() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_request_is_cut_by_the_end_of_a_server_under_load() {
-    // More of them for a thorough run: `DRAIN_ROUNDS=50`.
+async fn the_shutdown_of_a_loaded_server_cuts_no_request() {
+    // For a thorough run: `DRAIN_ROUNDS=50`.
     let rounds = std::env::var("DRAIN_ROUNDS").map_or(10, |rounds| rounds.parse().unwrap());
     for home in migrated_homes().await {
         let url = home.database_url();
@@ -189,8 +189,8 @@ async fn no_request_is_cut_by_the_end_of_a_server_under_load() {
     }
 }
 
-/// Asks over connections that are kept open until the server takes no more; panics if a request
-/// that was sent is not answered. Returns the number of requests.
+/// Sends requests over keep-alive connections until the server accepts no more. Panics if a request
+/// is not answered. Returns the number of requests.
 async fn ask_until_the_end(url: String) -> usize {
     let mut count = 0;
     while let Some(mut connection) = KeptOpen::open(&url).await {
@@ -209,7 +209,7 @@ async fn ask_until_the_end(url: String) -> usize {
 }
 
 #[tokio::test]
-async fn without_a_host_both_loopbacks_are_listened_on() {
+async fn without_a_host_the_server_listens_on_both_loopback_addresses() {
     let program = Program::demo(&[]);
     let port = program.url.rsplit_once(':').unwrap().1;
     assert_eq!(program.url, format!("http://127.0.0.1:{port}"));
@@ -228,7 +228,7 @@ async fn without_a_host_both_loopbacks_are_listened_on() {
 }
 
 #[test]
-fn an_origin_that_can_never_match_is_refused_at_the_start() {
+fn an_origin_that_can_never_match_is_refused_at_startup() {
     for origin in ["https://x/", "*", "app.example.com", "https://a.example,x"] {
         let refused = command(&["demo", "--port", "0", "--allow-origin", origin], &[]);
         let refused = { refused }.output().unwrap();
@@ -241,7 +241,7 @@ fn an_origin_that_can_never_match_is_refused_at_the_start() {
 }
 
 #[tokio::test]
-async fn a_stuck_request_does_not_hold_the_end_and_a_second_signal_does_not_wait() {
+async fn a_stuck_request_delays_shutdown_up_to_a_limit_or_a_second_signal() {
     let mut patient = Program::demo(&["--limit", "body_timeout=100"]);
     let mut hasty = Program::demo(&["--limit", "body_timeout=100"]);
     let _stuck = [
@@ -266,7 +266,7 @@ async fn a_stuck_request_does_not_hold_the_end_and_a_second_signal_does_not_wait
 }
 
 #[test]
-fn a_public_address_without_auth_is_refused_naming_both_ways_out() {
+fn a_public_address_without_auth_is_refused_with_both_remedies() {
     let refused = command(&["demo", "--host", "0.0.0.0", "--port", "0"], &[])
         .output()
         .unwrap();
@@ -289,7 +289,7 @@ fn a_public_address_without_auth_is_refused_naming_both_ways_out() {
 }
 
 #[tokio::test]
-async fn a_token_from_the_command_line_lets_in() {
+async fn a_token_from_the_command_line_is_accepted() {
     let secret = [("JWT_SECRET", SECRET)];
     let program = Program::start(&["demo", "--port", "0"], &secret);
     let printed = command(&["token", "--role", "viewer", "--expires", "1h"], &secret)
@@ -313,7 +313,7 @@ async fn a_token_from_the_command_line_lets_in() {
 }
 
 #[tokio::test]
-async fn figures_and_the_log_tell_of_operations_and_never_of_values() {
+async fn metrics_and_logs_describe_operations_and_contain_no_values() {
     let port = std::net::TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()
@@ -388,7 +388,7 @@ async fn figures_and_the_log_tell_of_operations_and_never_of_values() {
 }
 
 #[tokio::test]
-async fn what_is_logged_of_a_request_tells_which_it_was() {
+async fn a_log_line_of_a_request_has_the_id_of_the_request() {
     for format in ["text", "json"] {
         let directory = tempfile::tempdir().unwrap();
         let url = DatabaseSettings::sqlite(&directory.path().join("roster.db")).database_url;

@@ -1,4 +1,4 @@
-//! The front page is whole.
+//! The README: complete sections, and queries that run.
 
 use std::{fs, path::Path};
 
@@ -7,7 +7,7 @@ use crate::support::app::lessons;
 const README: &str = include_str!("../README.md");
 
 #[test]
-fn the_readme_ends_with_a_full_sentence() {
+fn every_section_of_the_readme_ends_with_a_full_sentence() {
     assert!(README.ends_with('\n') && !README.ends_with("\n\n"));
     let fences = README.lines().filter(|line| line.starts_with("```"));
     assert_eq!(fences.count() % 2, 0, "a code block is not closed");
@@ -49,7 +49,7 @@ async fn every_query_of_the_readme_and_the_docs_runs() {
 }
 
 #[test]
-fn the_tour_of_the_readme_is_made_of_examples() {
+fn every_query_of_the_readme_is_an_example() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("playground/examples");
     let examples: Vec<String> = fs::read_dir(folder)
         .unwrap()

@@ -1,6 +1,6 @@
-//! Whatever makes answers fast is left out in turn, and they stay the same, byte for byte.
+//! Every optimization is disabled in turn, and the answers stay the same, byte for byte.
 //!
-//! `ORACLE_SEED` repeats the random questions, `ORACLE_CASES` asks more of them.
+//! `ORACLE_SEED` repeats the random queries, `ORACLE_CASES` sets their number.
 
 use api::Roster;
 use futures_util::{StreamExt, stream};
@@ -19,14 +19,14 @@ use server::{
 use crate::support::{
     app::{TestApp, apps, lessons},
     examples::examples,
-    odd::{DOCUMENTS, MUTATIONS, ONE_OF_TWO, OPERATIONS, odd_company, with_variables},
     oracle,
+    unusual::{DOCUMENTS, MUTATIONS, ONE_OF_TWO, OPERATIONS, unusual_rows, with_variables},
 };
 
-/// How many questions are asked at once.
+/// The number of concurrent queries.
 const AT_ONCE: usize = 8;
 
-/// What is left out, and whether documents that were checked are kept. The first is how it runs.
+/// The disabled optimization, the switches, and whether documents are cached. The first is the default.
 const WAYS: [(&str, Shortcuts, bool); 8] = [
     ("nothing", Shortcuts::ALL, true),
     (
@@ -83,11 +83,11 @@ const WAYS: [(&str, Shortcuts, bool); 8] = [
     ),
 ];
 
-/// One way to run operations.
+/// A roster with one set of optimizations.
 struct Way {
     without: &'static str,
     roster: Roster,
-    /// Writes what it answers.
+    /// Serializes the answers.
     server: App,
     id: RequestId,
 }
@@ -117,7 +117,7 @@ impl Way {
             .collect()
     }
 
-    /// What the server would send, and what it took.
+    /// Returns the body that the server would send, with the cost.
     async fn answer(&self, asked: &Asked) -> String {
         let request = Request {
             text: asked.document.clone(),
@@ -129,15 +129,15 @@ impl Way {
             Ok(checked) => self.roster.run(&checked).await,
             Err(refused) => *refused,
         };
-        let told = self.server.client_response(&self.id, &mut answer, true);
-        let text = String::from_utf8(told.to_json()).unwrap();
+        let response = self.server.client_response(&self.id, &mut answer, true);
+        let text = String::from_utf8(response.to_json()).unwrap();
         serde_json::from_str::<Value>(&text).unwrap();
         assert!(!text.contains("\"INTERNAL\""), "{text} to {asked:?}");
         text
     }
 }
 
-/// An operation.
+/// An operation to run in every way.
 #[derive(Clone, Debug)]
 struct Asked {
     document: String,
@@ -155,20 +155,20 @@ impl Asked {
     }
 }
 
-/// How the answers to one question differ. The first way answers twice: a document that it kept must
-/// be as good as one that it sees for the first time.
+/// Returns the first difference between the answers. The first way answers twice, so that a cached
+/// document is compared with a new one.
 async fn difference(ways: &[Way], asked: &Asked) -> Option<String> {
     let expected = ways[0].answer(asked).await;
     for way in ways {
         let found = way.answer(asked).await;
-        if let Some(told) = told(way.without, asked, &found, &expected) {
-            return Some(told);
+        if let Some(difference) = compared(way.without, asked, &found, &expected) {
+            return Some(difference);
         }
     }
     None
 }
 
-fn told(without: &str, asked: &Asked, found: &str, expected: &str) -> Option<String> {
+fn compared(without: &str, asked: &Asked, found: &str, expected: &str) -> Option<String> {
     (found != expected).then(|| {
         let Asked {
             document,
@@ -188,7 +188,7 @@ fn examples_with(keyword: &str) -> impl Iterator<Item = String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn queries_are_answered_alike_without_shortcuts() {
+async fn queries_have_the_same_answers_without_shortcuts() {
     let queries: Vec<Asked> = examples_with("\nquery ")
         .map(|example| Asked::new(example, json!({})))
         .collect();
@@ -201,9 +201,9 @@ async fn queries_are_answered_alike_without_shortcuts() {
     }
 }
 
-/// Each way on data of its own.
+/// Each way has its own data.
 #[tokio::test(flavor = "multi_thread")]
-async fn mutations_are_answered_alike_without_shortcuts() {
+async fn mutations_have_the_same_answers_without_shortcuts() {
     let mutations: Vec<Asked> = examples_with("\nmutation ")
         .chain(MUTATIONS.iter().map(|text| (*text).to_owned()))
         .map(|text| Asked::new(text, json!({})))
@@ -233,15 +233,15 @@ async fn mutations_are_answered_alike_without_shortcuts() {
                 continue;
             };
             for ((asked, found), expected) in mutations.iter().zip(&answers).zip(expected) {
-                same(app, told(without, asked, found, expected));
+                same(app, compared(without, asked, found, expected));
             }
         }
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn random_questions_are_answered_alike_without_shortcuts() {
-    /// How many are asked of one company.
+async fn random_queries_have_the_same_answers_without_shortcuts() {
+    /// The number of queries for each dataset.
     const QUESTIONS: u64 = 50;
     let seed = oracle::seed();
     let companies = oracle::cases(300).div_ceil(QUESTIONS);
@@ -273,7 +273,7 @@ async fn random_questions_are_answered_alike_without_shortcuts() {
     }
 }
 
-/// The same question, where everything has to be merged, at the root and below.
+/// Returns the same query with every selection duplicated, at the root and below.
 fn merged_with_itself(document: &str) -> String {
     let (head, body) = document.split_once('{').unwrap();
     let body = body.strip_suffix('}').unwrap();
@@ -284,13 +284,13 @@ fn merged_with_itself(document: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn odd_questions_are_answered_alike_without_shortcuts() {
+async fn unusual_documents_have_the_same_answers_without_shortcuts() {
     let few = Limits {
         answer_values: 25,
         ..Limits::DEFAULT
     };
     for app in apps().await {
-        odd_company(&app).await;
+        unusual_rows(&app).await;
         for limits in [Limits::DEFAULT, few] {
             let ways = Way::all(&app, limits);
             for document in DOCUMENTS {
@@ -300,7 +300,7 @@ async fn odd_questions_are_answered_alike_without_shortcuts() {
                 );
             }
             for (document, variables) in with_variables() {
-                // Also backwards: what was wrong at first may be right later.
+                // Also in reverse order, so that cached documents meet valid variables after invalid ones.
                 for variables in variables.iter().chain(variables.iter().rev()) {
                     let asked = Asked::new(document, variables.clone());
                     same(&app, difference(&ways, &asked).await);
@@ -319,9 +319,9 @@ async fn odd_questions_are_answered_alike_without_shortcuts() {
     }
 }
 
-/// What a field reads of its object must be there when nothing else is selected.
+/// A field must load its own columns when nothing else is selected.
 #[tokio::test(flavor = "multi_thread")]
-async fn every_field_alone_is_answered_alike_without_shortcuts() {
+async fn every_field_alone_has_the_same_answer_without_shortcuts() {
     let types = [
         ("Employee", "employee", "emp_1"),
         ("Meeting", "meeting", "mtg_1"),
@@ -329,7 +329,7 @@ async fn every_field_alone_is_answered_alike_without_shortcuts() {
         ("Assignment", "assignment", "asg_1"),
     ];
     for app in apps().await {
-        odd_company(&app).await;
+        unusual_rows(&app).await;
         let ways = Way::all(&app, Limits::DEFAULT);
         for (name, one, id) in types {
             let fields = fields_of(&ways[0], name).await;
@@ -352,7 +352,7 @@ async fn every_field_alone_is_answered_alike_without_shortcuts() {
     }
 }
 
-/// A selection of each field of the type.
+/// Returns a selection of each field of the type.
 async fn fields_of(way: &Way, name: &str) -> Vec<String> {
     let asked = format!(
         "{{ __type(name: {name:?}) {{ fields {{ name type {{ ...T ofType {{ ...T ofType {{ ...T ofType {{ ...T }} }} }} }} }} }} }}

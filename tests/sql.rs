@@ -1,5 +1,5 @@
-//! The SQL of operations, held by a snapshot for each database: what a change of the code does to
-//! statements is seen in a diff. `INSTA_UPDATE=always cargo test sql::` records it.
+//! The SQL of operations, with a snapshot for each database, so that a diff shows how a change
+//! affects the statements. `INSTA_UPDATE=always cargo test sql::` records the snapshots.
 
 use std::fmt::Write;
 
@@ -8,7 +8,7 @@ use crate::support::{
     examples::examples,
 };
 
-/// What the examples of the playground do not show.
+/// Operations that the examples of the playground do not cover.
 const OPERATIONS: [(&str, &str); 15] = [
     (
         "employees with counts",
@@ -73,7 +73,7 @@ const OPERATIONS: [(&str, &str); 15] = [
 ];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn operations_send_the_statements_that_they_sent() {
+async fn the_statements_of_operations_match_their_snapshots() {
     for app in lessons().await {
         let mut report = String::new();
         for (name, operation) in examples() {
@@ -90,8 +90,8 @@ async fn operations_send_the_statements_that_they_sent() {
     }
 }
 
-/// The statements of an operation, a clause on each line: first what its transaction sends, then what
-/// is read outside of it, sorted, because statements of one level are sent at the same time.
+/// Returns the statements of an operation, one clause a line: first those of its transaction, then the
+/// others. The latter are sorted, because statements of one level are sent concurrently.
 async fn statements(app: &TestApp, name: &str, operation: &str, report: &mut String) {
     app.database.forget_statements();
     app.query(operation).await;

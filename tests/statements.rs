@@ -1,5 +1,5 @@
-//! How many statements an operation takes: as many as its shape has levels, whatever the rows, the
-//! database and the threads.
+//! The number of statements of an operation: it depends on the levels of the document, not on the
+//! number of rows, the database or the threads.
 
 use entity::{assignment, employee, employee_meeting, meeting, project};
 use sea_orm::ActiveValue::Set;
@@ -10,11 +10,11 @@ use crate::support::{
     rows::{day, time},
 };
 
-/// How many employees there are; every query is asked for one, for some and for all of them.
+/// The number of employees. Every query runs for one, for some and for all of them.
 const EMPLOYEES: i64 = 1_000;
 const OTHERS: i64 = 500;
 
-/// Everybody has two projects, one of them twice, and two meetings.
+/// Every employee has two projects, one of them twice, and two meetings.
 async fn companies() -> Vec<TestApp> {
     let apps = apps().await;
     for app in &apps {
@@ -66,7 +66,7 @@ async fn companies() -> Vec<TestApp> {
     apps
 }
 
-/// Asks with `ROOTS` for the number of roots, and expects as many statements for any of them.
+/// Replaces `ROOTS` by several page sizes and expects this number of statements for each.
 async fn takes(apps: &[TestApp], statements: usize, query: &str) {
     for app in apps {
         for roots in ["1", "100", "1000"] {
@@ -82,7 +82,7 @@ async fn takes(apps: &[TestApp], statements: usize, query: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_way_from_an_employee_to_projects_to_employees_is_three_statements() {
+async fn employee_to_projects_to_employees_takes_three_statements() {
     let query = r#"{ employee(id: "emp_2") { name projects { nodes { title employees { nodes { name } } } } } }"#;
     for app in lessons().await {
         let (data, statements) = app.counted(query).await;
@@ -100,7 +100,7 @@ async fn the_way_from_an_employee_to_projects_to_employees_is_three_statements()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_level_of_nested_lists_is_one_statement() {
+async fn each_level_of_nested_lists_takes_one_statement() {
     let apps = companies().await;
     takes(&apps, 1, "{ employees(first: ROOTS) { nodes { name } } }").await;
     takes(
@@ -123,7 +123,7 @@ async fn each_level_of_nested_lists_is_one_statement() {
         } } } } } } }",
     )
     .await;
-    // The same list on different levels is asked on each of them.
+    // The same list on two levels takes a statement on each.
     takes(
         &apps,
         6,
@@ -133,7 +133,7 @@ async fn each_level_of_nested_lists_is_one_statement() {
         } } }",
     )
     .await;
-    // What an assignment refers to comes with it, and is on one level with what comes beside it.
+    // The employee and the project of an assignment are loaded with it.
     takes(
         &apps,
         4,
@@ -179,7 +179,7 @@ async fn aliases_share_a_statement_when_their_arguments_are_equal() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_field_that_is_selected_twice_is_asked_once() {
+async fn a_field_that_is_selected_twice_takes_one_statement() {
     let apps = companies().await;
     let twice =
         "{ employees(first: ROOTS) { nodes { projects(first: 2) { nodes { id } } } nodes { name } }
@@ -218,7 +218,7 @@ async fn fragments_take_no_statements_of_their_own() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_page_its_total_and_the_look_beyond_a_cursor_are_one_statement_each() {
+async fn a_page_its_total_and_the_look_beyond_a_cursor_take_one_statement_each() {
     let apps = companies().await;
     takes(&apps, 1, "{ employees(first: ROOTS) { totalCount } }").await;
     takes(
@@ -265,7 +265,7 @@ async fn the_page_its_total_and_the_look_beyond_a_cursor_are_one_statement_each(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_edges_and_connections_sum_up_is_one_statement_each() {
+async fn each_aggregate_of_edges_and_connections_takes_one_statement() {
     let apps = companies().await;
     takes(
         &apps,
@@ -296,7 +296,7 @@ async fn what_edges_and_connections_sum_up_is_one_statement_each() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_ends_of_a_thousand_assignments_come_with_them() {
+async fn the_employees_and_projects_of_assignments_take_no_statement() {
     let apps = companies().await;
     takes(
         &apps,
@@ -313,7 +313,7 @@ async fn the_ends_of_a_thousand_assignments_come_with_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn things_by_id_are_one_statement_for_each_type() {
+async fn records_by_id_take_one_statement_for_each_type() {
     for app in companies().await {
         for each in [1, 25] {
             let ids: Vec<String> = (1..=each)
@@ -361,7 +361,7 @@ async fn filters_and_orders_add_no_statements() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_lookup_whose_sibling_fails_neither_hangs_nor_takes_the_others_with_it() {
+async fn a_lookup_completes_when_its_sibling_fails() {
     for app in companies().await {
         let query = r#"{
             bad: employee(id: "emp_1") { meetings { nodes { id } } projects(first: -1) { nodes { id } } assignments { nodes { id } } }
@@ -388,9 +388,9 @@ async fn a_lookup_whose_sibling_fails_neither_hangs_nor_takes_the_others_with_it
     }
 }
 
-/// Fragments, `__typename` everywhere, fields selected twice, and input objects as variables.
+/// Documents with fragments, `__typename` on all levels, duplicate fields and input objects.
 #[tokio::test(flavor = "multi_thread")]
-async fn documents_of_clients_take_as_many_statements_as_plain_ones() {
+async fn documents_of_client_libraries_take_as_many_statements_as_plain_ones() {
     macro_rules! operation {
         ($file:literal) => {
             include_str!(concat!("../bench/operations/", $file, ".graphql"))

@@ -1,11 +1,11 @@
-//! Changes as they happen: over WebSocket, from any server, across disconnects, each exactly once.
+//! Subscriptions to changes: filters, cursors, several servers, delivery exactly once.
 
 use std::{
     collections::HashSet,
     time::{Duration, Instant},
 };
 
-use futures_util::future::join_all;
+use futures_util::{StreamExt, future::join_all, stream};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
@@ -19,7 +19,7 @@ use crate::support::{
 };
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_happens_is_told_as_it_happens_with_the_thing_as_it_is() {
+async fn an_event_arrives_with_the_current_state_of_its_record() {
     for app in apps().await {
         let query = "subscription S($after: String) { ...F }
             fragment F on Subscription { changes(after: $after) { kind ... on Change { type }
@@ -70,7 +70,7 @@ async fn what_happens_is_told_as_it_happens_with_the_thing_as_it_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_subscriber_hears_what_it_asked_for_and_from_now_on_unless_it_says_since_when() {
+async fn a_subscription_is_filtered_and_begins_now_or_after_its_cursor() {
     for app in apps().await {
         let before = app.latest_cursor().await;
         let ann = app.new_employee("Ann").await;
@@ -86,7 +86,7 @@ async fn a_subscriber_hears_what_it_asked_for_and_from_now_on_unless_it_says_sin
         );
         let mut live = WebSocket::subscribed(&app.url, query, json!({ "filter": filter })).await;
         // Without `after`, a subscription begins some time after its message was sent: Bob is renamed
-        // until the first event arrives. It is not the one that was committed before.
+        // until the first event arrives. Events from before the subscription do not arrive.
         let mut number = 0;
         let mut event = loop {
             number += 1;
@@ -134,7 +134,7 @@ async fn a_subscriber_hears_what_it_asked_for_and_from_now_on_unless_it_says_sin
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cursor_that_is_too_old_or_a_second_root_field_ends_a_subscription_with_an_error() {
+async fn an_expired_cursor_or_a_second_root_field_ends_a_subscription_with_an_error() {
     for app in apps().await {
         let before = app.latest_cursor().await;
         app.new_employee("Ann").await;
@@ -159,7 +159,7 @@ async fn a_cursor_that_is_too_old_or_a_second_root_field_ends_a_subscription_wit
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn subscribers_who_hear_nothing_cost_no_statement() {
+async fn idle_subscriptions_send_no_statements() {
     for app in apps().await {
         let latest = app.latest_cursor().await;
         let mut listeners = Vec::new();
@@ -174,7 +174,7 @@ async fn subscribers_who_hear_nothing_cost_no_statement() {
                 "PROJECT CREATED prj_1"
             );
         }
-        // The reader of the feed may be woken more than once for that event.
+        // The feed reader may be woken more than once for that event, so its statements settle first.
         query_for(&app, Duration::from_millis(200)).await;
         let (queries, statements) = query_for(&app, Duration::from_secs(2)).await;
         assert_eq!(statements, queries, "{}", app.name());
@@ -187,7 +187,7 @@ async fn subscribers_who_hear_nothing_cost_no_statement() {
                 "EMPLOYEE CREATED emp_1"
             );
         }
-        // One for the payload; the readers of all share one, or a few when woken more than once.
+        // The subscribers share the statement of the feed reader, which may be woken more than once.
         let read = app.database.statements() - after;
         assert!(
             read <= 10,
@@ -197,8 +197,8 @@ async fn subscribers_who_hear_nothing_cost_no_statement() {
     }
 }
 
-/// Sends queries that take one statement each for this time. Returns how many, and how many
-/// statements the server sent.
+/// Sends queries of one statement each for this time. Returns the number of queries and the number of
+/// statements that the server sent.
 async fn query_for(app: &TestApp, time: Duration) -> (usize, usize) {
     app.database.forget_statements();
     let start = Instant::now();
@@ -211,12 +211,17 @@ async fn query_for(app: &TestApp, time: Duration) -> (usize, usize) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_subscriber_who_falls_behind_misses_nothing() {
+async fn a_slow_subscriber_receives_every_change() {
     for app in apps().await {
         let mut slow = WebSocket::changes(&app.url).await;
         let ann = app.new_employee("Ann").await;
-        let projects: Vec<String> =
-            join_all((0..700).map(|number| app.new_project_in_turn(number))).await;
+        let titles: Vec<String> = (0..700).map(|number| number.to_string()).collect();
+        // The server turns away more operations than it can run.
+        let projects: Vec<String> = stream::iter(&titles)
+            .map(|title| app.new_project(title))
+            .buffered(16)
+            .collect()
+            .await;
         for _ in 0..2 {
             for listed in [&projects[..], &[]] {
                 let input = json!({ "employeeId": ann, "projectIds": listed });
@@ -236,16 +241,8 @@ async fn a_subscriber_who_falls_behind_misses_nothing() {
     }
 }
 
-impl TestApp {
-    async fn new_project_in_turn(&self, number: usize) -> String {
-        // Not all at once: the server refuses more than it can run.
-        sleep(Duration::from_millis((number as u64) * 8)).await;
-        self.new_project(&number.to_string()).await
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
-async fn what_one_server_commits_the_subscribers_of_another_hear_even_after_the_connection_broke() {
+async fn subscribers_of_another_server_receive_changes_after_a_broken_connection() {
     for app in apps().await {
         if app.name() == "sqlite" {
             continue;
@@ -278,7 +275,7 @@ async fn what_one_server_commits_the_subscribers_of_another_hear_even_after_the_
             "EMPLOYEE CREATED emp_3"
         );
 
-        // Whoever fails over takes its cursor along.
+        // A client that fails over resumes at its cursor.
         drop(other);
         drop(listener);
         let cursor = text(&first["cursor"]);
@@ -298,9 +295,9 @@ const WRITERS: usize = 16;
 const EACH: usize = 100;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn every_subscriber_of_every_server_sees_every_change_once_and_in_one_order() {
+async fn every_subscriber_receives_every_change_once_in_commit_order() {
     for app in apps().await {
-        // SQLite is for one server.
+        // SQLite supports one server.
         let servers = match app.name() {
             "sqlite" => vec![app],
             _ => vec![app.another().await, app],
@@ -346,7 +343,7 @@ async fn every_subscriber_of_every_server_sees_every_change_once_and_in_one_orde
                     if event["type"] == "MEETING" && event["kind"] == "DELETED" {
                         return (seen, cursor);
                     }
-                    // Two stay; two come and go, and change servers.
+                    // Two subscribers stay connected; two reconnect at random, to any server.
                     if number >= 2 && random.random_bool(0.03) {
                         drop(listener);
                         sleep(Duration::from_millis(random.random_range(0..30))).await;

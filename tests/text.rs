@@ -1,4 +1,4 @@
-//! Text: compared without regard to case in every script, stored in NFC, never invisible.
+//! Text: case-insensitive filters in every script, NFC in storage, no invisible values.
 
 use migration::{Migrator, MigratorTrait};
 use sea_orm::ConnectionTrait;
@@ -11,7 +11,7 @@ use crate::support::{
 };
 
 impl TestApp {
-    /// The names of the employees that match.
+    /// Returns the names of the employees that match.
     async fn named(&self, filter: Value) -> Vec<String> {
         let query = "query($name: StringFilter) { \
                      employees(where: {name: $name}) { nodes { name } } }";
@@ -40,7 +40,7 @@ async fn filters_ignore_case_in_every_script() {
             (json!({ "startsWith": "STRASS" }), "Straße"),
             (json!({ "endsWith": "ётр" }), "ПЁТР"),
             (json!({ "endsWith": "σ" }), "ΣΟΦΟΣ"),
-            // Accents count, and are one with their letter.
+            // Accents are significant, and composed and decomposed forms are equal.
             (json!({ "eq": "E\u{301}LAN VITAL" }), "Élan Vital"),
             (json!({ "startsWith": "e" }), "Elan"),
         ] {
@@ -54,7 +54,7 @@ async fn filters_ignore_case_in_every_script() {
         let others = app.named(json!({ "ne": "élan vital" })).await;
         assert_eq!(others, ["ПЁТР", "Straße", "ΣΟΦΟΣ", "Elan"]);
 
-        // Every text column, and through relations.
+        // Every text column, also through relations.
         app.new_project("ПРОЕКТ").await;
         let meeting = json!({ "topic": "ТЕМА", "location": "МЕСТО",
                               "scheduledTime": "2023-10-31T09:30:00Z" });
@@ -71,7 +71,7 @@ async fn filters_ignore_case_in_every_script() {
         for (field, count) in app.query(counts).await.as_object().unwrap() {
             assert_eq!(*count, json!({ "totalCount": 1 }), "{field}");
         }
-        // Roles differ by case everywhere else.
+        // Outside filters, roles are case-sensitive.
         let assign = json!({ "employeeId": "emp_2", "projectId": "prj_1", "role": "роль" });
         let other = app.done("assignEmployee", assign, "created").await;
         assert_eq!(other["created"], true);
@@ -99,16 +99,16 @@ async fn a_rename_is_found_by_the_new_name_only() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_other_programs_write_is_never_found_by_an_old_name() {
+async fn a_row_written_by_another_program_is_not_found_by_an_old_name() {
     for app in apps().await {
         for name in ["ÉLAN", "ÖZGÜR"] {
             app.new_employee(name).await;
         }
-        // Another program's row: its own case finds it, and ASCII in any case.
+        // A row of another program is found by its exact text, and in any case if ASCII.
         app.employee("ÇELIK").await;
         assert_eq!(app.named(json!({ "eq": "ÇELIK" })).await, ["ÇELIK"]);
         assert_eq!(app.named(json!({ "eq": "Çelik" })).await, ["ÇELIK"]);
-        // So it is when its text is not in NFC.
+        // The same holds if its text is not in NFC.
         app.employee("Zoe\u{308}").await;
         let zoe = app.named(json!({ "eq": "zoe\u{308}" })).await;
         assert_eq!(zoe, ["Zoe\u{308}"]);
@@ -125,7 +125,7 @@ async fn what_other_programs_write_is_never_found_by_an_old_name() {
         }
         assert_eq!(app.named(json!({ "contains": "N" })).await, ["ÜNAL"]);
         assert_eq!(app.named(json!({ "startsWith": "Él" })).await, ["ÉLA"]);
-        // Written again here, it is found in any case.
+        // After an update by the server, the row is found in any case.
         app.execute("UPDATE employees SET name = 'ÉLAN 2' WHERE id = 1")
             .await;
         let input = json!({ "id": "emp_1", "name": "ÉLAN 3" });
@@ -142,20 +142,20 @@ async fn text_is_stored_in_nfc_and_trimmed_of_spaces_without_width() {
             .await;
         assert_eq!(app.named(json!({ "eq": "cafe\u{301}" })).await, ["Café"]);
         let version = format!(r#"{{ employee(id: "{id}") {{ version }} }}"#);
-        // The same name in another form changes nothing.
+        // The same name in another normalization form changes nothing.
         let input = json!({ "id": id, "name": "Cafe\u{301}" });
         app.done("updateEmployee", input, "__typename").await;
         assert_eq!(app.query(&version).await["employee"]["version"], 1);
-        // Lengths are those of what is stored.
+        // Length limits apply to the normalized text.
         let long = "e\u{301}".repeat(200);
         app.new_project(&long).await;
-        // One role, however it is spelled.
+        // Both normalization forms are the same role.
         for (role, created) in [("Che\u{301}f", true), ("Chéf", false)] {
             let assign = json!({ "employeeId": id, "projectId": "prj_1", "role": role });
             let done = app.done("assignEmployee", assign, "created").await;
             assert_eq!(done["created"], created, "{role:?}");
         }
-        // The invisible code point behind a heart makes it red, so it stays.
+        // The variation selector behind a heart makes it red, so it is kept.
         let heart = app.new_employee("\u{2764}\u{fe0f}").await;
         let query = format!(r#"{{ employee(id: "{heart}") {{ name }} }}"#);
         assert_eq!(
@@ -166,7 +166,7 @@ async fn text_is_stored_in_nfc_and_trimmed_of_spaces_without_width() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn text_that_shows_nothing_is_invalid() {
+async fn text_without_visible_characters_is_invalid() {
     for app in apps().await {
         let time = "2023-10-31T09:30:00Z";
         for blank in [
@@ -212,7 +212,7 @@ async fn rows_from_before_the_migration_are_found_in_any_case() {
             .unwrap();
         let behind = u32::try_from(all.len() - at).unwrap();
         Migrator::down(db, Some(behind)).await.unwrap();
-        // More than one batch.
+        // More rows than one batch of the migration.
         let values: Vec<_> = (1..=2_500)
             .map(|id| format!("({id}, 'ПЁТР {id}', '2020-01-01')"))
             .collect();

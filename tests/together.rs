@@ -1,5 +1,5 @@
-//! Rows that many operations look up at the same time, one each: they share statements, and notice
-//! nothing else of each other.
+//! Concurrent operations that look up one row each: they share statements and are otherwise
+//! independent.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ use crate::support::{
 
 const EMPLOYEES: i64 = 150;
 
-/// One for each of the first two, then for up to a hundred who wait.
+/// One for each of the first two lookups, then one for up to a hundred waiting ones.
 const STATEMENTS: usize = 1 + 1 + 2;
 
 async fn companies() -> Vec<TestApp> {
@@ -39,7 +39,7 @@ async fn companies() -> Vec<TestApp> {
     apps
 }
 
-/// Who asks for everybody, and for one who is not there.
+/// Returns a query for each employee, and one for an unknown id.
 fn asking(app: &TestApp) -> Vec<(i64, BoxFuture<'static, OperationResponse>)> {
     let roster = Roster::new(app.database.connections().clone());
     let ask = |id| {
@@ -57,7 +57,7 @@ fn asking(app: &TestApp) -> Vec<(i64, BoxFuture<'static, OperationResponse>)> {
     (1..=EMPLOYEES).map(ask).collect()
 }
 
-/// All at once.
+/// Runs all operations concurrently.
 async fn answers(
     asking: Vec<(i64, BoxFuture<'static, OperationResponse>)>,
 ) -> Vec<(i64, OperationResponse)> {
@@ -65,7 +65,7 @@ async fn answers(
         .into_iter()
         .map(async |(id, answer)| (id, answer.await));
     let answers = timeout(Duration::from_secs(30), join_all(answers)).await;
-    answers.expect("nobody waits for ever")
+    answers.expect("an operation waits forever")
 }
 
 fn is_right(id: i64, answer: &OperationResponse) -> bool {
@@ -77,9 +77,9 @@ fn is_right(id: i64, answer: &OperationResponse) -> bool {
     answer.response.errors.is_empty() && data == json!({ "employee": employee })
 }
 
-// On one thread, all have asked before the first is answered.
+// On one thread, all lookups are waiting before the first statement returns.
 #[tokio::test]
-async fn who_has_to_wait_shares_a_statement_with_all_who_wait() {
+async fn waiting_lookups_share_a_statement() {
     for app in companies().await {
         app.database.forget_statements();
         let answers = answers(asking(&app)).await;
@@ -87,7 +87,7 @@ async fn who_has_to_wait_shares_a_statement_with_all_who_wait() {
         assert_eq!(statements, STATEMENTS, "{}", app.name());
         for (id, answer) in answers {
             assert!(is_right(id, &answer), "{}: {id}: {answer:?}", app.name());
-            // What it took is what it takes alone.
+            // The cost is that of the operation alone.
             let cost = answer.cost.unwrap();
             let loaded = usize::from(id < EMPLOYEES);
             assert_eq!((cost.statements, cost.loaded), (1, loaded), "{id}");
@@ -95,9 +95,9 @@ async fn who_has_to_wait_shares_a_statement_with_all_who_wait() {
     }
 }
 
-/// As an operation on a WebSocket whose client does not read.
+/// Like operations on a WebSocket whose client does not read.
 #[tokio::test(flavor = "multi_thread")]
-async fn who_does_not_take_an_answer_keeps_nobody_waiting() {
+async fn an_operation_that_is_not_polled_does_not_delay_others() {
     for app in companies().await {
         let mut asking = asking(&app);
         let mut deaf: Vec<_> = asking.drain(..3).collect();
@@ -113,7 +113,7 @@ async fn who_does_not_take_an_answer_keeps_nobody_waiting() {
 #[tokio::test]
 async fn a_shared_statement_that_fails_is_sent_again_for_each_request() {
     for app in companies().await {
-        // The first two statements have one key each; requests share the third.
+        // The first two statements serve one lookup each; requests share the third.
         app.database.panic_at(3);
         for (id, answer) in answers(asking(&app)).await {
             assert!(is_right(id, &answer), "{}: {id}: {answer:?}", app.name());

@@ -1,4 +1,4 @@
-//! Trusted documents: what a server runs that runs nothing else, and what checks its manifest.
+//! Trusted documents: execution by id, refusal of text, and checks of the manifest.
 
 use std::{fs, path::PathBuf};
 
@@ -18,7 +18,7 @@ const TITLES: &str =
 const RENAME: &str = r#"mutation Rename { updateProject(input: { id: "prj_1", title: "New" }) { project { title } } }"#;
 const LISTEN: &str = "subscription Listen { changes { kind } }";
 
-/// A manifest on disk, as long as the test needs it.
+/// A manifest on disk, deleted with the test.
 struct Manifest {
     directory: TempDir,
 }
@@ -44,7 +44,7 @@ impl Manifest {
         lesson_with(|settings: &mut Settings| settings.trusted_documents = Some(self.path())).await
     }
 
-    /// What a program says that is given the manifest, and how it ends.
+    /// Runs the program with the manifest as its last argument. Returns its exit code and output.
     fn given_to(&self, arguments: &[&str]) -> (Option<i32>, String) {
         let path = self.path();
         let arguments = [arguments, &[path.to_str().unwrap()]].concat();
@@ -115,7 +115,7 @@ async fn text_and_unknown_ids_are_refused() {
     for (body, code) in [
         (json!({ "query": "{ __typename }" }), "FORBIDDEN"),
         (json!({ "query": introspection }), "FORBIDDEN"),
-        // Known text is no id, and an id does not make other text known.
+        // The text of a trusted document is not an id, and an id does not admit other text.
         (json!({ "query": TITLES }), "FORBIDDEN"),
         (
             json!({ "query": "{ __typename }", "documentId": "Titles 1" }),
@@ -147,7 +147,7 @@ async fn text_and_unknown_ids_are_refused() {
 }
 
 #[tokio::test]
-async fn nobody_can_register_a_document() {
+async fn a_client_cannot_register_a_document() {
     let app = Manifest::ours().app().await;
     let text = "{ __typename }";
     let hash = "7f56e67dd21ab3f30d1ff8b7bed08893f0a0db86449836189b361dd1e56ddb4b";
@@ -160,7 +160,7 @@ async fn nobody_can_register_a_document() {
 }
 
 #[tokio::test]
-async fn a_socket_takes_ids_and_no_text() {
+async fn a_socket_accepts_ids_and_refuses_text() {
     let app = Manifest::ours().app().await;
     let mut socket = WebSocket::ready(&app.url).await;
     socket
@@ -184,7 +184,7 @@ async fn a_socket_takes_ids_and_no_text() {
         "PERSISTED_QUERY_NOT_FOUND"
     );
 
-    // As graphql-ws does, which has to send some text.
+    // As the library graphql-ws does, which always sends a `query`.
     let listen = json!({ "query": "", "extensions": { "persistedQuery": { "version": 1, "sha256Hash": "l" } } });
     socket.subscribe("listen", &listen).await;
     socket
@@ -203,7 +203,7 @@ async fn a_socket_takes_ids_and_no_text() {
 }
 
 #[test]
-fn a_manifest_of_no_use_ends_the_start_and_says_why() {
+fn an_unusable_manifest_ends_the_program_with_the_reason() {
     for (content, reason) in [
         ("{", "not JSON"),
         ("[]", "it is no object"),
@@ -231,7 +231,7 @@ fn a_manifest_of_no_use_ends_the_start_and_says_why() {
 }
 
 #[test]
-fn the_log_tells_what_runs_and_how_many_will_fail() {
+fn the_log_counts_the_trusted_documents_and_those_that_will_fail() {
     let manifest = Manifest::new(&json!({ "a": TITLES, "b": "{ gone }" }).to_string());
     let path = manifest.path();
     let variable = [("TRUSTED_DOCUMENTS", path.to_str().unwrap())];
@@ -241,7 +241,7 @@ fn the_log_tells_what_runs_and_how_many_will_fail() {
 }
 
 #[test]
-fn documents_that_no_longer_run_are_named() {
+fn the_check_names_documents_that_no_longer_run() {
     let (code, said) = Manifest::ours().given_to(&["check-documents"]);
     assert_eq!((code, said.as_str()), (Some(0), "All 3 documents run.\n"));
 

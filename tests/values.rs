@@ -1,4 +1,4 @@
-//! Variables and literals: what they may be, what their defaults do, and what is said of a wrong one.
+//! Variables and literals: accepted values, defaults, and the errors of invalid ones.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::support::{
     websocket::WebSocket,
 };
 
-/// The message of the only error of an operation that is refused before it runs.
+/// Returns the message of the only error of an operation that is refused before it runs.
 async fn message(app: &TestApp, query: &str, variables: Value) -> String {
     let answer = app.answer(query, variables).await;
     let errors = answer["errors"].as_array();
@@ -18,7 +18,7 @@ async fn message(app: &TestApp, query: &str, variables: Value) -> String {
     error["message"].as_str().unwrap().to_owned()
 }
 
-/// Sends variables as this very text.
+/// Sends variables as exactly this JSON text.
 async fn with_json(app: &TestApp, query: &str, variables: &str) -> Value {
     let query = json!(query);
     let body = format!(r#"{{"query": {query}, "variables": {variables}}}"#);
@@ -50,7 +50,7 @@ async fn a_json_number_with_an_integral_value_is_an_integer() {
                 "{message}"
             );
         }
-        // No reader of JSON has to know a number that no double can hold.
+        // JSON parsers need not accept a number outside the range of a double.
         let answer = with_json(&app, page, r#"{"n": 1e999999999}"#).await;
         assert!(answer["errors"][0].is_object(), "{answer}");
         let literal = message(&app, "{ employees(first: 1.0) { totalCount } }", json!({})).await;
@@ -61,7 +61,7 @@ async fn a_json_number_with_an_integral_value_is_an_integer() {
             assert!(!app.errors(&query).await.is_empty());
         }
 
-        // Inside of lists and objects, and as wide as a Long.
+        // Also inside lists and objects, and up to the width of `Long`.
         let filter = "query($f: ProjectFilter) { projects(where: $f) { totalCount } }";
         let variables = r#"{"f": {"or": [{"budget": {"eq": 9007199254740991.0}}, {"employees": {"count": {"gte": 0e0}}}]}}"#;
         let answer = with_json(&app, filter, variables).await;
@@ -97,7 +97,7 @@ async fn defaults_of_variables_decide_on_skip_and_include() {
         app.query_with(create, json!({ "dry": false })).await;
         assert_eq!(app.query(count).await["projects"]["totalCount"], 1);
 
-        // In a fragment too; twice, since documents are remembered.
+        // Also in a fragment. Each document runs twice, since it is cached.
         let full = "query($full: Boolean = true) { ...F } \
                     fragment F on Query { projects @include(if: $full) { totalCount } }";
         for _ in 0..2 {
@@ -105,7 +105,7 @@ async fn defaults_of_variables_decide_on_skip_and_include() {
             let none = app.query_with(full, json!({ "full": false })).await;
             assert_eq!(none, json!({}));
         }
-        // Null is not true (specification, section 6.3.2).
+        // `null` is not `true` (specification, section 6.3.2).
         let none = app.query_with(full, json!({ "full": null })).await;
         assert_eq!(none, json!({}));
     }
@@ -128,12 +128,12 @@ async fn defaults_of_variables_count_in_the_cost() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_end_of_a_line_keeps_selections_apart() {
+async fn every_line_terminator_separates_selections() {
     for app in lessons().await {
         for end in ["\r", "\n", "\r\n"] {
             let query = r#"{;a: employee(id:"emp_1"){id};b: employee(id:"emp_1"){name};
                 c: employees(where:{name:{eq:"none"}}){totalCount} # a comment;d: __typename}"#;
-            // Twice: what a selection asks is remembered.
+            // Each document runs twice, since its arguments are cached.
             for _ in 0..2 {
                 let data = app.query(&query.replace(['\n', ';'], end)).await;
                 assert_eq!(data["a"], json!({ "id": "emp_1" }), "{end:?}");
@@ -141,7 +141,7 @@ async fn every_end_of_a_line_keeps_selections_apart() {
                 assert_eq!(data["c"], json!({ "totalCount": 0 }), "{end:?}");
                 assert_eq!(data["d"], "Query", "{end:?}");
             }
-            // Each of two fields has a filter of its own, and only the second is too large.
+            // Each of two fields has its own filter, and only the second is too large.
             let hops =
                 "{employees:{some:{projects:{some:{employees:{some:{projects:{some:{}}}}}}}}}";
             let query = format!(
@@ -149,7 +149,7 @@ async fn every_end_of_a_line_keeps_selections_apart() {
             );
             let errors = app.errors(&query.replace(';', end)).await;
             assert_eq!(errors[0]["path"], json!(["b"]), "{end:?}: {errors:?}");
-            // In a block string it ends a line of the text.
+            // In a block string, it ends a line of the value.
             let query = format!(
                 r#"mutation {{ createProject(input: {{title: """a{end}  b"""}}) {{ project {{ title }} }} }}"#
             );
@@ -163,7 +163,7 @@ async fn every_end_of_a_line_keeps_selections_apart() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refused_scalar_says_what_it_looks_like_and_what_was_given() {
+async fn a_refused_scalar_names_its_format_and_the_given_value() {
     for app in apps().await {
         let create = "mutation($input: CreateMeetingInput!) { createMeeting(input: $input) { meeting { id } } }";
         let input = json!({ "input": { "topic": "a", "scheduledTime": "2026-01-01T00:00" } });
@@ -210,7 +210,7 @@ async fn a_refused_scalar_says_what_it_looks_like_and_what_was_given() {
         ] {
             assert_eq!(message(&app, query, variables).await, words);
         }
-        // A long value is cut.
+        // A long value is truncated in the message.
         let long = json!({ "input": { "topic": "a", "scheduledTime": "x".repeat(5_000) } });
         let refused = message(&app, create, long).await;
         assert!(refused.chars().count() < 300, "{refused}");
@@ -222,7 +222,7 @@ async fn a_refused_scalar_says_what_it_looks_like_and_what_was_given() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_conflict_names_the_field_and_a_nullable_variable_its_place() {
+async fn a_field_conflict_names_the_field_and_a_nullable_variable_names_its_position() {
     for app in apps().await {
         let twice = r#"mutation {
             createProject(input: {title: "A"}) { project { id } }
@@ -254,7 +254,7 @@ async fn a_conflict_names_the_field_and_a_nullable_variable_its_place() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_schema_says_what_this_api_is() {
+async fn the_schema_describes_the_api() {
     for app in apps().await {
         let data = app
             .query("{ __schema { ...F } } fragment F on __Schema { about: description }")

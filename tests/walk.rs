@@ -1,10 +1,10 @@
-//! The main job: walking the graph on the lesson's data, by every question of the lesson.
+//! Nested queries on the lesson's data, with their answers and the number of statements.
 
 use serde_json::json;
 
 use crate::support::app::lessons;
 
-/// Asks each app; the answer must be this, in this many statements, on both databases.
+/// Defines a test: the query has this answer and takes this number of statements on both databases.
 macro_rules! transcript {
     ($name:ident, $statements:literal, $query:literal, @$answer:literal) => {
         #[tokio::test(flavor = "multi_thread")]
@@ -59,7 +59,7 @@ project:
 }
 
 transcript! {
-    the_second_meeting_is_attended_by_all_four,
+    the_second_meeting_has_all_four_employees,
     3,
     r#"{ meeting(id: "mtg_2") { topic scheduledTime location employees(first: 10) { totalCount nodes { id name } } } }"#,
     @r#"
@@ -103,7 +103,7 @@ employee:
 }
 
 transcript! {
-    the_second_employee_s_assignments_carry_their_data,
+    the_assignments_of_an_employee_have_role_dates_and_project,
     2,
     r#"{ employee(id: "emp_2") { assignments { nodes { id role startDate endDate project { title } } } } }"#,
     @r#"
@@ -126,7 +126,7 @@ employee:
 }
 
 transcript! {
-    the_first_project_s_assignments_name_their_employees,
+    the_assignments_of_a_project_name_their_employees,
     2,
     r#"{ project(id: "prj_1") { title budget assignments { nodes { role employee { name } } } } }"#,
     @"
@@ -145,7 +145,7 @@ project:
 }
 
 transcript! {
-    the_first_project_s_employees_are_found_across_the_assignments,
+    the_employees_of_a_project_are_found_through_assignments,
     5,
     r#"{ project(id: "prj_1") { employees { totalCount edges { node { name } assignmentCount roles since until } } } }"#,
     @r#"
@@ -171,7 +171,7 @@ project:
 }
 
 transcript! {
-    the_first_employee_s_projects_are_found_across_the_assignments,
+    the_projects_of_an_employee_are_found_through_assignments,
     3,
     r#"{ employee(id: "emp_1") { projects { edges { node { title } assignments { id role startDate endDate isActive(at: "2023-10-30T00:00:00Z") } } } } }"#,
     @r#"
@@ -190,7 +190,7 @@ employee:
 }
 
 transcript! {
-    anything_can_be_fetched_by_its_id_and_everything_else_is_null,
+    a_record_is_fetched_by_its_id_and_an_unknown_id_is_null,
     4,
     r#"{
         nodes(ids: ["asg_3", "emp_1", "mtg_1", "prj_2", "emp_1", "emp_99", "emp_01", "xyz_1", "", "emp_9223372036854775808"]) {
@@ -233,7 +233,7 @@ nodes:
 }
 
 transcript! {
-    the_two_directions_of_a_link_answer_the_same_fragment,
+    both_directions_of_a_link_answer_the_same_fragment,
     6,
     r#"
         query {
@@ -302,7 +302,7 @@ employee:
 }
 
 transcript! {
-    people_at_work_on_the_same_day_are_colleagues_through_active_assignments,
+    colleagues_can_be_limited_to_assignments_active_at_one_time,
     3,
     r#"{ employee(id: "emp_2") {
         colleagues(through: {active: {at: "2023-07-01T00:00:00Z"}}) {
@@ -396,7 +396,7 @@ async fn assignments_that_overlap_and_meetings_that_clash_are_found_in_order() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn paging_walks_forward_and_backward_with_exact_ends() {
+async fn pages_forward_and_backward_have_exact_ends() {
     for app in lessons().await {
         let first = app
             .query("{ employees(first: 3) { totalCount nodes { name } pageInfo { hasNextPage hasPreviousPage endCursor } } }")
@@ -461,7 +461,7 @@ async fn now_is_one_instant_for_a_whole_request() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn figures_over_a_list_do_not_depend_on_its_page() {
+async fn aggregates_over_a_list_do_not_depend_on_its_page() {
     for app in lessons().await {
         app.project("Unfunded", None).await;
         app.project("Moonshot", Some(1_000_000_000_000)).await;

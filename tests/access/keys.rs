@@ -11,7 +11,7 @@ use crate::support::{
 };
 
 #[tokio::test]
-async fn keys_from_a_jwks_file_check_tokens_and_only_by_their_algorithm() {
+async fn a_jwks_key_verifies_tokens_of_its_own_algorithm_only() {
     // RFC 8037, appendix A: the key pair of the examples.
     let jwks = json!({ "keys": [{
         "kty": "OKP", "crv": "Ed25519", "kid": "one", "alg": "EdDSA",
@@ -38,7 +38,7 @@ async fn keys_from_a_jwks_file_check_tokens_and_only_by_their_algorithm() {
         (sign(None), StatusCode::OK),
         (sign(Some("one")), StatusCode::OK),
         (sign(Some("two")), StatusCode::UNAUTHORIZED),
-        // The public key as a shared secret: the oldest trick.
+        // The public key used as a shared secret (algorithm confusion).
         (
             signed(
                 json!({ "role": "editor", "exp": now() + 60 }),
@@ -54,7 +54,7 @@ async fn keys_from_a_jwks_file_check_tokens_and_only_by_their_algorithm() {
     }
 }
 
-/// A key pair for this test and nothing else.
+/// A key pair for this test only.
 const RSA: &str = "\
 -----BEGIN PRIVATE KEY-----
 MIIEvgIBADANBgkqhkiG9w0BAQEFAASCBKgwggSkAgEAAoIBAQDDSBsaw730T/+vVmrYrLqPJHCRTpdy
@@ -83,7 +83,7 @@ sFXpx3pZ0RuVgGlk8PWj2thI
 const RSA_MODULUS: &str = "w0gbGsO99E__r1Zq2Ky6jyRwkU6Xcm84dqZ2BB5nNvQsdwDm4nSvYh_XTWWn1H4NljMn__7TUvuEwqv0jhD4NkCORt-9I4kYWNzUUCrv6dX7OdmgRq5WhQ8_9gA5AgCbc2abYfU9Ms95LMi_Tv7CTNXXhJwGPL9x5UHrvVwKioRMQptRKGX3jL3LARH7dB_FIRXeLyTtLYtyb0Fgp5g9K7F-Pn7sxo3u-zthrSLNtZwBXnM55HalbiZCh3oX83EBFn53dH-5F1V_7xs99yaX70ToLvnghPUwhvXrgQKbsDBEXLrIgj3JC938nh695LeSSm9-OkDZkE4qWI7QAu50ZQ";
 
 #[tokio::test]
-async fn keys_of_rsa_check_tokens_and_only_those_of_rs256() {
+async fn an_rsa_key_verifies_rs256_tokens_only() {
     let jwks = json!({ "keys": [
         { "kty": "RSA", "kid": "one", "alg": "RS256", "use": "sig", "e": "AQAB", "n": RSA_MODULUS },
     ] });

@@ -81,7 +81,7 @@ async fn a_link_from_another_site_opens_the_page() {
 }
 
 #[tokio::test]
-async fn cors_is_for_exactly_the_origins_that_were_allowed() {
+async fn cors_headers_are_sent_to_allowed_origins_only() {
     let app = lesson_with(|settings| {
         settings.access.allow_origin = vec!["https://app.example".to_owned()]
     })
@@ -126,7 +126,7 @@ async fn cors_is_for_exactly_the_origins_that_were_allowed() {
 }
 
 #[tokio::test]
-async fn a_page_of_an_allowed_origin_may_send_the_headers_it_asks_for() {
+async fn a_preflight_of_an_allowed_origin_is_granted_its_headers() {
     let app = lesson_with(|settings| {
         settings.access.allow_origin = vec!["https://app.example".to_owned()]
     })

@@ -6,11 +6,11 @@ use serde_json::{Value, json};
 use crate::support::{
     app::TestApp,
     auth::{token, with_auth},
-    http::told,
+    http::status_and_json,
 };
 
 #[tokio::test]
-async fn every_field_of_the_schema_is_for_somebody() {
+async fn every_root_field_is_allowed_to_the_roles_that_need_it() {
     let app = with_auth().await;
     let bearer = |role: &str| format!("Bearer {}", token(role, 600));
     let fields = root_fields(&app, &bearer("viewer")).await;
@@ -23,7 +23,7 @@ async fn every_field_of_the_schema_is_for_somebody() {
                 ("authorization", &bearer),
             ];
             let body = json!({ "query": query }).to_string();
-            let (_, answer) = told(app.post(&headers, body).await).await;
+            let (_, answer) = status_and_json(app.post(&headers, body).await).await;
             let forbidden = answer["errors"][0]["extensions"]["code"] == "FORBIDDEN";
             assert_eq!(
                 forbidden,
@@ -40,7 +40,7 @@ async fn every_field_of_the_schema_is_for_somebody() {
                 );
             }
         }
-        // Without a token nothing is.
+        // Without a token, every field is refused.
         let body = json!({ "query": query }).to_string();
         assert_eq!(
             app.post(&[("content-type", "application/json")], body)
@@ -51,7 +51,7 @@ async fn every_field_of_the_schema_is_for_somebody() {
     }
 }
 
-/// Every field at the root, from the schema itself, with values for the arguments it must have.
+/// Returns kind, name and a document for every root field of the schema, with its required arguments.
 async fn root_fields(app: &TestApp, bearer: &str) -> Vec<(String, String, String)> {
     let introspection = json!({ "query": "{ __schema {
         queryType { name } mutationType { name } subscriptionType { name }
@@ -62,7 +62,7 @@ async fn root_fields(app: &TestApp, bearer: &str) -> Vec<(String, String, String
         ("content-type", "application/json"),
         ("authorization", bearer),
     ];
-    let (_, answer) = told(app.post(&headers, introspection.to_string()).await).await;
+    let (_, answer) = status_and_json(app.post(&headers, introspection.to_string()).await).await;
     let schema = &answer["data"]["__schema"];
     let types = schema["types"].as_array().unwrap();
     let find = |name: &Value| types.iter().find(|ty| ty["name"] == *name);
@@ -101,7 +101,7 @@ fn required(arguments: &Value) -> impl Iterator<Item = &Value> {
     })
 }
 
-/// A value that the type takes.
+/// Returns a literal of this type.
 fn example<'a>(ty: &Value, find: &impl Fn(&Value) -> Option<&'a Value>, depth: usize) -> String {
     assert!(depth < 10);
     match ty["kind"].as_str().unwrap() {

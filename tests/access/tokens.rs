@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::support::{
     app::{TestApp, lesson_with},
     auth::{SECRET, now, signed, token, with_auth},
-    http::{GOOD, code, status, told},
+    http::{GOOD, code, status, status_and_json},
 };
 
 #[tokio::test]
@@ -19,7 +19,7 @@ async fn a_valid_token_of_either_role_is_accepted() {
     assert_eq!(bearer(&app, token("viewer", -20)).await, StatusCode::OK);
 }
 
-/// The status of a request with this token.
+/// Returns the status of a request with this token.
 async fn bearer(app: &TestApp, token: String) -> StatusCode {
     status(app, &[("authorization", &format!("Bearer {token}"))]).await
 }
@@ -66,7 +66,7 @@ async fn a_request_without_a_token_is_refused_with_a_challenge() {
         .post(&[("content-type", "application/json")], GOOD)
         .await;
     assert_eq!(refused.headers()["www-authenticate"], "Bearer");
-    assert_eq!(code(&told(refused).await.1), "UNAUTHENTICATED");
+    assert_eq!(code(&status_and_json(refused).await.1), "UNAUTHENTICATED");
 }
 
 #[tokio::test]
@@ -103,7 +103,7 @@ async fn a_token_that_depends_on_an_extension_is_refused() {
 }
 
 #[tokio::test]
-async fn the_body_of_a_stranger_is_not_read() {
+async fn the_body_of_an_unauthenticated_request_is_not_read() {
     let app = with_auth().await;
     let head = "POST /graphql HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 1000000\r\nexpect: 100-continue\r\n\r\n";
     let answer = app.raw(head).await;
@@ -140,7 +140,7 @@ async fn issuer_and_audience_are_checked_when_configured() {
 }
 
 #[tokio::test]
-async fn with_tokens_any_name_may_be_used() {
+async fn a_server_with_tokens_accepts_any_host_name() {
     let app = with_auth().await;
     let bearer = format!("Bearer {}", token("viewer", 60));
     let headers = [

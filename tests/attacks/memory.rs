@@ -6,12 +6,12 @@ use serde_json::{Value, json};
 
 use crate::support::{
     app::{TestApp, apps, lesson_with},
-    large::{begin_to_read, fill_with_long_names},
+    large_answers::{begin_to_read, fill_with_long_names},
     program::Program,
     websocket::WebSocket,
 };
 
-/// What all answers that wait to be read may take in the next test.
+/// The budget for unread answers.
 const UNREAD: u64 = 32 << 20;
 
 #[tokio::test]
@@ -30,7 +30,7 @@ async fn a_thousand_idle_sockets_are_cheap() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn answers_that_nobody_reads_take_bounded_memory() {
+async fn unread_answers_take_bounded_memory() {
     let app = lesson_with(|_| {}).await;
     fill_with_long_names(&app).await;
     let program = serve(&app, &["--limit", &format!("unread_answers={UNREAD}")]);
@@ -47,7 +47,7 @@ async fn answers_that_nobody_reads_take_bounded_memory() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sockets_that_were_sent_large_answers_are_cheap_again() {
+async fn sockets_release_the_memory_of_large_answers() {
     let app = lesson_with(|_| {}).await;
     fill_with_long_names(&app).await;
     let program = serve(&app, &[]);
@@ -95,11 +95,11 @@ async fn assignments_without_dates_are_compared_in_bounded_memory() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_project_of_many_is_deleted_in_bounded_memory() {
+async fn a_project_with_many_assignments_is_deleted_in_bounded_memory() {
     for app in apps().await {
         let project = app.project("P", None).await;
         let employee = app.employee("E").await;
-        // Both databases know a series, by other names.
+        // Both databases can generate a series of numbers.
         let numbers = match app.name() {
             "sqlite" => {
                 "json_each('[' || substr(replace(hex(zeroblob(90000)), '00', ',0'), 2) || ']')"
@@ -126,10 +126,10 @@ async fn a_project_of_many_is_deleted_in_bounded_memory() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn remembered_documents_take_the_memory_that_was_set() {
+async fn cached_documents_take_the_memory_that_was_configured() {
     const CACHE: u64 = 32 << 20;
     const SHAPES: [&str; 5] = ["fields", "fragments", "conditions", "lists", "objects"];
-    // One worker: each keeps memory of its own that is free.
+    // One worker, because the allocator keeps free memory for each thread.
     let program = Program::start(
         &[
             "demo",
@@ -179,14 +179,14 @@ async fn remembered_documents_take_the_memory_that_was_set() {
         };
         (1..=count).map(document).collect()
     };
-    // The first of each shape is not measured: what the program needs to run any.
+    // The first document of each shape is not measured.
     for shape in SHAPES {
         post(&program.url, &documents(shape, 1)[0]).await;
     }
     let before = program.memory_now().unwrap_or(0);
     for shape in SHAPES {
         for (number, document) in documents(shape, 400).into_iter().enumerate() {
-            // The same text with other Booleans is another operation.
+            // The same text with other Booleans is cached as another operation.
             let conditions = (0..9).map(|bit| (format!("b{bit}"), json!(number >> bit & 1 == 1)));
             let variables = Value::Object(conditions.collect());
             let answer = post_with(&program.url, &document, variables).await;
@@ -198,7 +198,7 @@ async fn remembered_documents_take_the_memory_that_was_set() {
     }
 }
 
-/// The program, on the database of this app.
+/// Starts the program on the database of this app.
 fn serve(app: &TestApp, arguments: &[&str]) -> Program {
     let url = app.database.settings().database_url;
     let arguments = [&["serve", "--port", "0"], arguments].concat();

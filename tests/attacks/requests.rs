@@ -15,12 +15,12 @@ use tokio::{
 
 use crate::support::{app::lesson_with, program::Program};
 
-/// More than any attack is allowed to take; the program itself has some tens of megabytes.
+/// The limit for any attack. The program itself takes some tens of megabytes.
 const MEMORY: u64 = 600 << 20;
-/// A debug build answers each within a fraction of it.
+/// The time limit of an answer. A debug build takes a fraction of it.
 const TIME: Duration = Duration::from_secs(15);
 
-/// Everything that is one POST of JSON.
+/// Returns attacks that are one POST of JSON, by name.
 fn attacks() -> Vec<(&'static str, String)> {
     let query = |text: String| json!({ "query": text }).to_string();
     let nested = |open: &str, close: &str, depth: usize| {
@@ -38,7 +38,7 @@ fn attacks() -> Vec<(&'static str, String)> {
         ("lists in a directive", query(format!("{{ a @b(c: {}) }}", nested("[", "]", 50_000)))),
         ("selection sets", query(nested("{ a ", "}", 50_000))),
         ("inline fragments", query(format!("{{ {} a {} }}", "... { ".repeat(50_000), "}".repeat(50_000)))),
-        ("brackets that nobody closes", query("{".repeat(1_000_000))),
+        ("brackets that are not closed", query("{".repeat(1_000_000))),
         ("a string that hides brackets", query(format!("{{ a(b: \"\"\" \" {} ) }}", "[".repeat(50_000)))),
         ("fields", query(format!("{{ {} }}", "employees { nodes { name } } ".repeat(30_000)))),
         ("aliases", query(format!("{{ {} }}", (0..50_000).fold(String::new(), |mut text, n| { let _ = write!(text, "a{n}: __typename "); text })))),
@@ -80,7 +80,7 @@ fn attacks() -> Vec<(&'static str, String)> {
 }
 
 #[tokio::test]
-async fn no_request_ends_the_program_hangs_it_or_fills_its_memory() {
+async fn no_request_crashes_or_hangs_the_program_or_exhausts_its_memory() {
     let mut program = Program::demo(&[]);
     let client = reqwest::Client::new();
     let post = |body: String| {
@@ -110,7 +110,7 @@ async fn no_request_ends_the_program_hangs_it_or_fills_its_memory() {
             }
         }
     }
-    // Many of the worst at once, and somebody else meanwhile.
+    // Many large attacks run concurrently with a small query.
     let large: Vec<_> = attacks()
         .into_iter()
         .filter(|(_, body)| body.len() > 900_000)
@@ -137,7 +137,7 @@ async fn no_request_ends_the_program_hangs_it_or_fills_its_memory() {
 }
 
 #[tokio::test]
-async fn whoever_sends_slowly_or_never_reads_does_not_keep_others_out() {
+async fn slow_clients_and_clients_that_never_read_do_not_block_others() {
     let mut program = Program::demo(&[
         "--limit=header_timeout=1,body_timeout=1,write_timeout=1,idle_timeout=3,connections=60",
     ]);
@@ -145,13 +145,13 @@ async fn whoever_sends_slowly_or_never_reads_does_not_keep_others_out() {
     let mut slow = Vec::new();
     for n in 0..59 {
         let socket = TcpSocket::new_v4().unwrap();
-        // Little of an answer is taken for them by the system.
+        // A small receive buffer, so that answers stay in the server.
         socket.set_recv_buffer_size(4 << 10).unwrap();
         let mut stream = socket.connect(address).await.unwrap();
         let head = match n % 3 {
             0 => "POST /gra".to_owned(),
             1 => "POST /graphql HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n{".to_owned(),
-            // Asks for much, again and again, and reads nothing.
+            // Requests a large answer 300 times and reads nothing.
             _ => "GET /graphql?query=%7B__schema%7Btypes%7Bname%20description%20fields%7Bname%20description%7D%7D%7D%7D HTTP/1.1\r\nhost: localhost\r\n\r\n".repeat(300),
         };
         stream.write_all(head.as_bytes()).await.unwrap();
@@ -166,7 +166,7 @@ async fn whoever_sends_slowly_or_never_reads_does_not_keep_others_out() {
     };
     assert_eq!(ask().await.unwrap(), 200);
     for (n, mut stream) in slow.into_iter().enumerate() {
-        // Nothing is read: who reads is answered, all the 300 times.
+        // Nothing is read here, because a client that reads would receive all 300 answers.
         let closed = timeout(TIME, async {
             while stream.write_all(b"x").await.is_ok() {
                 sleep(Duration::from_millis(20)).await;
@@ -179,7 +179,7 @@ async fn whoever_sends_slowly_or_never_reads_does_not_keep_others_out() {
     assert_eq!(program.ended(Duration::ZERO), None);
 }
 
-/// Text that looks like GraphQL often enough to come far.
+/// Random text that is often close to valid GraphQL.
 fn documents() -> impl Strategy<Value = String> {
     let word = prop::sample::select(vec![
         "{",
@@ -269,7 +269,7 @@ fn arbitrary_text_is_answered() {
         .thread_stack_size(8 << 20)
         .build()
         .unwrap();
-    // Until the app is gone: its connections go back to their pools.
+    // Entered until the app is dropped, because its connections return to their pools.
     let _context = runtime.enter();
     let app = runtime.block_on(lesson_with(|_| {}));
     let until = Instant::now() + Duration::from_secs(10);

@@ -6,11 +6,11 @@ use serde_json::json;
 
 use crate::support::{
     app::{lesson_with, lessons},
-    http::{GOOD, code, percent, told},
+    http::{GOOD, code, percent, status_and_json},
 };
 
 #[tokio::test]
-async fn keys_come_in_the_order_of_the_query() {
+async fn keys_are_in_the_order_of_the_query() {
     let app = lesson_with(|_| {}).await;
     let body =
         json!({ "query": r#"{ z: employee(id: "emp_2") { name id hireDate } a: __typename }"# })
@@ -28,7 +28,7 @@ async fn keys_come_in_the_order_of_the_query() {
 }
 
 #[tokio::test]
-async fn large_answers_are_compressed_for_whoever_can_read_that() {
+async fn large_answers_are_compressed_for_clients_that_accept_it() {
     let app = lesson_with(|_| {}).await;
     let large = json!({ "query": "{ __schema { types { name fields { name description } } } }" })
         .to_string();
@@ -53,11 +53,11 @@ async fn large_answers_are_compressed_for_whoever_can_read_that() {
 }
 
 #[tokio::test]
-async fn the_cost_is_told_to_whoever_asks() {
+async fn the_cost_is_in_the_answer_when_the_client_asks_for_it() {
     let app = lesson_with(|_| {}).await;
     let body = json!({ "query": "{ employees(first: 3) { nodes { name projects(first: 5) { nodes { title } } } } }" }).to_string();
     let headers = [("content-type", "application/json"), ("x-cost", "true")];
-    let (_, answer) = told(app.post(&headers, body.clone()).await).await;
+    let (_, answer) = status_and_json(app.post(&headers, body.clone()).await).await;
     let cost = &answer["extensions"]["cost"];
     assert_eq!(
         (&cost["requested"], &cost["limit"], &cost["statements"]),
@@ -69,7 +69,7 @@ async fn the_cost_is_told_to_whoever_asks() {
 }
 
 #[tokio::test]
-async fn what_fails_inside_is_told_by_a_number_only() {
+async fn an_internal_error_is_masked_and_has_a_request_id() {
     for app in lessons().await {
         let broken = "ALTER TABLE assignments RENAME TO lost";
         app.db().execute_unprepared(broken).await.unwrap();
@@ -95,7 +95,7 @@ async fn what_fails_inside_is_told_by_a_number_only() {
 }
 
 #[tokio::test]
-async fn every_answer_forbids_browsers_what_they_need_not_do() {
+async fn every_answer_has_restrictive_security_headers() {
     let app = lesson_with(|_| {}).await;
     let answer = app
         .post(&[("content-type", "application/json")], GOOD)
@@ -124,7 +124,7 @@ async fn every_answer_forbids_browsers_what_they_need_not_do() {
 }
 
 #[tokio::test]
-async fn a_head_has_what_a_get_has_but_no_body() {
+async fn a_head_request_has_the_headers_of_a_get_and_no_body() {
     let app = lesson_with(|_| {}).await;
     let large = "{ __schema { types { name fields { name description } } } }";
     for (query, encoding) in [("{ __typename }", None), (large, Some("gzip"))] {

@@ -9,7 +9,7 @@ use crate::support::{
 };
 
 #[tokio::test]
-async fn a_slow_head_a_slow_body_and_an_idle_connection_are_closed() {
+async fn a_slow_head_a_slow_body_and_an_idle_connection_time_out() {
     let app = lesson_with(|settings| {
         settings.limits.header_timeout = 1;
         settings.limits.body_timeout = 1;
@@ -35,7 +35,7 @@ async fn a_slow_head_a_slow_body_and_an_idle_connection_are_closed() {
 }
 
 #[tokio::test]
-async fn a_connection_that_was_slow_is_closed_when_it_is_idle() {
+async fn a_connection_that_was_slow_is_closed_when_idle() {
     let app = lesson_with(|settings| {
         settings.limits.header_timeout = 1;
         settings.limits.idle_timeout = 2;
@@ -60,7 +60,7 @@ async fn a_connection_that_was_slow_is_closed_when_it_is_idle() {
 }
 
 #[tokio::test]
-async fn a_second_request_may_come_later_than_a_head_may_take() {
+async fn a_second_request_may_come_after_the_header_timeout() {
     let app = lesson_with(|settings| {
         settings.limits.header_timeout = 1;
         settings.limits.idle_timeout = 4;
@@ -78,7 +78,7 @@ async fn a_second_request_may_come_later_than_a_head_may_take() {
 }
 
 #[tokio::test]
-async fn headers_and_bodies_have_a_largest_size_and_the_client_sees_the_answer() {
+async fn headers_and_bodies_over_the_size_limit_are_refused_with_an_answer() {
     let app = lesson_with(|settings| {
         settings.limits.body_size = 1_000;
         settings.limits.header_size = 8_192;
@@ -113,7 +113,7 @@ async fn headers_and_bodies_have_a_largest_size_and_the_client_sees_the_answer()
 }
 
 #[tokio::test]
-async fn more_connections_than_allowed_wait() {
+async fn connections_over_the_limit_wait() {
     let app = lesson_with(|settings| settings.limits.connections = 2).await;
     let mut first = app.connect().await;
     let _second = app.connect().await;

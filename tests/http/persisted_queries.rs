@@ -6,11 +6,11 @@ use sha2::{Digest, Sha256};
 
 use crate::support::{
     app::lesson_with,
-    http::{RESPONSE, code, told},
+    http::{RESPONSE, code, status_and_json},
 };
 
 #[tokio::test]
-async fn another_version_of_persisted_queries_is_refused() {
+async fn a_persisted_query_of_another_version_is_refused() {
     let app = lesson_with(|_| {}).await;
     let hash = format!("{:x}", Sha256::digest("{ __typename }"));
     for version in [json!(2), json!(0), json!("1")] {
@@ -21,7 +21,7 @@ async fn another_version_of_persisted_queries_is_refused() {
         let with_query = json!({ "query": "{ __typename }", "extensions": extensions });
         let by_hash = json!({ "extensions": extensions });
         for (status, answer) in [
-            told(by_get).await,
+            status_and_json(by_get).await,
             app.post_json(by_hash.to_string()).await,
             app.post_json(with_query.to_string()).await,
         ] {
@@ -44,7 +44,7 @@ async fn another_version_of_persisted_queries_is_refused() {
 }
 
 #[tokio::test]
-async fn persisted_queries_are_sent_once() {
+async fn a_persisted_query_is_sent_once_and_then_runs_by_its_hash() {
     let app = lesson_with(|_| {}).await;
     let query = "{ __typename }";
     let hash: String = Sha256::digest(query)
@@ -75,7 +75,7 @@ async fn persisted_queries_are_sent_once() {
     assert_eq!(status, StatusCode::OK);
     let (_, answer) = app.post_json(by_hash).await;
     assert_eq!(answer["data"]["__typename"], "Query");
-    let (_, answer) = told(
+    let (_, answer) = status_and_json(
         app.get_graphql(&[("extensions", &extensions.to_string())], "*/*")
             .await,
     )

@@ -5,11 +5,11 @@ use serde_json::json;
 
 use crate::support::{
     app::lesson_with,
-    http::{GOOD, RESPONSE, code, told},
+    http::{GOOD, RESPONSE, code, status_and_json},
 };
 
 #[tokio::test]
-async fn the_status_says_whether_it_ran_when_the_type_can_say_so() {
+async fn the_status_of_an_answer_depends_on_the_accepted_media_type() {
     let app = lesson_with(|_| {}).await;
     for (query, status, expected) in [
         ("{ __typename }", 200, None),
@@ -49,7 +49,7 @@ async fn the_status_says_whether_it_ran_when_the_type_can_say_so() {
                 .unwrap()
                 .to_owned();
             assert_eq!(kind, format!("{accept}; charset=utf-8"));
-            let (got, answer) = told(response).await;
+            let (got, answer) = status_and_json(response).await;
             assert_eq!(got, status, "{query}: {answer}");
             match expected {
                 None => assert_eq!(answer, json!({ "data": { "__typename": "Query" } })),
@@ -77,7 +77,7 @@ async fn a_body_that_cannot_be_read_is_400_in_every_media_type() {
         r#"{"query": "{ a }", "variables": 1}"#,
     ] {
         for accept in [RESPONSE, "application/json", "*/*"] {
-            let (status, answer) = told(
+            let (status, answer) = status_and_json(
                 app.post(
                     &[("content-type", "application/json"), ("accept", accept)],
                     body,
@@ -104,7 +104,8 @@ async fn a_body_that_is_not_json_is_415() {
         "multipart/form-data; boundary=x",
         "application/json; charset=latin1",
     ] {
-        let (status, answer) = told(app.post(&[("content-type", kind)], GOOD).await).await;
+        let (status, answer) =
+            status_and_json(app.post(&[("content-type", kind)], GOOD).await).await;
         assert_eq!(
             (status, code(&answer)),
             (StatusCode::UNSUPPORTED_MEDIA_TYPE, "BAD_REQUEST"),
@@ -116,7 +117,7 @@ async fn a_body_that_is_not_json_is_415() {
 #[tokio::test]
 async fn a_request_that_accepts_no_json_is_406() {
     let app = lesson_with(|_| {}).await;
-    let (status, _) = told(
+    let (status, _) = status_and_json(
         app.post(
             &[
                 ("content-type", "application/json"),
@@ -133,7 +134,7 @@ async fn a_request_that_accepts_no_json_is_406() {
 #[tokio::test]
 async fn a_query_by_get_is_answered() {
     let app = lesson_with(|_| {}).await;
-    let (status, answer) = told(
+    let (status, answer) = status_and_json(
         app.get_graphql(
             &[
                 ("query", "query ($id: ID!) { employee(id: $id) { name } }"),
@@ -181,7 +182,7 @@ async fn another_method_is_405() {
 }
 
 #[tokio::test]
-async fn an_upgrade_that_is_not_offered_is_ignored() {
+async fn an_unsupported_upgrade_is_ignored() {
     let app = lesson_with(|_| {}).await;
     let h2c = "host: localhost\r\nconnection: upgrade, http2-settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABkAARAAAAAAAIAAAAA\r\n";
     let query = "/graphql?query=%7B__typename%7D";
@@ -216,7 +217,7 @@ async fn an_upgrade_that_is_not_offered_is_ignored() {
 }
 
 #[tokio::test]
-async fn the_endpoint_has_a_second_name_and_other_paths_name_it() {
+async fn the_endpoint_accepts_a_trailing_slash_and_other_paths_name_it() {
     let origin = "https://app.example";
     let app = lesson_with(|settings| settings.access.allow_origin = vec![origin.to_owned()]).await;
     let send = async |method: Method, path: &str, body: &'static str| {
@@ -229,10 +230,10 @@ async fn the_endpoint_has_a_second_name_and_other_paths_name_it() {
         assert_eq!(response.headers()["access-control-allow-origin"], origin);
         response
     };
-    let (_, answer) = told(send(Method::POST, "/graphql/", GOOD).await).await;
+    let (_, answer) = status_and_json(send(Method::POST, "/graphql/", GOOD).await).await;
     assert_eq!(answer["data"]["__typename"], "Query");
     let get = "/graphql/?query=%7B__typename%7D";
-    let (_, answer) = told(send(Method::GET, get, "").await).await;
+    let (_, answer) = status_and_json(send(Method::GET, get, "").await).await;
     assert_eq!(answer["data"]["__typename"], "Query");
     let preflight = send(Method::OPTIONS, "/graphql/", "").await;
     assert_eq!(preflight.status(), StatusCode::NO_CONTENT);
@@ -244,13 +245,13 @@ async fn the_endpoint_has_a_second_name_and_other_paths_name_it() {
         (Method::GET, "/api", StatusCode::NOT_FOUND),
         post_to_a_page,
     ] {
-        let (got, answer) = told(send(method, path, GOOD).await).await;
+        let (got, answer) = status_and_json(send(method, path, GOOD).await).await;
         assert_eq!(got, status, "{path}");
         let message = answer["errors"][0]["message"].as_str().unwrap();
         assert!(message.contains("/graphql"), "{message}");
     }
 
-    // Its addresses are relative to `/graphql`.
+    // The page is redirected, because its links are relative to `/graphql`.
     let page = app.client.get(format!("{}/graphql/?a=b", app.url));
     let page = page.header("accept", "text/html").send().await.unwrap();
     assert_eq!(page.url().path(), "/graphql");
@@ -259,7 +260,7 @@ async fn the_endpoint_has_a_second_name_and_other_paths_name_it() {
 }
 
 #[tokio::test]
-async fn what_clients_add_to_json_is_read() {
+async fn common_deviations_in_json_bodies_are_accepted() {
     let app = lesson_with(|_| {}).await;
     let nameless = r#"{"query": "query A { __typename }", "operationName": ""}"#;
     let (status, answer) = app.post_json(nameless).await;
@@ -286,7 +287,7 @@ async fn a_compressed_body_is_refused_with_the_reason() {
     for encoding in ["gzip", "br", "x-gzip", "identity, deflate"] {
         let refused = send(encoding).await;
         assert_eq!(refused.headers()["accept-encoding"], "identity");
-        let (status, answer) = told(refused).await;
+        let (status, answer) = status_and_json(refused).await;
         assert_eq!(status, StatusCode::UNSUPPORTED_MEDIA_TYPE, "{encoding}");
         let message = answer["errors"][0]["message"].as_str().unwrap();
         assert!(message.contains("not compressed"), "{message}");

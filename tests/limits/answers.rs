@@ -28,7 +28,7 @@ async fn an_operation_that_asks_for_too_many_rows_is_refused_with_its_cost() {
 
 #[tokio::test]
 async fn an_operation_that_loads_too_many_rows_ends_with_one_error() {
-    // The lesson has four employees; a page reads one more when there is one.
+    // The lesson has four employees. A page reads one more row if there is one.
     let app = app_with_limits(|limits| limits.operation.loaded = 3).await;
     one_under_and_one_over(&app, "loaded", cost(2), cost(3)).await;
     let nested = query(
@@ -53,7 +53,7 @@ async fn an_operation_that_loads_too_many_rows_ends_with_one_error() {
 #[tokio::test]
 async fn an_operation_whose_answer_has_too_many_values_ends_with_an_error() {
     let app = app_with_limits(|limits| limits.operation.answer_values = 10).await;
-    // `nodes` is one, each field of each node another.
+    // `nodes` is one value, each field of each node another.
     let values = |count: usize| {
         query(format!(
             "{{ employees(first: 3) {{ nodes {{ {} }} }} }}",
@@ -64,7 +64,7 @@ async fn an_operation_whose_answer_has_too_many_values_ends_with_an_error() {
 }
 
 #[tokio::test]
-async fn a_statement_brings_at_most_what_is_left_on_both_databases() {
+async fn a_statement_loads_at_most_the_rows_that_are_left() {
     let mut settings = server::config::Settings::default();
     settings.limits.operation.loaded = 50;
     for app in apps_with(&settings).await {
@@ -105,7 +105,7 @@ async fn a_statement_brings_at_most_what_is_left_on_both_databases() {
             app.name()
         );
 
-        // The same where keys are paged first and rows are joined to them.
+        // The limit also holds where keys are paged first and rows are joined to them.
         let another = app.project("Q", None).await;
         for employee in employees {
             app.assignment(employee, another).await;
@@ -120,7 +120,7 @@ async fn a_statement_brings_at_most_what_is_left_on_both_databases() {
 }
 
 #[tokio::test]
-async fn errors_are_few_and_short() {
+async fn the_number_and_the_length_of_errors_are_limited() {
     let app = app_with_limits(|limits| {
         limits.errors = 2;
         limits.error_length = 10;
@@ -135,7 +135,7 @@ async fn errors_are_few_and_short() {
 }
 
 #[tokio::test]
-async fn an_answer_may_take_as_many_bytes_as_was_set() {
+async fn an_answer_with_too_many_bytes_is_refused() {
     let nested = "{ employees { nodes { name projects { nodes { title employees { nodes { id name } } } } } } }";
     let unlimited = app_with_limits(|_| {}).await;
     let size = unlimited.query(nested).await.to_string().len();
@@ -148,7 +148,7 @@ async fn an_answer_may_take_as_many_bytes_as_was_set() {
     let small = app_with_limits(|limits| limits.operation.answer_bytes = 150).await;
     for (under, over) in [
         ("nodes { id }", "nodes { id name hireDate version }"),
-        // Written as a tree, since a name is selected twice.
+        // Goes through the tree writer, since a field is selected twice.
         (
             "nodes { id } nodes { id }",
             "nodes { id name } nodes { hireDate version name }",
@@ -157,7 +157,7 @@ async fn an_answer_may_take_as_many_bytes_as_was_set() {
         let page = |selection| query(format!("{{ employees(first: 3) {{ {selection} }} }}"));
         one_under_and_one_over(&small, "answer_bytes", page(under), page(over)).await;
     }
-    // Refused as soon as the first level is too large: the second is not loaded.
+    // The first level is too large, so the second is not loaded.
     let (_, answer) = small
         .post_json(
             query(
@@ -168,7 +168,7 @@ async fn an_answer_may_take_as_many_bytes_as_was_set() {
         .await;
     assert_eq!(code(&answer), "LIMIT_EXCEEDED");
     assert_eq!(answer["extensions"]["cost"]["statements"], 1, "{answer}");
-    // async-graphql writes introspection.
+    // Introspection is written by async-graphql.
     let (_, answer) = small
         .post_json(query("{ __schema { types { name } } }").to_string())
         .await;

@@ -171,7 +171,7 @@ async fn variables_with_too_many_values_are_refused() {
 }
 
 #[tokio::test]
-async fn json_is_not_nested_deeper_than_it_may() {
+async fn json_that_is_nested_too_deeply_is_refused() {
     let app = app_with_limits(|limits| limits.json_depth = 10).await;
     let nested = |depth: usize| {
         format!(
@@ -187,7 +187,7 @@ async fn json_is_not_nested_deeper_than_it_may() {
         (StatusCode::BAD_REQUEST, "BAD_REQUEST")
     );
 
-    // The payload of a message is one level further down.
+    // The payload of a message is nested one level deeper.
     let message = |depth| {
         let payload = nested(depth);
         format!(r#"{{"id": "a", "type": "subscribe", "payload": {payload}}}"#)
@@ -201,7 +201,7 @@ async fn json_is_not_nested_deeper_than_it_may() {
 }
 
 #[tokio::test]
-async fn filters_go_through_and_say_as_much_as_was_set() {
+async fn a_filter_with_too_many_relations_or_conditions_is_refused() {
     let app = app_with_limits(|limits| {
         limits.operation.filter_hops = 1;
         limits.operation.filter_conditions = 2;

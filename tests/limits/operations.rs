@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::support::{
     app::TestApp,
     http::code,
-    large::{begin_to_read, fill_with_long_names},
+    large_answers::{begin_to_read, fill_with_long_names},
     limits::app_with_limits,
     operations::{CREATE, query},
     rows::day,
@@ -21,7 +21,7 @@ use crate::support::{
 };
 
 #[tokio::test]
-async fn as_many_operations_run_at_once_as_may_and_the_next_is_turned_away() {
+async fn an_operation_beyond_the_limit_at_once_is_turned_away() {
     let app = app_with_limits(|limits| limits.operations_at_once = 1).await;
     let after = app.latest_cursor().await;
     let writing = write(&app).await;
@@ -75,8 +75,8 @@ async fn as_many_operations_run_at_once_as_may_and_the_next_is_turned_away() {
 #[tokio::test]
 async fn an_operation_that_takes_too_long_is_stopped() {
     let app = app_with_limits(|limits| limits.execution_timeout = 0).await;
-    // What waits for somebody else takes long on any machine. Where all cores are busy, a query may be
-    // answered before anybody looks at the clock, but not each time.
+    // A mutation that waits for a lock exceeds the timeout on any machine. A query may be answered before
+    // the timeout is checked when all cores are busy, but not each time.
     let writing = write(&app).await;
     let (status, answer) = app.post_json(query(CREATE).to_string()).await;
     assert_eq!(
@@ -122,7 +122,7 @@ async fn an_operation_that_finds_no_free_slot_is_turned_away_with_a_time_to_retr
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn large_answers_that_nobody_reads_share_a_budget() {
+async fn large_unread_answers_share_a_budget() {
     let app = app_with_limits(|limits| limits.unread_answers = 16 << 20).await;
     fill_with_long_names(&app).await;
     let all = format!("{{ employees(first: 1000) {{ {} }} }}", large());
@@ -141,13 +141,13 @@ async fn large_answers_that_nobody_reads_share_a_budget() {
     let refused = socket.read().await;
     assert_eq!(refused["type"], "error", "{refused}");
     assert_eq!(refused["payload"][0]["extensions"]["code"], "UNAVAILABLE");
-    // Small answers pass.
+    // Small answers need no budget.
     app.query("{ employees { totalCount } }").await;
     socket.subscribe("a", &query("{ __typename }")).await;
     assert_eq!(socket.read().await["type"], "next");
     assert_eq!(socket.read().await["type"], "complete");
 
-    // A mutation is carried out, and its answer says so.
+    // A mutation takes effect, and the error says so.
     let rename = format!(
         "mutation {{ updateProject(input: {{id: \"prj_3\", title: \"Renamed\"}}) {{ project {{ employees(first: 1000) {{ {} }} }} }} }}",
         large()
@@ -165,7 +165,7 @@ async fn large_answers_that_nobody_reads_share_a_budget() {
 
     drop(unread);
     answered_with(&app, &all, StatusCode::OK).await;
-    // The same where the client that does not read has a WebSocket.
+    // The answer to a WebSocket client that does not read counts as well.
     drop(leave_unread(&app, &all, &all).await);
     answered_with(&app, &all, StatusCode::OK).await;
 }
@@ -186,7 +186,7 @@ async fn an_operation_counts_until_its_answer_has_been_sent() {
     answered_with(&app, small, StatusCode::OK).await;
 }
 
-/// Whoever else wants to write waits until this ends.
+/// Opens a transaction that makes every other writer wait until it ends.
 async fn write(app: &TestApp) -> DatabaseTransaction {
     let options = TransactionOptions {
         sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
@@ -195,7 +195,7 @@ async fn write(app: &TestApp) -> DatabaseTransaction {
     app.db().begin_with_options(options).await.unwrap()
 }
 
-/// About 10 MB: more than the system takes for a client that does not read.
+/// About 10 MB: more than the socket buffers of a client that does not read.
 fn large() -> String {
     let names: String = (0..50).map(|n| format!("a{n}: name ")).collect();
     format!("nodes {{ {names} }}")
@@ -217,7 +217,7 @@ async fn answered_with(app: &TestApp, text: &str, expected: StatusCode) -> Value
 async fn leave_unread(app: &TestApp, text: &str, other: &str) -> WebSocket {
     let mut socket = WebSocket::ready_with_small_buffer(&app.url).await;
     for attempt in 0..20 {
-        // Turned away itself if the answer before, which has been read, still counts for a moment.
+        // This query is turned away if the answer before, which has been read, still counts.
         socket.subscribe(&attempt.to_string(), &query(text)).await;
         for _ in 0..20 {
             let (status, _) = app.post_json(query(other).to_string()).await;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::support::app::apps;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_assignment_is_made_once_and_overlaps_only_where_it_may() {
+async fn an_assignment_is_created_once_and_overlaps_by_its_policy_only() {
     for app in apps().await {
         let (ann, p, q) = (
             app.new_employee("Ann").await,
@@ -22,7 +22,7 @@ async fn an_assignment_is_made_once_and_overlaps_only_where_it_may() {
         let payload = app.done("assignEmployee", first.clone(), selection).await;
         assert_eq!(payload["created"], true);
         let before = app.changes().await.len();
-        // The very same exists, which is looked at before overlaps.
+        // An equal assignment exists; this is checked before overlaps.
         let payload = app.done("assignEmployee", first, selection).await;
         assert_eq!(
             payload,
@@ -49,7 +49,7 @@ async fn an_assignment_is_made_once_and_overlaps_only_where_it_may() {
         );
         let on_another = stint(&q, "02-01", march.clone(), "REJECT_SAME_PROJECT");
         app.done("assignEmployee", on_another, selection).await;
-        // What touches does not overlap.
+        // Periods that touch do not overlap.
         let after = stint(&p, "03-01", Value::Null, "REJECT");
         app.done("assignEmployee", after, selection).await;
         let everywhere = json!({ "employeeId": ann, "projectId": q, "onOverlap": "REJECT" });
@@ -71,7 +71,7 @@ async fn an_assignment_is_made_once_and_overlaps_only_where_it_may() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_assignment_is_changed_ended_and_deleted() {
+async fn an_assignment_is_updated_ended_and_deleted() {
     for app in apps().await {
         let (ann, p) = (app.new_employee("Ann").await, app.new_project("P").await);
         for (role, start) in [("a", "2023-01-01T00:00:00Z"), ("b", "2023-06-01T00:00:00Z")] {

@@ -7,10 +7,10 @@ use sea_orm::{ConnectionTrait, TransactionTrait};
 use serde_json::json;
 use tokio::time::{sleep, timeout};
 
-use crate::support::{app::apps, model::replay, mutations::line};
+use crate::support::{app::apps, model::replay, mutations::error_line};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn another_version_than_expected_is_a_conflict_that_shows_the_record() {
+async fn an_unexpected_version_is_a_conflict_that_shows_the_record() {
     for app in apps().await {
         let employee = app.new_employee("E").await;
         let project = app.new_project("P").await;
@@ -39,7 +39,7 @@ async fn another_version_than_expected_is_a_conflict_that_shows_the_record() {
         let errors = app.refused("setAttendees", input).await;
         let expected = "VERSION_CONFLICT input.expectedVersion currentVersion=1 mtg_1";
         assert_eq!(errors, [expected]);
-        // All that applies, not only the first.
+        // All applicable errors are reported.
         let input = json!({ "id": employee, "expectedVersion": 7, "assignments": "RESTRICT" });
         assert_eq!(
             app.refused("deleteEmployee", input).await,
@@ -57,7 +57,7 @@ async fn another_version_than_expected_is_a_conflict_that_shows_the_record() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn those_who_do_the_same_at_once_do_it_once() {
+async fn equal_concurrent_mutations_take_effect_once() {
     for app in apps().await {
         let (ann, p) = (app.new_employee("Ann").await, app.new_project("P").await);
         let meeting = app.new_meeting("M").await;
@@ -87,7 +87,7 @@ async fn those_who_do_the_same_at_once_do_it_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_those_who_must_not_overlap_or_expect_a_version_one_wins() {
+async fn one_of_several_conflicting_concurrent_mutations_succeeds() {
     for app in apps().await {
         let (ann, p) = (app.new_employee("Ann").await, app.new_project("P").await);
         let rejecting = (0..16).map(|number| {
@@ -103,7 +103,7 @@ async fn of_those_who_must_not_overlap_or_expect_a_version_one_wins() {
             .flat_map(|payload| payload["userErrors"].as_array().unwrap());
         assert!(
             refused
-                .map(line)
+                .map(error_line)
                 .all(|error| error == "OVERLAP input asg_1")
         );
 
@@ -121,7 +121,7 @@ async fn of_those_who_must_not_overlap_or_expect_a_version_one_wins() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn deleting_what_others_change_ends_in_done_or_not_found() {
+async fn a_mutation_that_races_with_a_delete_succeeds_or_is_not_found() {
     for app in apps().await {
         for _ in 0..5 {
             let (ann, bob) = (app.new_employee("Ann").await, app.new_employee("Bob").await);
@@ -167,10 +167,10 @@ async fn deleting_what_others_change_ends_in_done_or_not_found() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_that_goes_away_does_not_cut_a_mutation_in_two() {
+async fn a_mutation_completes_after_its_client_disconnects() {
     for app in apps().await {
         app.new_employee("Ann").await;
-        // Somebody else writes for a while.
+        // Another transaction holds the row until the client has disconnected.
         let other = app.db().begin().await.unwrap();
         let touch = "UPDATE employees SET version = version WHERE id = 1";
         other.execute_unprepared(touch).await.unwrap();

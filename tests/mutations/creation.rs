@@ -94,7 +94,7 @@ async fn a_project_and_a_meeting_are_created_with_employees() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn everything_that_is_wrong_is_told_at_once_and_nothing_is_written() {
+async fn all_errors_of_an_input_are_reported_together_and_nothing_is_written() {
     for app in apps().await {
         let project = app.new_project("P").await;
         let long = "é".repeat(101);

@@ -8,7 +8,7 @@ use crate::support::{
 };
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_delete_tells_everything_that_went_with_it() {
+async fn a_delete_reports_every_row_that_it_removes() {
     for app in apps().await {
         let (ann, bob) = (app.new_employee("Ann").await, app.new_employee("Bob").await);
         let (p, q) = (app.new_project("P").await, app.new_project("Q").await);
@@ -135,7 +135,7 @@ async fn a_mutation_that_would_load_too_many_rows_is_refused_before_it_writes() 
                 json!({ "meetingId": meeting_id, "employeeIds": [] }),
                 "INVALID input.meetingId",
             ),
-            // What is only counted may be more.
+            // `RESTRICT` counts rows without loading them, so the limit does not apply.
             (
                 "deleteProject",
                 json!({ "id": project_id, "assignments": "RESTRICT" }),
@@ -158,7 +158,7 @@ async fn a_mutation_that_would_load_too_many_rows_is_refused_before_it_writes() 
         let delete = |project: i64| {
             format!("{{id: \"prj_{project}\"}}) {{ deletedAssignmentIds userErrors {{ code }} }}")
         };
-        // The rows of all fields of an operation count.
+        // The rows of all fields of an operation count towards the limit.
         let text = format!(
             "mutation {{ a: deleteProject(input: {} b: deleteProject(input: {} }}",
             delete(small),
@@ -174,10 +174,10 @@ async fn a_mutation_that_would_load_too_many_rows_is_refused_before_it_writes() 
 }
 
 #[tokio::test]
-async fn changes_of_a_large_mutation_are_in_the_feed_in_order() {
+async fn the_changes_of_a_large_mutation_are_in_the_feed_in_order() {
     for app in apps().await {
         let (project, employee) = (app.project("P", None).await, app.employee("E").await);
-        // More than go into one statement.
+        // More rows than fit into one statement.
         let rows = (0..6_000).map(|n| entity::assignment::ActiveModel {
             role: sea_orm::ActiveValue::Set(Some(format!("Role {n}"))),
             employee_id: sea_orm::ActiveValue::Set(employee),

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::support::{app::apps, mutations::text};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn text_is_trimmed_and_measured_in_code_points() {
+async fn text_is_trimmed_and_its_length_counts_code_points() {
     for app in apps().await {
         let ids = [
             app.new_employee("E").await,
@@ -45,7 +45,7 @@ async fn text_is_trimmed_and_measured_in_code_points() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_left_out_stays_and_null_clears_where_it_may() {
+async fn an_omitted_field_stays_and_null_clears_a_nullable_field() {
     for app in apps().await {
         app.new_employee("E").await;
         app.new_project("P").await;
@@ -71,7 +71,7 @@ async fn what_is_left_out_stays_and_null_clears_where_it_may() {
         ] {
             let before = app.version(id).await.as_i64().unwrap();
             let changes = app.changes().await.len();
-            // Nothing to change, twice: by saying nothing, and by saying what is there.
+            // An update without fields and an update to the current value change nothing.
             app.done(field, json!({ "id": id }), "__typename").await;
             let there = app.field(id, cleared).await[cleared].take();
             assert!(!there.is_null(), "{id} {cleared}");
@@ -102,7 +102,7 @@ async fn what_is_left_out_stays_and_null_clears_where_it_may() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_null_that_can_only_mean_absent_is_like_leaving_the_field_out() {
+async fn a_null_equals_an_omitted_field_where_nothing_can_be_cleared() {
     for app in apps().await {
         for (field, input) in [
             (
@@ -170,7 +170,7 @@ async fn a_null_that_can_only_mean_absent_is_like_leaving_the_field_out() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_id_that_leads_nowhere_is_not_found_by_any_mutation() {
+async fn an_unknown_id_is_not_found_by_every_mutation() {
     for app in apps().await {
         let employee = app.new_employee("E").await;
         for wrong in [

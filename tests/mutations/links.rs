@@ -1,11 +1,11 @@
-//! Links that are set from one side: attendees of meetings, projects of employees, employees of projects.
+//! Links that are set from one side: attendees, projects of employees, employees of projects.
 
 use serde_json::json;
 
 use crate::support::app::apps;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn attendees_are_added_removed_and_set_and_repeating_changes_nothing() {
+async fn adding_removing_and_setting_attendees_is_idempotent() {
     for app in apps().await {
         let (ann, bob, eve) = (
             app.new_employee("Ann").await,
@@ -98,7 +98,7 @@ async fn attendees_are_added_removed_and_set_and_repeating_changes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_projects_of_an_employee_are_set_from_either_side() {
+async fn assignments_are_set_from_the_employee_or_from_the_project() {
     for app in apps().await {
         let (ann, bob) = (app.new_employee("Ann").await, app.new_employee("Bob").await);
         let mut projects = Vec::new();

@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::support::app::apps;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_mutation_that_is_selected_twice_is_done_once() {
+async fn a_mutation_field_that_is_selected_twice_runs_once() {
     for app in apps().await {
         let data = app
             .query(
@@ -49,7 +49,7 @@ async fn a_mutation_that_is_selected_twice_is_done_once() {
             ]
         );
 
-        // Not the same is refused, as ever.
+        // Different arguments under one key are refused.
         let different = r#"mutation {
             a: createEmployee(input: {name: "A"}) { employee { id } }
             a: createEmployee(input: {name: "B"}) { employee { id } }
@@ -60,7 +60,7 @@ async fn a_mutation_that_is_selected_twice_is_done_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_field_of_a_mutation_sees_what_those_before_it_wrote() {
+async fn each_field_of_a_mutation_sees_the_writes_of_the_fields_before_it() {
     for app in apps().await {
         let data = app
             .query(
@@ -94,7 +94,7 @@ async fn each_field_of_a_mutation_sees_what_those_before_it_wrote() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_payload_never_shows_a_thing_as_it_was_before() {
+async fn a_payload_shows_every_record_as_it_is_after_the_write() {
     for app in apps().await {
         let data = app
             .query(
@@ -184,7 +184,7 @@ async fn a_payload_never_shows_a_thing_as_it_was_before() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_payload_is_not_read_as_far_as_the_mutation_has_it_in_its_hands() {
+async fn a_payload_does_not_read_rows_that_the_mutation_has_written() {
     for app in apps().await {
         let (ann, p) = (app.new_employee("Ann").await, app.new_project("P").await);
         let bob = app.new_employee("Bob").await;
@@ -201,10 +201,10 @@ async fn a_payload_is_not_read_as_far_as_the_mutation_has_it_in_its_hands() {
             app.database.statements()
         };
         let plain = "assignment { id role employee { name } project { title } }";
-        // Made, and found.
+        // The first call creates the assignment, the second one finds it.
         assert_eq!(read(plain).await, 0, "{}", app.name());
         assert_eq!(read(plain).await, 0, "{}", app.name());
-        // Who is known and who is not are on one level, and so are their meetings.
+        // Known and unknown employees are loaded as one level, and so are their meetings.
         let nested = "assignment { project { employees { edges { assignments { employee { name meetings { nodes { topic } } } } } } } }";
         assert_eq!(read(nested).await, 4, "{}", app.name());
     }

@@ -43,7 +43,7 @@ async fn connections_that_die_silently_are_replaced_and_no_event_is_lost() {
     )];
     assert_eq!(listener.change().await["touchedIds"], json!([made[0]]));
 
-    // Reads and writes are on their way when the connections die.
+    // Reads and writes are in flight when the connections freeze.
     let load = (0..40).map(|number| {
         let url = url.clone();
         tokio::spawn(async move {
@@ -62,7 +62,7 @@ async fn connections_that_die_silently_are_replaced_and_no_event_is_lost() {
         assert!(start.elapsed() < PATIENCE, "{}", program.log());
         sleep(Duration::from_millis(50)).await;
     }
-    // What readiness promises.
+    // A ready server answers reads and writes.
     for operation in [NAMES, CREATE] {
         let answer = send(&url, operation).await;
         assert_eq!(answer.get("errors"), None, "{answer}");
@@ -70,7 +70,7 @@ async fn connections_that_die_silently_are_replaced_and_no_event_is_lost() {
     let last = succeeds(&url, CREATE).await;
     made.push(text(&last["createEmployee"]["employee"]["id"]));
 
-    // Every employee in the order of the feed, up to the last one.
+    // The subscription has every change of the feed, in order.
     let names = "{ changes(first: 100) { nodes { touchedIds } pageInfo { hasNextPage } } }";
     let feed = succeeds(&url, names).await["changes"].take();
     assert_eq!(feed["pageInfo"]["hasNextPage"], false);
@@ -78,7 +78,7 @@ async fn connections_that_die_silently_are_replaced_and_no_event_is_lost() {
     for change in &feed["nodes"].as_array().unwrap()[1..] {
         assert_eq!(listener.change().await["touchedIds"], change["touchedIds"]);
     }
-    // A subscription that began after the freeze hears, too.
+    // A subscription that began after the freeze receives events as well.
     let marker = succeeds(&url, CREATE).await;
     let marker = json!([marker["createEmployee"]["employee"]["id"]]);
     assert_eq!(fresh.change().await["touchedIds"], marker);
@@ -98,7 +98,7 @@ async fn connections_closed_by_a_restart_are_replaced_without_an_error() {
         &[("DATABASE_URL", &postgres.url())],
     );
     for mode in ["fast", "immediate"] {
-        // As many connections as there can be.
+        // Enough operations to open all connections.
         let all = join_all((0..60).map(|_| send(&program.url, NAMES))).await;
         assert!(all.iter().all(|answer| answer.get("errors").is_none()));
         let writes = join_all((0..10).map(|_| send(&program.url, CREATE))).await;
@@ -128,7 +128,7 @@ async fn a_column_may_change_its_type_while_the_server_runs() {
         for kind in ["varchar(200)", "text"] {
             let alter = format!("ALTER TABLE meetings ALTER location TYPE {kind}");
             app.db().execute_unprepared(&alter).await.unwrap();
-            // Statements for it are prepared on every connection, whether they can read it or not.
+            // Every connection prepares statements for the column, also those that fail.
             let (read, written) = (ask(meetings, 40).await, ask(update, 10).await);
             if kind == "text" {
                 let failed = read
@@ -142,7 +142,7 @@ async fn a_column_may_change_its_type_while_the_server_runs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn writers_meet_where_the_database_defaults_to_a_stricter_isolation() {
+async fn concurrent_writers_succeed_under_a_stricter_default_isolation() {
     for app in apps().await {
         if app.name() == "sqlite" {
             continue;

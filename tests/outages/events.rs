@@ -25,7 +25,7 @@ use crate::support::{
 };
 
 #[tokio::test(flavor = "multi_thread")]
-async fn where_listen_hears_nothing_the_feed_is_polled() {
+async fn the_feed_is_polled_when_listen_receives_nothing() {
     let Some(postgres) = Postgres::start() else {
         return;
     };
@@ -52,7 +52,7 @@ async fn where_listen_hears_nothing_the_feed_is_polled() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn subscribers_hear_of_commits_of_another_process() {
+async fn subscribers_receive_commits_of_another_process() {
     for home in migrated_homes().await {
         let [writing, listening] = [(); 2].map(|()| home.serve(&["serve", "--port", "0"]));
         let mut listener = WebSocket::changes(&listening.url).await;
@@ -64,7 +64,7 @@ async fn subscribers_hear_of_commits_of_another_process() {
     }
 }
 
-/// Events with something that is read from `employee_meetings`.
+/// A subscription that reads `employee_meetings` for each event.
 const LISTEN: &str = "subscription($after: String) { changes(after: $after) { \
                       cursor node { ... on Employee { name meetings { totalCount } } } } }";
 
@@ -75,7 +75,7 @@ const SHORT: DeadlineSettings = DeadlineSettings {
 };
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_event_whose_node_cannot_be_read_is_read_again() {
+async fn an_event_whose_node_cannot_be_read_is_retried() {
     for app in apps().await {
         let server = app.another_with(SHORT).await;
         let mut listener = WebSocket::subscribed(&server.url, LISTEN, json!({})).await;
@@ -118,7 +118,7 @@ async fn an_event_that_stays_unreadable_ends_its_subscription_and_the_client_res
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_change_reaches_hundreds_of_subscriptions_with_its_node() {
+async fn hundreds_of_subscriptions_receive_a_change_with_its_node() {
     const SOCKETS: usize = 10;
     const EACH: usize = 50;
     for app in apps().await {
@@ -151,7 +151,7 @@ async fn a_change_reaches_hundreds_of_subscriptions_with_its_node() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_socket_that_is_not_read_holds_no_connection_of_the_database() {
+async fn an_unread_socket_holds_no_database_connection() {
     for app in apps().await {
         let server = app
             .another_with(DeadlineSettings {
@@ -159,7 +159,7 @@ async fn a_socket_that_is_not_read_holds_no_connection_of_the_database() {
                 ..DeadlineSettings::DEFAULT
             })
             .await;
-        // Large events, so that the buffers on the way are soon full.
+        // Large events, so that the socket buffers fill soon.
         let names: String = (0..45)
             .map(|number| format!("{}{number}: name ", "a".repeat(100)))
             .collect();
@@ -197,7 +197,7 @@ async fn a_socket_that_is_not_read_holds_no_connection_of_the_database() {
     }
 }
 
-/// Makes `employee_meetings` unreadable within any deadline, until it is made [`readable`] again.
+/// Makes reads of `employee_meetings` exceed any deadline until [`readable`] is called.
 async fn unreadable(app: &TestApp) -> Option<sea_orm::DatabaseTransaction> {
     if app.name() == "sqlite" {
         let endless = "ALTER TABLE employee_meetings RENAME TO attendances; \
@@ -224,7 +224,7 @@ async fn readable(app: &TestApp, held: Option<sea_orm::DatabaseTransaction>) {
     }
 }
 
-/// How often a server has tried to read the attendances of an event.
+/// Returns how often a server has tried to read the attendances of an event.
 fn attempts(server: &TestApp) -> usize {
     let statements = server.database.recorded();
     let of_attendances =

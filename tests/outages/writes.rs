@@ -18,7 +18,7 @@ use crate::support::{
     program::Program,
 };
 
-/// A server whose SQLite database is in a file system of 3 MB, which only its process sees.
+/// Starts a server whose SQLite database is on a private file system of 3 MB.
 fn on_a_small_disk(directory: &Path) -> Option<(Program, PathBuf)> {
     let mount = r#"mount -t tmpfs -o size=3m tmpfs "$0" && exec "$@""#;
     let place = directory.display().to_string();
@@ -29,7 +29,7 @@ fn on_a_small_disk(directory: &Path) -> Option<(Program, PathBuf)> {
             .args(command);
         unshare
     };
-    // Not every system lets a process do so.
+    // Not every system permits mount namespaces.
     unshare(&["true"])
         .stderr(Stdio::null())
         .status()
@@ -50,7 +50,7 @@ fn on_a_small_disk(directory: &Path) -> Option<(Program, PathBuf)> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn writes_work_again_when_a_full_disk_has_room_again() {
+async fn writes_succeed_again_when_a_full_disk_has_space() {
     let directory = tempfile::tempdir().unwrap();
     let Some((program, disk)) = on_a_small_disk(directory.path()) else {
         return;
@@ -70,7 +70,7 @@ async fn writes_work_again_when_a_full_disk_has_room_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn writes_work_again_after_one_was_stopped_at_its_deadline() {
+async fn writes_succeed_again_after_one_exceeded_its_deadline() {
     for app in apps().await {
         let impatient = app
             .another_with(DeadlineSettings {

@@ -119,8 +119,8 @@ async fn rows_outside_the_limits_are_refused_by_a_named_check() {
 }
 
 #[tokio::test]
-async fn dates_and_times_are_refused_when_out_of_range_or_written_in_another_form() {
-    // What PostgreSQL could hold but the API could not say.
+async fn dates_and_times_out_of_range_or_in_another_form_are_refused() {
+    // Values of PostgreSQL that the API cannot represent.
     let (days, times) = (
         ["infinity", "-infinity", "10000-01-01", "0001-01-01 BC"],
         [
@@ -130,7 +130,7 @@ async fn dates_and_times_are_refused_when_out_of_range_or_written_in_another_for
             "0001-12-31T23:00:00+00:00 BC",
         ],
     );
-    // What SQLite would hold as text, and compare wrongly or not be able to read.
+    // Text that SQLite would store and then compare wrongly or fail to read.
     let (texts_for_days, texts_for_times) = (
         [
             "2023-1-31",

@@ -6,7 +6,7 @@ use sea_orm::{ConnectionTrait, DatabaseConnection, EntityTrait, ModelTrait};
 use crate::support::sql::{column, company, employees_meetings_and_projects, migrated, scalar};
 
 #[tokio::test]
-async fn deleting_an_employee_takes_its_assignments_and_links_and_nothing_else() {
+async fn deleting_an_employee_deletes_its_assignments_and_attendances_only() {
     for database in migrated().await {
         let db = database.connection();
         company(db).await;
@@ -28,7 +28,7 @@ async fn deleting_an_employee_takes_its_assignments_and_links_and_nothing_else()
 }
 
 #[tokio::test]
-async fn deleting_a_project_takes_its_assignments_and_nothing_else() {
+async fn deleting_a_project_deletes_its_assignments_only() {
     for database in migrated().await {
         let db = database.connection();
         company(db).await;
@@ -50,7 +50,7 @@ async fn deleting_a_project_takes_its_assignments_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn deleting_a_meeting_takes_its_links_and_nothing_else() {
+async fn deleting_a_meeting_deletes_its_attendances_only() {
     for database in migrated().await {
         let db = database.connection();
         company(db).await;
@@ -72,7 +72,7 @@ async fn deleting_a_meeting_takes_its_links_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn the_id_of_a_deleted_newest_row_is_not_given_out_again() {
+async fn the_id_of_a_deleted_newest_row_is_not_reused() {
     for database in migrated().await {
         let db = database.connection();
         employees_meetings_and_projects(db).await;

@@ -11,7 +11,7 @@ use crate::support::{
     tables::tables,
 };
 
-/// The names that the assignments have, and those that they should have.
+/// Returns the copied names of all assignments, and the names of their employees.
 async fn names(db: &DatabaseConnection) -> (Vec<String>, Vec<String>) {
     let from = "FROM assignments a JOIN employees e ON e.id = a.employee_id ORDER BY a.id";
     (
@@ -21,11 +21,11 @@ async fn names(db: &DatabaseConnection) -> (Vec<String>, Vec<String>) {
 }
 
 #[tokio::test]
-async fn teams_are_listed_by_the_names_of_employees_whoever_writes_them() {
+async fn every_write_keeps_the_copies_of_employee_names_equal() {
     for database in migrated().await {
         let db = database.connection();
         company(db).await;
-        // Rows that were there before are given their names too, in a table that is known for its size.
+        // The migration also fills existing rows, in a table with statistics.
         db.execute_unprepared("ANALYZE").await.unwrap();
         while tables(db).await["assignments"]
             .columns
@@ -71,7 +71,7 @@ async fn teams_are_listed_by_the_names_of_employees_whoever_writes_them() {
             }
         }
         if db.get_database_backend() == DbBackend::Postgres {
-            // As programs do that load a dump.
+            // As `pg_restore` does when it loads a dump.
             let elsewhere = "BEGIN; SET LOCAL search_path = ''; \
                 UPDATE public.employees SET name = 'D'; \
                 INSERT INTO public.assignments (employee_id, project_id, role) VALUES (1, 2, 'z'); \
@@ -83,9 +83,9 @@ async fn teams_are_listed_by_the_names_of_employees_whoever_writes_them() {
     }
 }
 
-/// On SQLite nobody writes while another does.
+/// SQLite has one writer at a time, so this concerns PostgreSQL only.
 #[tokio::test]
-async fn who_is_assigned_while_they_are_renamed_is_listed_by_the_new_name() {
+async fn an_assignment_during_a_rename_gets_the_new_name() {
     let rename = "UPDATE employees SET name = 'New' WHERE id = 1";
     let assign = "INSERT INTO assignments (employee_id, project_id, role) VALUES (1, 1, 'late')";
     for database in migrated().await {

@@ -15,7 +15,7 @@ async fn migrations_run_up_down_and_up_again() {
         let first = tables(db).await;
         assert_eq!(first.len(), 6, "{}", database.name());
 
-        // The steps after those that make a table each are about indexes and what they are made of.
+        // The first migrations create one table each; the later ones create columns and indexes.
         for left in (0..Migrator::migrations().len()).rev() {
             Migrator::down(db, Some(1)).await.unwrap();
             let tables = tables(db).await.len();

@@ -1,4 +1,4 @@
-//! The migrated tables: they agree with the entities, their constraints are named, their indexes serve pages.
+//! The migrated tables: columns, constraint names and indexes.
 
 use std::collections::BTreeMap;
 
@@ -29,7 +29,7 @@ async fn entities_and_tables_agree() {
             described::<project::Entity>(backend),
         ]);
         let mut tables = tables(db).await;
-        // Each text column that can be filtered by has a companion.
+        // Each text column that filters use has a companion column.
         for (table, column) in [
             ("employees", "name"),
             ("meetings", "topic"),
@@ -45,7 +45,7 @@ async fn entities_and_tables_agree() {
 }
 
 #[tokio::test]
-async fn every_constraint_index_and_trigger_has_a_name_of_ours() {
+async fn every_constraint_index_and_trigger_has_an_explicit_name() {
     for database in migrated().await {
         let db = database.connection();
         let (constraints, indexes) = match db.get_database_backend() {
@@ -62,7 +62,7 @@ async fn every_constraint_index_and_trigger_has_a_name_of_ours() {
                 let names = names.filter_map(|rest| rest.split('"').next());
                 (
                     names.map(str::to_owned).collect(),
-                    // The indexes of primary keys have no name to give.
+                    // The indexes of primary keys cannot be named.
                     "SELECT name FROM sqlite_master WHERE type = 'index' \
                      AND name NOT LIKE 'sqlite_autoindex_employee_meetings_%' \
                      AND name NOT LIKE 'sqlite_autoindex_seaql_migrations_%'",
@@ -138,7 +138,7 @@ async fn a_page_of_assignments_in_default_order_is_read_from_an_index_without_so
     }
 }
 
-/// How the database would run it; on PostgreSQL when every other way is dear, as with many rows.
+/// Returns the query plan. On PostgreSQL, scans and sorts are disabled, as if the table were large.
 async fn plan(db: &DatabaseConnection, query: impl QueryTrait) -> String {
     let mut query = query.build(db.get_database_backend());
     let transaction = db.begin().await.unwrap();

@@ -117,8 +117,8 @@ async fn times_are_ordered_and_compared_as_times() {
         let db = database.connection();
         let mut times: Vec<DateTime<Utc>> = (0..500)
             .map(|_| {
-                // Many within a few seconds of each other, in fractions of every length; some
-                // anywhere in the years 1 to 9999.
+                // Most are within a few seconds of each other, with fractions of every length. The
+                // rest are anywhere in the years 1 to 9999.
                 let second = match random.random_bool(0.7) {
                     true => 1_700_000_000 + random.random_range(0..3),
                     false => random.random_range(-62_135_596_800..253_402_300_799),

@@ -9,7 +9,7 @@ use crate::support::{
 };
 
 #[tokio::test]
-async fn a_token_is_needed_and_its_end_is_the_end_of_the_socket() {
+async fn a_socket_needs_a_valid_token_and_closes_when_the_token_expires() {
     let app = with_auth().await;
     for payload in [
         json!({}),
@@ -22,7 +22,7 @@ async fn a_token_is_needed_and_its_end_is_the_end_of_the_socket() {
         assert_eq!(socket.close_code().await, 4403, "{payload}");
     }
     let mut socket = WebSocket::open(&app.url).await;
-    // 30 s are for clocks that differ: two are left.
+    // Clocks may differ by 30 s, so 2 s are left.
     let payload = json!({ "authorization": format!("Bearer {}", token("viewer", -28)) });
     socket.init(Some(payload)).await;
     assert_eq!(socket.read().await["type"], "connection_ack");
@@ -32,7 +32,7 @@ async fn a_token_is_needed_and_its_end_is_the_end_of_the_socket() {
 }
 
 #[tokio::test]
-async fn a_token_of_the_upgrade_request_counts_unless_the_init_has_its_own() {
+async fn the_token_of_connection_init_overrides_the_token_of_the_upgrade() {
     let app = with_auth().await;
     let bearer = |expires| format!("Bearer {}", token("viewer", expires));
     for (header, payload) in [
@@ -73,7 +73,7 @@ async fn a_token_of_the_upgrade_request_counts_unless_the_init_has_its_own() {
 }
 
 #[tokio::test]
-async fn a_viewer_listens_and_does_not_write() {
+async fn a_viewer_may_subscribe_and_may_not_mutate() {
     let app = with_auth().await;
     let mut socket = WebSocket::open(&app.url).await;
     let payload = json!({ "authorization": format!("Bearer {}", token("viewer", 60)) });

@@ -38,7 +38,7 @@ async fn the_handshake_has_the_header_names_of_the_rfc() {
 }
 
 #[tokio::test]
-async fn a_message_has_a_largest_size() {
+async fn a_message_over_the_size_limit_closes_with_1009() {
     let app = lesson_with(|settings| settings.limits.socket_message = 1_000).await;
     let mut socket = WebSocket::ready(&app.url).await;
     let message = |length: usize| {
@@ -73,9 +73,9 @@ async fn a_client_that_does_not_answer_pings_is_closed() {
     })
     .await;
     let mut alive = WebSocket::ready(&app.url).await;
-    // Not read, so not answered.
+    // This socket is not read, so its pings are not answered.
     let mut dead = WebSocket::ready(&app.url).await;
-    // The server pings once a second. When it pings again, the pong before was in time.
+    // The server pings once a second. It pings again only if the last pong was in time.
     for _ in 0..4 {
         let frame = alive.frame().await;
         assert!(matches!(frame, Some(Message::Ping(_))), "{frame:?}");
@@ -128,13 +128,13 @@ async fn a_closed_socket_frees_its_place() {
 }
 
 #[tokio::test]
-async fn a_close_of_the_server_reaches_a_client_that_is_still_sending() {
+async fn a_client_that_is_still_sending_receives_the_close_of_the_server() {
     let app = lesson_with(|settings| settings.limits.socket_message = 1_000).await;
     let wrong_type = format!(r#"{{"type": "{}"}}"#, "x".repeat(900));
     for (first, code) in [("x".repeat(4_000_000), 1009), (wrong_type, 4400)] {
         let mut socket = WebSocket::ready(&app.url).await;
         socket.send(&first).await;
-        // None of these is read as a message, and unread bytes would reset the connection.
+        // The server ignores these frames but must read them: unread bytes would reset the connection.
         for _ in 0..2_000 {
             let frame = Message::text("y".repeat(900));
             if socket.send_frame(frame).await.is_err() {

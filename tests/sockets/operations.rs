@@ -14,7 +14,7 @@ use crate::support::{
 };
 
 #[tokio::test]
-async fn there_are_so_many_sockets_and_no_more() {
+async fn a_socket_over_the_limit_is_refused_until_another_one_closes() {
     let app = lesson_with(|settings| settings.limits.sockets = 2).await;
     let first = WebSocket::ready(&app.url).await;
     let _second = WebSocket::ready(&app.url).await;
@@ -31,7 +31,7 @@ async fn there_are_so_many_sockets_and_no_more() {
 }
 
 #[tokio::test]
-async fn operations_that_live_have_an_id_each_and_a_largest_number() {
+async fn active_operations_have_distinct_ids_and_a_limit() {
     let app = lesson_with(|settings| settings.limits.socket_operations = 2).await;
     let mut socket = WebSocket::ready(&app.url).await;
     socket.subscribe("1", &query(EVENTS)).await;
@@ -47,7 +47,7 @@ async fn operations_that_live_have_an_id_each_and_a_largest_number() {
         refused["payload"][0]["extensions"]["code"],
         "LIMIT_EXCEEDED"
     );
-    // One that is ended makes room, and is not told of its own end.
+    // An operation that the client completed frees its slot, and the server sends no `complete` for it.
     socket.send(r#"{"id": "2", "type": "complete"}"#).await;
     socket.subscribe("2", &query("{ __typename }")).await;
     assert_eq!(socket.read().await["type"], "next");
@@ -60,7 +60,7 @@ async fn operations_that_live_have_an_id_each_and_a_largest_number() {
 }
 
 #[tokio::test]
-async fn events_come_to_whoever_listens_and_each_may_load_as_much_as_the_first() {
+async fn each_event_of_a_subscription_has_its_own_row_budget() {
     let app = lesson_with(|settings| settings.limits.operation.loaded = 10).await;
     let after = app.latest_cursor().await;
     let events = "subscription($after: String) { changes(after: $after) \
@@ -90,7 +90,7 @@ async fn a_mutation_that_runs_is_answered_before_the_server_goes_away() {
     let mut socket = WebSocket::ready(&app.url).await;
     let create = r#"mutation { createEmployee(input: {name: "E", hireDate: "2024-01-01"}) { employee { name } } }"#;
     socket.subscribe("m", &query(create)).await;
-    // Its answer shows that the mutation has been read.
+    // Messages are read in order, so this answer shows that the mutation has been read.
     socket.subscribe("q", &query("{ __typename }")).await;
     assert_eq!(socket.read().await["id"], "q");
     assert_eq!(socket.read().await["id"], "q");
@@ -109,7 +109,7 @@ async fn a_mutation_that_runs_is_answered_before_the_server_goes_away() {
 }
 
 #[tokio::test]
-async fn sockets_are_told_when_the_server_ends() {
+async fn the_shutdown_of_the_server_closes_sockets_with_1001() {
     let app = lesson_with(|_| {}).await;
     let mut socket = WebSocket::ready(&app.url).await;
     app.shutdown.begin();
@@ -117,13 +117,13 @@ async fn sockets_are_told_when_the_server_ends() {
 }
 
 #[tokio::test]
-async fn a_subscriber_who_does_not_read_is_closed_and_nothing_is_kept_for_it() {
+async fn a_subscriber_that_does_not_read_is_closed_and_takes_bounded_memory() {
     let program = Program::demo(&[
         "--limit",
         "sockets=1,socket_pong_timeout=1,socket_ping=3600",
     ]);
     let mut deaf = WebSocket::ready(&program.url).await;
-    // One change is told in a few hundred kilobytes.
+    // One event has a few hundred kilobytes.
     let aliases: String = (0..40).map(|n| format!("{n:_>127}: __typename ")).collect();
     let events = format!("subscription {{ changes {{ {aliases} }} }}");
     for id in 0..50 {
@@ -147,10 +147,10 @@ async fn a_subscriber_who_does_not_read_is_closed_and_nothing_is_kept_for_it() {
     }
     if let (Some(before), Some(after)) = (before, program.memory_now()) {
         let more = after.saturating_sub(before) >> 20;
-        eprintln!("a subscriber who does not read: {more} MiB");
+        eprintln!("a subscriber that does not read: {more} MiB");
         assert!(more < 32, "{more} MiB are kept of 80");
     }
-    // Its place is free again.
+    // The place of the closed socket is free again.
     for _ in 0..100 {
         if WebSocket::try_ready(&program.url).await.is_some() {
             return;

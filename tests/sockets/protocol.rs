@@ -68,7 +68,7 @@ async fn an_operation_that_fails_while_it_runs_gives_its_errors_and_a_complete()
 }
 
 #[tokio::test]
-async fn messages_that_are_wrong_close_with_4400() {
+async fn an_invalid_message_closes_with_4400() {
     let app = lesson_with(|_| {}).await;
     let long = "x".repeat(129);
     for message in [
@@ -124,7 +124,7 @@ async fn a_second_connection_init_closes_with_4429() {
 }
 
 #[tokio::test]
-async fn another_protocol_is_closed_with_4406_and_another_site_not_let_in() {
+async fn another_subprotocol_closes_with_4406_and_another_origin_is_refused() {
     let app = lesson_with(|_| {}).await;
     for protocol in [None, Some("graphql-ws")] {
         if let Some(mut socket) = WebSocket::upgrade(&app.url, protocol, &[]).await {
@@ -140,7 +140,7 @@ async fn another_protocol_is_closed_with_4406_and_another_site_not_let_in() {
 }
 
 #[tokio::test]
-async fn pings_are_answered_with_what_they_carry() {
+async fn a_ping_is_answered_with_its_payload() {
     let app = lesson_with(|_| {}).await;
     let mut socket = WebSocket::ready(&app.url).await;
     socket.send(r#"{"type": "ping"}"#).await;
@@ -159,7 +159,7 @@ async fn pings_are_answered_with_what_they_carry() {
 }
 
 #[tokio::test]
-async fn another_version_of_persisted_queries_is_refused_for_its_operation_only() {
+async fn a_persisted_query_of_another_version_fails_its_operation_only() {
     let app = lesson_with(|_| {}).await;
     let mut socket = WebSocket::ready(&app.url).await;
     let persisted = json!({ "persistedQuery": { "version": 2, "sha256Hash": "00" } });

@@ -1,4 +1,4 @@
-//! The app under test: a server in this process on a fresh database, and ways to ask it things.
+//! The app under test: a server in this process on its own database, and operations to send to it.
 
 use migration::{Migrator, MigratorTrait};
 use sea_orm::DatabaseConnection;
@@ -15,12 +15,12 @@ use tokio::net::TcpListener;
 
 use super::database::{TestDatabase, migrated_template};
 
-/// A server on a migrated, empty database of each kind.
+/// Starts a server on a migrated, empty database of each kind.
 pub async fn apps() -> Vec<TestApp> {
     apps_with(&Settings::default()).await
 }
 
-/// The same, with settings of the test's own.
+/// As [`apps`], with these settings.
 pub async fn apps_with(settings: &Settings) -> Vec<TestApp> {
     let sqlite = TestDatabase::sqlite().await;
     Migrator::up(sqlite.connection(), None).await.unwrap();
@@ -32,7 +32,7 @@ pub async fn apps_with(settings: &Settings) -> Vec<TestApp> {
     apps
 }
 
-/// A server on the lesson's data, on a database of each kind.
+/// Starts a server on the lesson's data, on a database of each kind.
 pub async fn lessons() -> Vec<TestApp> {
     let apps = apps().await;
     for app in &apps {
@@ -41,7 +41,7 @@ pub async fn lessons() -> Vec<TestApp> {
     apps
 }
 
-/// A server on the lesson's data in SQLite, with settings of the test's own.
+/// Starts a server on the lesson's data in SQLite, with changed settings.
 pub async fn lesson_with(change: impl FnOnce(&mut Settings)) -> TestApp {
     let database = TestDatabase::sqlite().await;
     Migrator::up(database.connection(), None).await.unwrap();
@@ -76,24 +76,24 @@ impl TestApp {
         }
     }
 
-    /// A server on this database, as it is.
+    /// Starts a server on this database without migrating it.
     pub async fn serving(database: TestDatabase) -> Self {
         Self::start_with(database, &Settings::default()).await
     }
 
-    /// Another server on the same database, as if in another process.
+    /// Starts another server on the same database.
     pub async fn another(&self) -> Self {
         Self::on(self.database.url.clone()).await
     }
 
-    /// The same, with a database that may keep it waiting for other times.
+    /// As [`TestApp::another`], with these deadlines.
     pub async fn another_with(&self, deadlines: DeadlineSettings) -> Self {
         let url = self.database.url.clone();
         let database = TestDatabase::open_with(url, None, None, deadlines).await;
         Self::start_with(database, &Settings::default()).await
     }
 
-    /// A server on a database that is somebody else's to create and to drop.
+    /// Starts a server on a database that the caller creates and drops.
     pub async fn on(url: String) -> Self {
         Self::start_with(
             TestDatabase::open(url, None, None).await,
@@ -110,7 +110,7 @@ impl TestApp {
         self.database.connection()
     }
 
-    /// The whole answer to an operation, errors and all.
+    /// Returns the whole answer to an operation, with its errors.
     pub async fn answer(&self, query: &str, variables: Value) -> Value {
         let body = json!({ "query": query, "variables": variables }).to_string();
         let request = self.client.post(format!("{}/graphql", self.url));
@@ -122,19 +122,19 @@ impl TestApp {
         serde_json::from_str(&response.unwrap().text().await.unwrap()).unwrap()
     }
 
-    /// The data of an operation that must go well.
+    /// Returns the data of an operation that must succeed.
     pub async fn query(&self, query: &str) -> Value {
         self.query_with(query, json!({})).await
     }
 
-    /// The data of an operation with variables that must go well.
+    /// Returns the data of an operation with variables that must succeed.
     pub async fn query_with(&self, query: &str, variables: Value) -> Value {
         let mut answer = self.answer(query, variables).await;
         assert_eq!(answer.get("errors"), None, "{}: {query}", self.name());
         answer["data"].take()
     }
 
-    /// The errors of an operation that must fail.
+    /// Returns the errors of an operation that must fail.
     pub async fn errors(&self, query: &str) -> Vec<Value> {
         let mut answer = self.answer(query, json!({})).await;
         match answer["errors"].take() {
@@ -143,14 +143,14 @@ impl TestApp {
         }
     }
 
-    /// The data of an operation, and how many statements it took.
+    /// Returns the data of an operation and the number of its statements.
     pub async fn counted(&self, query: &str) -> (Value, usize) {
         self.database.forget_statements();
         let data = self.query(query).await;
         (data, self.database.statements())
     }
 
-    /// A page or a probe, by GET.
+    /// Sends a GET for a page or a probe.
     pub async fn get(&self, path: &str) -> reqwest::Response {
         self.client
             .get(format!("{}{path}", self.url))

@@ -13,7 +13,7 @@ pub async fn with_auth() -> TestApp {
     lesson_with(|settings| settings.access.jwt_secret = Some(SECRET.to_owned())).await
 }
 
-/// A token; `expires` is in seconds from now.
+/// Returns a token. `expires` is in seconds from now.
 pub fn token(role: &str, expires: i64) -> String {
     signed(json!({ "role": role, "exp": now() + expires }), SECRET)
 }

@@ -1,4 +1,4 @@
-//! Operations sent to the URL of a server, within the time in which there must be an answer.
+//! Operations sent to the URL of a server, with time limits for the answers.
 
 use std::time::{Duration, Instant};
 
@@ -7,13 +7,13 @@ use tokio::time::sleep;
 
 use super::{http::code, program::Program};
 
-/// Longer than every deadline on the way to the database together.
+/// The time within which every answer arrives: more than all deadlines on the way to the database.
 pub const ANSWER: Duration = Duration::from_secs(20);
 
-/// Longer than every limit on the way to the database together.
+/// The time within which a server recovers.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The answer to an operation, within the time in which there must be one.
+/// Returns the answer to an operation. Panics if it takes longer than [`ANSWER`].
 pub async fn send(url: &str, operation: &str) -> Value {
     let request = reqwest::Client::new().post(format!("{url}/graphql"));
     let body = json!({ "query": operation }).to_string();
@@ -32,7 +32,7 @@ pub async fn is_ready(program: &Program) -> bool {
     let start = Instant::now();
     let ready = request.timeout(ANSWER).send().await.unwrap().status() == 200;
     assert!(
-        // It is promised within 1 s; the rest is for a machine that has other tests to run.
+        // Readiness is promised within 1 s; the rest allows for tests that run concurrently.
         start.elapsed() < Duration::from_millis(1_500),
         "it takes long to tell: {:?}",
         start.elapsed()
@@ -40,7 +40,7 @@ pub async fn is_ready(program: &Program) -> bool {
     ready
 }
 
-/// Sends the operation until it succeeds, and returns its data.
+/// Repeats the operation until it succeeds. Returns its data.
 pub async fn succeeds(url: &str, operation: &str) -> Value {
     let start = Instant::now();
     loop {

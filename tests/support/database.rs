@@ -18,7 +18,7 @@ use server::{
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
-/// An empty database of each kind.
+/// Creates an empty database of each kind.
 pub async fn databases() -> Vec<TestDatabase> {
     let mut databases = vec![TestDatabase::sqlite().await];
     if let Ok(url) = std::env::var("TEST_DATABASE_URL") {
@@ -27,7 +27,7 @@ pub async fn databases() -> Vec<TestDatabase> {
     databases
 }
 
-/// Migrating takes longer than copying, so it is done once for all tests of the process.
+/// Returns a migrated database to copy. Migrating takes longer than copying, so it runs once a process.
 pub async fn migrated_template(url: &str) -> &'static str {
     static TEMPLATE: OnceCell<(TestDatabase, &'static str)> = OnceCell::const_new();
     let (_, name) = TEMPLATE
@@ -35,7 +35,7 @@ pub async fn migrated_template(url: &str) -> &'static str {
             let database = TestDatabase::postgres(url, "template0").await;
             let connection = Database::connect(&database.url).await.unwrap();
             Migrator::up(&connection, None).await.unwrap();
-            // A database that is connected to cannot be copied.
+            // PostgreSQL does not copy a database with connections.
             connection.close().await.unwrap();
             database.connection.close_by_ref().await.unwrap();
             database::close(&database.database).await;
@@ -46,16 +46,16 @@ pub async fn migrated_template(url: &str) -> &'static str {
     name
 }
 
-/// A database that is gone after the test.
+/// A database that is dropped after the test.
 pub struct TestDatabase {
     pub url: String,
     database: sea_level::Database,
-    /// For what the test does itself.
+    /// The connection of the test itself.
     connection: DatabaseConnection,
     recorded: Arc<Mutex<Vec<Statement>>>,
-    /// The SQL that requests have sent in transactions that write.
+    /// The SQL of requests in writing transactions.
     written: Arc<Mutex<Vec<String>>>,
-    /// How many statements there are until one panics, itself among them; 0 when none does.
+    /// The number of the next statement that panics, counted from 1; 0 for none.
     panics: Arc<AtomicUsize>,
     _directory: Option<TempDir>,
     admin_url: Option<String>,
@@ -104,7 +104,7 @@ impl TestDatabase {
         };
         let mut connection = database::maintain(&settings).await.unwrap();
         if admin_url.is_some() {
-            // Tests write on several connections at once.
+            // Tests write on several connections concurrently.
             connection = Database::connect(&url).await.unwrap();
         }
         let mut database = database::open(&settings).unwrap();
@@ -139,32 +139,32 @@ impl TestDatabase {
         }
     }
 
-    /// A connection for what the test does itself; its statements are not counted.
+    /// The connection of the test itself. Its statements are not counted.
     pub fn connection(&self) -> &DatabaseConnection {
         &self.connection
     }
 
-    /// How many statements requests have sent since they were last forgotten.
+    /// The number of statements of requests since [`TestDatabase::forget_statements`].
     pub fn statements(&self) -> usize {
         self.recorded.lock().unwrap().len()
     }
 
-    /// The statements themselves.
+    /// The statements of requests since [`TestDatabase::forget_statements`].
     pub fn recorded(&self) -> Vec<Statement> {
         self.recorded.lock().unwrap().clone()
     }
 
-    /// The SQL of transactions that write, in order, since it was last forgotten.
+    /// The SQL of writing transactions since [`TestDatabase::forget_statements`], in order.
     pub fn written(&self) -> Vec<String> {
         self.written.lock().unwrap().clone()
     }
 
-    /// Whoever reads next panics, in the midst of its request.
+    /// Makes the next statement of a request panic.
     pub fn panic_once(&self) {
         self.panic_at(1);
     }
 
-    /// Whoever sends the statement with this number from now on panics.
+    /// Makes the statement with this number, counted from now on, panic.
     pub fn panic_at(&self, statement: usize) {
         self.panics.store(statement, Ordering::Relaxed);
     }
@@ -188,7 +188,7 @@ impl TestDatabase {
         &self.database
     }
 
-    /// How the program would be told of it.
+    /// The settings with which a server opens this database.
     pub fn settings(&self) -> DatabaseSettings {
         DatabaseSettings {
             database_url: self.url.clone(),
@@ -208,7 +208,7 @@ impl Drop for TestDatabase {
             .rsplit_once('/')
             .map(|(_, name)| name.to_owned())
             .unwrap_or_default();
-        // Dropping is not async, and the test's own runtime must not be blocked on itself.
+        // `drop` is not async, and blocking on the runtime of the test would deadlock.
         let dropped = thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-/// Names and texts of the examples, in their order.
+/// Returns names and texts of the examples, in order.
 pub fn examples() -> Vec<(String, String)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("playground/examples");
     let files = fs::read_dir(folder).unwrap();

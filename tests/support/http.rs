@@ -16,7 +16,7 @@ pub const GOOD: &str = r#"{"query": "{ __typename }"}"#;
 pub const RESPONSE: &str = "application/graphql-response+json";
 
 impl TestApp {
-    /// A POST with these headers.
+    /// Sends a POST with these headers.
     pub async fn post(&self, headers: &[(&str, &str)], body: impl Into<reqwest::Body>) -> Response {
         let mut request = self.client.post(format!("{}/graphql", self.url)).body(body);
         for (name, value) in headers {
@@ -25,13 +25,13 @@ impl TestApp {
         request.send().await.unwrap()
     }
 
-    /// A POST of JSON, answered so that the status tells.
+    /// Sends a POST of JSON that accepts [`RESPONSE`].
     pub async fn post_json(&self, body: impl Into<reqwest::Body>) -> (StatusCode, Value) {
         let headers = [("content-type", "application/json"), ("accept", RESPONSE)];
-        told(self.post(&headers, body).await).await
+        status_and_json(self.post(&headers, body).await).await
     }
 
-    /// A GET with these parameters.
+    /// Sends a GET with these parameters.
     pub async fn get_graphql(&self, parameters: &[(&str, &str)], accept: &str) -> Response {
         let query: Vec<_> = parameters
             .iter()
@@ -42,7 +42,7 @@ impl TestApp {
         request.send().await.unwrap()
     }
 
-    /// Writes bytes as they are and reads until the server closes.
+    /// Writes these bytes and reads until the server closes the connection.
     pub async fn raw(&self, bytes: &str) -> String {
         let mut stream = self.connect().await;
         stream.write_all(bytes.as_bytes()).await.unwrap();
@@ -62,7 +62,7 @@ pub fn percent(text: &str) -> String {
     text.bytes().map(|byte| format!("%{byte:02X}")).collect()
 }
 
-pub async fn told(response: Response) -> (StatusCode, Value) {
+pub async fn status_and_json(response: Response) -> (StatusCode, Value) {
     let status = response.status();
     let text = response.text().await.unwrap();
     let json = serde_json::from_str(&text).unwrap_or_else(|_| panic!("{status}: {text}"));
@@ -75,7 +75,7 @@ pub fn code(answer: &Value) -> &str {
         .unwrap_or_else(|| panic!("{answer}"))
 }
 
-/// The status of a POST of [`GOOD`] with these headers.
+/// Returns the status of a POST of [`GOOD`] with these headers.
 pub async fn status(app: &TestApp, headers: &[(&str, &str)]) -> StatusCode {
     let mut all = vec![("content-type", "application/json")];
     all.extend_from_slice(headers);

@@ -10,7 +10,7 @@ use super::{
     websocket::WebSocket,
 };
 
-/// Sends both, and both again over a WebSocket.
+/// Expects that `under` runs and `over` is refused by this limit, over HTTP and over WebSocket.
 pub async fn one_under_and_one_over(app: &TestApp, limit: &str, under: Value, over: Value) {
     let (status, answer) = app.post_json(under.to_string()).await;
     assert_eq!(status, StatusCode::OK, "{limit}: {answer}");
@@ -31,7 +31,7 @@ pub async fn one_under_and_one_over(app: &TestApp, limit: &str, under: Value, ov
     socket.subscribe("over", &over).await;
     let refused = socket.read().await;
     let errors = match refused["type"].as_str() {
-        // While it ran.
+        // Refused while the operation ran.
         Some("next") => &refused["payload"]["errors"],
         _ => &refused["payload"],
     };

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{app::TestApp, mutations::text};
 
-/// What there is: the records with their versions, and what is linked.
+/// The records with their versions, and the links.
 #[derive(Debug, Default, PartialEq)]
 pub struct Model {
     pub employees: BTreeMap<String, (String, i64)>,
@@ -18,7 +18,7 @@ pub struct Model {
     pub attendances: BTreeSet<(String, String)>,
 }
 
-/// Replays the feed, which begins with nothing, and compares with what is there.
+/// Replays the feed from the beginning and compares the result with the rows of the server.
 pub async fn replay(app: &TestApp, changes: &[String]) {
     let mut things = BTreeSet::new();
     for line in changes {
@@ -64,7 +64,7 @@ fn optional(value: &Value) -> Option<String> {
 }
 
 impl Model {
-    /// What the server says there is.
+    /// Reads the model from the server.
     pub async fn read(app: &TestApp) -> Self {
         let mut model = Self::default();
         let query = |field: &str, selection: &str, after: &Value| {

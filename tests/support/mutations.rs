@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::app::TestApp;
 
-/// What tells one user error from another.
+/// The fields that distinguish user errors.
 const ERRORS: &str = "userErrors { __typename code message path \
     ... on NotFoundError { missingId } \
     ... on VersionConflictError { currentVersion current { id } } \
@@ -13,7 +13,7 @@ const ERRORS: &str = "userErrors { __typename code message path \
     ... on DuplicateAssignmentError { existing { id } } }";
 
 impl TestApp {
-    /// The payload of a mutation.
+    /// Returns the payload of a mutation.
     pub async fn mutate(&self, field: &str, input: Value, selection: &str) -> Value {
         let type_name = format!("{}{}Input", field[..1].to_uppercase(), &field[1..]);
         let query = format!(
@@ -22,14 +22,14 @@ impl TestApp {
         self.query_with(&query, json!({ "input": input })).await[field].take()
     }
 
-    /// The payload of a mutation that must be done.
+    /// Returns the payload of a mutation that must succeed.
     pub async fn done(&self, field: &str, input: Value, selection: &str) -> Value {
         let payload = self.mutate(field, input, selection).await;
         assert_eq!(payload["userErrors"], json!([]), "{} {field}", self.name());
         payload
     }
 
-    /// The errors of a mutation that must be refused, each as a line: code, path, what it adds.
+    /// Returns the errors of a mutation that must be refused, one line each: code, path, details.
     pub async fn refused(&self, field: &str, input: Value) -> Vec<String> {
         let before = self.changes().await.len();
         let payload = self.mutate(field, input, "__typename").await;
@@ -40,10 +40,10 @@ impl TestApp {
         );
         let errors = payload["userErrors"].as_array().unwrap();
         assert!(!errors.is_empty(), "{} {field} was done", self.name());
-        errors.iter().map(line).collect()
+        errors.iter().map(error_line).collect()
     }
 
-    /// The whole feed, a line for each change.
+    /// Returns the whole feed, one line a change.
     pub async fn changes(&self) -> Vec<String> {
         let mut lines = Vec::new();
         let mut after = Value::Null;
@@ -59,7 +59,7 @@ impl TestApp {
         }
     }
 
-    /// What has been added to the feed since it had so many changes.
+    /// Returns the changes behind the first `count` of the feed.
     pub async fn changes_since(&self, count: usize) -> Vec<String> {
         self.changes().await.split_off(count)
     }
@@ -85,7 +85,7 @@ impl TestApp {
         text(&payload["meeting"]["id"])
     }
 
-    /// A field of a thing.
+    /// Returns a selection of one record.
     pub async fn field(&self, id: &str, selection: &str) -> Value {
         let root = match &id[..4] {
             "emp_" => "employee",
@@ -122,7 +122,7 @@ pub fn change_line(change: &Value) -> String {
     )
 }
 
-pub fn line(error: &Value) -> String {
+pub fn error_line(error: &Value) -> String {
     let mut line = format!(
         "{} {}",
         error["code"].as_str().unwrap(),

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use super::{client::PATIENCE, postgres::Postgres};
 
-/// PgBouncer in front of a PostgreSQL of the test's own.
+/// A running PgBouncer.
 pub struct PgBouncer {
     child: Child,
     port: u16,
@@ -19,7 +19,7 @@ pub struct PgBouncer {
 }
 
 impl PgBouncer {
-    /// `None` where PgBouncer is not installed.
+    /// Starts PgBouncer. Returns `None` where it is not installed.
     pub fn start(postgres: &Postgres, mode: &str) -> Option<Self> {
         let program = ["/usr/sbin/pgbouncer", "/usr/bin/pgbouncer"];
         let program = program.iter().find(|program| Path::new(program).exists())?;

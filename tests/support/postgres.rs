@@ -1,4 +1,4 @@
-//! A PostgreSQL server of one test, to be stopped, killed and frozen.
+//! A PostgreSQL server of one test.
 
 use std::{
     fs,
@@ -12,17 +12,17 @@ use std::{
 
 use tempfile::TempDir;
 
-/// A PostgreSQL of the test's own, to be stopped, killed and frozen.
+/// A running PostgreSQL server, which the test can stop, kill and freeze.
 pub struct Postgres {
     directory: TempDir,
     bin: PathBuf,
     pub port: u16,
-    /// It does not run as root.
+    /// User and group of the server, which does not run as root.
     user: Option<(u32, u32)>,
 }
 
 impl Postgres {
-    /// `None` where PostgreSQL is not installed, or not asked for.
+    /// Starts a server. Returns `None` where PostgreSQL is not installed or `TEST_DATABASE_URL` is not set.
     pub fn start() -> Option<Self> {
         std::env::var_os("TEST_DATABASE_URL")?;
         let versions = fs::read_dir("/usr/lib/postgresql").ok()?;
@@ -35,7 +35,7 @@ impl Postgres {
         if let Some((user, group)) = user {
             chown(directory.path(), Some(user), Some(group)).unwrap();
         }
-        // Below those that clients are given, or one could take it while the server is down.
+        // Below the ephemeral ports, so that no client takes the port while the server is down.
         static NUMBER: AtomicU16 = AtomicU16::new(0);
         let offset =
             || std::process::id() as u16 % 1_000 * 10 + NUMBER.fetch_add(1, Ordering::Relaxed);
@@ -86,7 +86,7 @@ impl Postgres {
         );
         let data = self.data();
         let start = ["-D", &data, "-w", "-l", &log, "-o", &options, "start"];
-        // Of one that was killed, the system may still be clearing up.
+        // The system may still be cleaning up after a server that was killed.
         for _ in 0..10 {
             if self.succeeds("pg_ctl", &start) {
                 return;
@@ -105,7 +105,7 @@ impl Postgres {
         assert!(self.succeeds(program, arguments), "{program}: {}", log());
     }
 
-    /// Lets a program run as PostgreSQL does, which refuses to run as root, in this directory.
+    /// Runs a program in this directory as the user of the server, since PostgreSQL refuses root.
     pub fn as_its_user(&self, command: &mut Command, directory: &Path) {
         use std::os::unix::process::CommandExt;
         if let Some((user, group)) = self.user {
@@ -128,7 +128,7 @@ impl Postgres {
         command.status().unwrap().success()
     }
 
-    /// The server and all that it has forked.
+    /// The process ids of the server and its children.
     pub fn processes(&self) -> Vec<u32> {
         let pid = fs::read_to_string(Path::new(&self.data()).join("postmaster.pid")).unwrap();
         let parent: u32 = pid.lines().next().unwrap().parse().unwrap();

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// A server that runs, until the test is over.
+/// A running server process, killed when dropped.
 pub struct Program {
     pub child: Child,
     pub url: String,
@@ -16,12 +16,12 @@ pub struct Program {
 }
 
 impl Program {
-    /// `roster` with these arguments and variables; waits until it serves.
+    /// Starts `roster` with these arguments and variables. Waits until it serves.
     pub fn start(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
         Self::spawn(command(arguments, variables))
     }
 
-    /// The same for a command of the test's own.
+    /// Starts this command. Waits until it serves.
     pub fn spawn(mut command: Command) -> Self {
         let mut child = command
             .stdout(Stdio::piped())
@@ -54,7 +54,7 @@ impl Program {
         Self { child, url, log }
     }
 
-    /// The lesson's company in a database that vanishes.
+    /// Starts `roster demo`: the lesson's data in a temporary database.
     pub fn demo(arguments: &[&str]) -> Self {
         Self::start(&[&["demo", "--port", "0"], arguments].concat(), &[])
     }
@@ -63,12 +63,12 @@ impl Program {
         self.log.lock().unwrap().clone()
     }
 
-    /// SIGTERM, SIGSTOP and the like.
+    /// Sends a signal by its name without `SIG`.
     pub fn signal(&self, name: &str) {
         signal(self.child.id(), name);
     }
 
-    /// How it ended, within this time.
+    /// Returns the exit status; `None` if the process runs longer than this time.
     pub fn ended(&mut self, within: Duration) -> Option<ExitStatus> {
         let start = Instant::now();
         while start.elapsed() < within {
@@ -80,12 +80,12 @@ impl Program {
         None
     }
 
-    /// Bytes of memory that it has used at most; Linux tells.
+    /// The peak memory in bytes. Linux only.
     pub fn peak_memory(&self) -> Option<u64> {
         self.memory("VmHWM:")
     }
 
-    /// Bytes of memory that it uses.
+    /// The current memory in bytes. Linux only.
     pub fn memory_now(&self) -> Option<u64> {
         self.memory("VmRSS:")
     }
@@ -108,7 +108,7 @@ impl Drop for Program {
     }
 }
 
-/// `roster`, with nothing of the environment that it would listen to.
+/// Returns the command `roster` without the environment variables that it reads.
 pub fn command(arguments: &[&str], variables: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_roster"));
     command.args(arguments);

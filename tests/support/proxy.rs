@@ -14,20 +14,20 @@ use tokio::{
 
 use super::client::PATIENCE;
 
-/// What happens to the bytes of a connection.
+/// What the proxy does with a connection.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
     Forward,
-    /// Nothing is forwarded any more, and nothing is closed.
+    /// Forwards nothing and closes nothing.
     Freeze,
-    /// Notifications of PostgreSQL are swallowed.
+    /// Drops the notifications of PostgreSQL.
     Deafen,
 }
 
-/// A proxy in front of PostgreSQL that can freeze the connections it has, and serve new ones.
+/// A proxy in front of PostgreSQL that can freeze its open connections and still serve new ones.
 pub struct Proxy {
     port: u16,
-    /// For connections that are open, and those that are opened from now on.
+    /// The mode of open and future connections.
     open: Arc<std::sync::Mutex<watch::Sender<Mode>>>,
 }
 
@@ -58,7 +58,7 @@ impl Proxy {
         let mut open = self.open.lock().unwrap();
         let frozen = std::mem::replace(&mut *open, watch::Sender::new(Mode::Forward));
         frozen.send_replace(Mode::Freeze);
-        // Its receivers must see the last value, not the end of the channel.
+        // The receivers must see the last value, not a closed channel.
         std::mem::forget(frozen);
     }
 
@@ -70,7 +70,7 @@ impl Proxy {
     }
 }
 
-/// Ends long after the connection was frozen, so that it stays open.
+/// Returns long after the connection was frozen, so that it stays open.
 async fn frozen(mode: &mut watch::Receiver<Mode>) {
     let _ = mode.wait_for(|mode| *mode == Mode::Freeze).await;
     sleep(10 * PATIENCE).await;
@@ -84,7 +84,7 @@ async fn forward(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut mode: watc
     }
 }
 
-/// Message by message, so that one kind can be left out.
+/// Forwards message by message, so that notifications can be dropped.
 async fn deliver(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut mode: watch::Receiver<Mode>) {
     const NOTIFICATION: u8 = b'A';
     let is_deaf = *mode.borrow() == Mode::Deafen;

@@ -6,7 +6,7 @@ use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait};
 
 use super::app::TestApp;
 
-/// Rows for tests, by what they must say and no more.
+/// Inserts rows and returns their ids.
 impl TestApp {
     pub async fn employee(&self, name: &str) -> i64 {
         self.hired(name, "2020-01-01").await
@@ -70,7 +70,7 @@ impl TestApp {
         row.insert(self.db()).await.unwrap().id
     }
 
-    /// Many rows at once.
+    /// Inserts many rows.
     pub async fn insert_many<A>(&self, rows: Vec<A>)
     where
         A: ActiveModelTrait + Send,

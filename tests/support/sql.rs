@@ -13,7 +13,7 @@ pub async fn migrated() -> Vec<TestDatabase> {
     databases
 }
 
-/// Two of each, linked by nothing yet.
+/// Inserts two employees, two meetings and two projects without links.
 pub async fn employees_meetings_and_projects(db: &DatabaseConnection) {
     for statement in [
         "INSERT INTO employees (name, hire_date) VALUES ('A', '2020-01-01'), ('B', '2020-01-01')",
@@ -25,7 +25,7 @@ pub async fn employees_meetings_and_projects(db: &DatabaseConnection) {
     }
 }
 
-/// Two employees, two meetings and two projects, each linked to each.
+/// Inserts two employees, two meetings and two projects with all links between them.
 pub async fn company(db: &DatabaseConnection) {
     employees_meetings_and_projects(db).await;
     for statement in [
@@ -41,7 +41,7 @@ pub async fn rows(db: &DatabaseConnection, sql: &str) -> Vec<sea_orm::QueryResul
     db.query_all_raw(statement).await.unwrap()
 }
 
-/// The first value of each row.
+/// Returns the first value of each row.
 pub async fn column<T: sea_orm::TryGetable>(db: &DatabaseConnection, sql: &str) -> Vec<T> {
     let rows = rows(db, sql).await;
     rows.iter()

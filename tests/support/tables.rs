@@ -10,10 +10,10 @@ use sea_orm::{
 
 use super::sql::{column, rows, scalar};
 
-/// What a table is, as the entity says it or as the database does.
+/// A table, as its entity declares it or as the database describes it.
 #[derive(Debug, Default, PartialEq)]
 pub struct Table {
-    /// Name → type and whether it is required.
+    /// Name → type and nullability.
     pub columns: BTreeMap<String, String>,
     primary_key: Vec<String>,
     foreign_keys: BTreeSet<String>,
@@ -34,7 +34,7 @@ impl Table {
     }
 }
 
-/// The table as its entity says it.
+/// Returns the table as its entity declares it.
 pub fn described<E: EntityTrait>(backend: DbBackend) -> (String, Table) {
     let name = E::default().table_name().to_owned();
     let mut table = Table::default();
@@ -82,7 +82,7 @@ pub fn described<E: EntityTrait>(backend: DbBackend) -> (String, Table) {
     (name, table)
 }
 
-/// Every table as the database says it, except the list of migrations.
+/// Returns every table as the database describes it, except the list of migrations.
 pub async fn tables(db: &DatabaseConnection) -> BTreeMap<String, Table> {
     let mut tables = BTreeMap::<String, Table>::new();
     match db.get_database_backend() {
@@ -112,7 +112,7 @@ pub async fn tables(db: &DatabaseConnection) -> BTreeMap<String, Table> {
                 for row in rows(db, &keys.replace("{}", &name)).await {
                     let (column, referred, key, on_delete): (String, String, String, String) =
                         row.try_get_many_by_index().unwrap();
-                    // The name is nowhere but in the text.
+                    // SQLite has the name of the constraint only in the text of the statement.
                     let constraint = create
                         .split(&format!("\"{column}\" integer NOT NULL CONSTRAINT \""))
                         .nth(1)

@@ -1,7 +1,7 @@
-//! Random questions on random companies, and the naive model of plain vectors that answers them.
+//! Random queries on random data, and a naive model of plain vectors that answers them.
 //!
-//! `ORACLE_SEED` repeats a run, `ORACLE_CASES` makes it longer. A question that is answered wrongly
-//! is made smaller, and the company with it, before it is shown.
+//! `ORACLE_SEED` repeats a run, `ORACLE_CASES` makes it longer. A query with a wrong answer is
+//! minimized together with its data before it is reported.
 
 pub mod model;
 pub mod random;
@@ -20,17 +20,17 @@ fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok()?.parse().ok()
 }
 
-/// What random questions grow from.
+/// The seed of random queries.
 pub fn seed() -> u64 {
     number("ORACLE_SEED").unwrap_or_else(rand::random)
 }
 
-/// How many questions are asked in all, of as many companies as that takes.
+/// The number of random queries in a run.
 pub fn cases(usual: u64) -> u64 {
     number("ORACLE_CASES").unwrap_or(usual)
 }
 
-/// Questions as GraphQL, with their variables, about a company that the server then has.
+/// Fills the database with random data and returns random queries on it, with their variables.
 pub async fn questions(app: &TestApp, seed: u64, count: u64) -> Vec<(String, Value)> {
     let mut rng = StdRng::seed_from_u64(seed);
     let model = random::company(&mut rng);
@@ -103,7 +103,7 @@ pub async fn fill(app: &TestApp, model: &Model) {
         });
     app.insert_many(attendances.collect()).await;
     if app.name() == "postgres" {
-        // The ids were given; the next ones come behind them.
+        // The rows have explicit ids, so the sequences continue behind them.
         for table in ["employees", "meetings", "projects", "assignments"] {
             let next = format!("SELECT setval(pg_get_serial_sequence('{table}', 'id'), 1000)");
             app.db().execute_unprepared(&next).await.unwrap();
@@ -118,14 +118,14 @@ pub async fn delete_employee(app: &TestApp, id: i64) {
 
 // ------------------------------------------------------------ one question ----
 
-/// How an answer is wrong.
+/// A wrong answer.
 #[derive(Debug, PartialEq)]
 pub enum Wrong {
-    /// Refused, as the client's fault.
+    /// The operation was refused as invalid.
     Refused(String),
-    /// Failed otherwise.
+    /// The operation failed in the server.
     Failed(String),
-    /// Another answer; which, and what it should be.
+    /// The answer differs: found, expected.
     Different(Value, Value),
 }
 
@@ -141,7 +141,7 @@ pub async fn difference(app: &TestApp, model: &Model, case: &Value) -> Option<Wr
     }
     let mut found = answer["data"].take();
     check_cursors(&mut found);
-    // Told as text first: a number that is read may be off in its last bit.
+    // Both sides are parsed from text, since parsing may change the last bit of a number.
     let expected: Value = model.answer(case).to_string().parse().unwrap();
     (found != expected).then_some(Wrong::Different(found, expected))
 }
@@ -161,7 +161,7 @@ fn errors(answer: &Value) -> Option<Wrong> {
     Some(kind(errors.to_string()))
 }
 
-/// Makes the question, and then the company, smaller while the answer is wrong in the same way.
+/// Minimizes the query and then the data while the answer is wrong in the same way.
 pub async fn report(app: &TestApp, mut model: Model, mut case: Value, mut what: Wrong) -> String {
     let original = case.clone();
     let same = |a: &Wrong, b: &Wrong| std::mem::discriminant(a) == std::mem::discriminant(b);
@@ -209,18 +209,18 @@ fn all_cursors_known(model: &Model, case: &Value) -> bool {
         .into_iter()
         .all(|(parent, kind, id, _)| match parent {
             None => model.ids(kind).contains(&id),
-            Some(parent) => someone_with(model, parent, kind, id).is_some(),
+            Some(parent) => linked_parent(model, parent, kind, id).is_some(),
         })
 }
 
-fn someone_with(model: &Model, parent: Kind, kind: Kind, id: i64) -> Option<i64> {
+fn linked_parent(model: &Model, parent: Kind, kind: Kind, id: i64) -> Option<i64> {
     let parents = model.ids(parent);
     parents
         .into_iter()
         .find(|key| model.linked((parent, *key), kind).contains(&id))
 }
 
-/// Checks what is opaque, and puts in its place what the model says of it.
+/// Checks the cursors of `pageInfo` against the edges. Replaces all cursors by a constant text.
 fn check_cursors(found: &mut Value) {
     match found {
         Value::Object(object) => {
@@ -244,7 +244,7 @@ fn check_cursors(found: &mut Value) {
     }
 }
 
-/// The cursors that a question needs, by field, order and item.
+/// The cursors of a query, by field, order and record.
 #[derive(Default)]
 struct Cursors(HashMap<String, String>);
 
@@ -253,7 +253,7 @@ impl Cursors {
         format!("{parent:?} {kind:?} {id} {order}")
     }
 
-    /// Found in the list of anything that is linked to the item.
+    /// Reads the cursors from a list of any parent that is linked to the record.
     async fn fetch(app: &TestApp, model: &Model, case: &Value) -> Result<Self, Wrong> {
         let mut known = HashMap::new();
         for (parent, kind, id, order) in random::cursors(case) {
@@ -264,9 +264,9 @@ impl Cursors {
             let query = match parent {
                 None => connection,
                 Some(parent) => {
-                    let someone = someone_with(model, parent, kind, id).unwrap();
+                    let parent_id = linked_parent(model, parent, kind, id).unwrap();
                     format!(
-                        "{}(id: \"{}{someone}\") {{ {connection} }}",
+                        "{}(id: \"{}{parent_id}\") {{ {connection} }}",
                         parent.one(),
                         parent.prefix()
                     )
@@ -290,7 +290,7 @@ impl Cursors {
     }
 }
 
-/// A question as GraphQL, with some of its arguments as variables and some in place.
+/// A query as GraphQL, with some arguments as variables and some as literals.
 #[derive(Default)]
 struct Document {
     at: String,
@@ -407,7 +407,7 @@ impl Document {
             }
         }
         if out.ends_with(" { ") {
-            // Nothing is asked of it but whether it goes well.
+            // An empty selection: only success is checked.
             out.push_str("... @include(if: false) { totalCount } ");
         }
     }
@@ -437,7 +437,7 @@ impl Document {
     }
 }
 
-/// The type of an argument of a list.
+/// Returns the GraphQL type of an argument of a list.
 fn type_of(field: &Value, argument: &str) -> String {
     let list = field["field"].as_str().unwrap();
     let kind = Kind::of_list(list).type_name();
@@ -452,7 +452,7 @@ fn type_of(field: &Value, argument: &str) -> String {
     }
 }
 
-/// The value in GraphQL; the words of an order are enum values.
+/// Prints a value as a GraphQL literal. In an order, strings are enum values.
 fn literal(value: &Value, is_order: bool) -> String {
     match value {
         Value::Object(object) => {
@@ -473,7 +473,7 @@ fn literal(value: &Value, is_order: bool) -> String {
 
 // -------------------------------------------------------------------- pages ----
 
-/// Goes through a list page by page.
+/// Reads a list page by page.
 pub struct Pager<'a> {
     app: &'a TestApp,
     parent: Option<(Kind, i64)>,
@@ -559,7 +559,7 @@ impl<'a> Pager<'a> {
         })
     }
 
-    /// Puts a page where it belongs in what was found before.
+    /// Adds a page to the rows found so far, in list order.
     pub fn collect(&self, found: &mut Vec<i64>, page: Vec<i64>) {
         if self.backward {
             found.splice(0..0, page);

@@ -1,4 +1,4 @@
-//! The naive model: plain vectors, and every question answered by looking at all of them.
+//! The naive model: plain vectors, and answers by scanning all of them.
 
 use std::cmp::Ordering;
 
@@ -6,7 +6,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use sea_level::text::normalized;
 use serde_json::{Map, Value, json};
 
-/// What there is, by the kind of thing.
+/// The kinds of records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
     Employee,
@@ -36,7 +36,7 @@ impl Kind {
         }
     }
 
-    /// The field of the root that finds one.
+    /// The root field for one record.
     pub fn one(self) -> &'static str {
         match self {
             Employee => "employee",
@@ -46,7 +46,7 @@ impl Kind {
         }
     }
 
-    /// The name of a list of them.
+    /// The field for a list of records.
     pub fn many(self) -> &'static str {
         match self {
             Employee => "employees",
@@ -73,7 +73,7 @@ impl Kind {
             .unwrap_or_else(|| panic!("nothing is named {name}"))
     }
 
-    /// The lists below one of them.
+    /// The list fields of one record.
     pub fn lists(self) -> &'static [&'static str] {
         match self {
             Employee => &["meetings", "assignments", "projects", "colleagues"],
@@ -127,14 +127,14 @@ pub struct Model {
     pub attendances: Vec<(i64, i64)>,
 }
 
-/// A value to sort by; only values of one kind are compared.
+/// A value to sort by. Only values of one variant are compared.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Key {
     Number(i64),
     Text(String),
 }
 
-/// An order, and the list that it is of: what colleagues share depends on whose they are.
+/// An order of a list. Colleagues are sorted by shared records, which depend on the parent.
 struct Order<'a> {
     keys: Vec<SortKey>,
     parent: Option<(Kind, i64)>,
@@ -186,7 +186,7 @@ impl Model {
         self.assignments.iter().find(|row| row.id == id).unwrap()
     }
 
-    /// The distinct things of one kind that are linked to one thing.
+    /// Returns the distinct records of one kind that are linked to a record.
     pub fn linked(&self, of: (Kind, i64), to: Kind) -> Vec<i64> {
         let (kind, id) = of;
         let assignments = self.assignments.iter();
@@ -353,7 +353,7 @@ impl Model {
 
     // -------------------------------------------------------- connections ----
 
-    /// The list that a field speaks of, in order, whatever the page.
+    /// Returns the ids of the whole list of a field, in order.
     pub fn whole(&self, parent: Option<(Kind, i64)>, field: &Value) -> Vec<i64> {
         let kind = Kind::of_list(field["field"].as_str().unwrap());
         let mut all = match parent {
@@ -382,7 +382,7 @@ impl Model {
         all
     }
 
-    /// The projects on which both have an assignment that matches, by title.
+    /// Returns the projects on which both employees have a matching assignment, by title.
     fn shared_projects(&self, one: i64, other: i64, field: &Value) -> Vec<i64> {
         let mut shared = self.ids(Project);
         let on = |project, employee| {
@@ -397,7 +397,7 @@ impl Model {
         shared
     }
 
-    /// The meetings that both attend, earliest first.
+    /// Returns the meetings that both employees attend, earliest first.
     fn shared_meetings(&self, one: i64, other: i64, field: &Value) -> Vec<i64> {
         let mut shared = self.ids(Meeting);
         let at = |meeting, employee| self.attendances.contains(&(employee, meeting));
@@ -407,7 +407,7 @@ impl Model {
         shared
     }
 
-    /// Assignments of one employee that share time, two and two, and meetings that are close.
+    /// Returns pairs of overlapping assignments and of close meetings of one employee.
     fn pairs(&self, employee: i64, asked: &Value) -> Value {
         let mut rows: Vec<_> = self
             .assignments
@@ -473,7 +473,7 @@ impl Model {
         })
     }
 
-    /// The assignments behind a link, earliest first, those that match `through` only.
+    /// Returns the assignments of a link that match `through`, earliest first.
     fn between(&self, parent: (Kind, i64), node: i64, field: &Value) -> Vec<&AssignmentRow> {
         let mut between: Vec<_> = self
             .assignments
@@ -490,7 +490,7 @@ impl Model {
         between
     }
 
-    /// What the fields of the case must answer; cursors are left out.
+    /// Returns the expected answer. Cursors are a constant text.
     pub fn answer(&self, case: &Value) -> Value {
         let at = case["at"].as_str().unwrap();
         self.children(None, case, at).into()
@@ -585,7 +585,7 @@ impl Model {
             page.truncate(size("first").unwrap_or(20));
         }
 
-        // What lies before and after the page; an empty one stands at a cursor or at an end.
+        // Rows before and after the page. An empty page is positioned at a cursor or at an end.
         let (previous, next) = match (page.first(), page.last()) {
             (Some(first), Some(last)) => (
                 all.iter().any(|id| ahead(*id, *first)),
@@ -732,7 +732,7 @@ impl Model {
     }
 }
 
-/// The value of an argument that is given.
+/// Returns the value of an argument, if given.
 pub fn argument<'a>(field: &'a Value, name: &str) -> Option<&'a Value> {
     field["args"].get(name)
 }
@@ -772,13 +772,13 @@ fn order(parent: Option<(Kind, i64)>, kind: Kind, field: &Value) -> Order<'_> {
     }
 }
 
-/// Of text that another program wrote, with ASCII folded.
+/// Evaluates a filter on text of another program, of which only ASCII case is folded.
 fn text_holds(text: Option<&str>, filter: &Value) -> bool {
     let text = text.map(str::to_ascii_lowercase);
     let needle = |value: &Value, is: &dyn Fn(&str) -> bool| {
         let needle = value.as_str().unwrap();
         let nfc = normalized(needle);
-        // The last one folds the case of all text in these filters.
+        // The last alternative folds the case in every script.
         is(&needle.to_ascii_lowercase())
             || is(&nfc.to_ascii_lowercase())
             || is(&normalized(&nfc.to_uppercase().to_lowercase()))

@@ -1,4 +1,4 @@
-//! Random companies, and random questions about them.
+//! Random data, and random queries on it.
 
 use rand::{Rng, rngs::StdRng, seq::IndexedRandom};
 use serde_json::{Map, Value, json};
@@ -9,10 +9,10 @@ use super::model::{
     MeetingRow, Model, ProjectRow, key_of, time_text,
 };
 
-/// How many conditions one question may have, before it is written for edges and for nodes.
+/// The number of conditions of a query, before edges and nodes duplicate it.
 const CONDITIONS: usize = 60;
 
-/// How many relations a filter may go through.
+/// The number of relations that a filter may traverse.
 const HOPS: usize = 3;
 
 const TEXTS: &[&str] = &[
@@ -80,7 +80,7 @@ const BUDGETS: &[i64] = &[
     1_000_000_000_000,
 ];
 
-/// Around 2023-03-01, with ties and parts of a second.
+/// Times around 2023-03-01, with ties and fractions of a second.
 const TIMES: &[i64] = &[
     -62_135_596_800_000_000,
     -1_500_000,
@@ -106,7 +106,7 @@ fn maybe<T>(rng: &mut StdRng, value: impl FnOnce(&mut StdRng) -> T) -> Option<T>
     rng.random_bool(0.7).then(|| value(rng))
 }
 
-/// Distinct ids, in no order and with gaps.
+/// Returns distinct ids in random order, with gaps.
 fn ids(rng: &mut StdRng, count: usize) -> Vec<i64> {
     rand::seq::index::sample(rng, count * 3, count)
         .into_iter()
@@ -139,7 +139,7 @@ pub fn company(rng: &mut StdRng) -> Model {
             budget: maybe(rng, |rng| pick(rng, BUDGETS)),
         });
     }
-    // Only some take part, so that there are empty lists and crowded ones.
+    // Only some rows have links, so that some lists are empty and some are long.
     let some = |rng: &mut StdRng, mut ids: Vec<i64>| {
         ids.truncate(rng.random_range(2..=ids.len()));
         ids
@@ -177,7 +177,7 @@ pub fn company(rng: &mut StdRng) -> Model {
     model
 }
 
-/// An operation: some lists and lookups, and lists below what they find.
+/// Returns an operation: lists and lookups, with nested lists.
 pub fn case(rng: &mut StdRng, model: &Model) -> Value {
     let mut questions = Questions {
         rng,
@@ -189,7 +189,7 @@ pub fn case(rng: &mut StdRng, model: &Model) -> Value {
     json!({ "at": questions.time(), "children": children })
 }
 
-/// One list, at the root or below one thing, without paging.
+/// Returns a list without paging, at the root or below one record.
 pub fn list_to_page(rng: &mut StdRng, model: &Model) -> (Option<(Kind, i64)>, Value) {
     let mut questions = Questions {
         rng,
@@ -263,7 +263,7 @@ impl Questions<'_> {
         children
     }
 
-    /// A list with a filter and an order, and which parts of the connection to ask for.
+    /// Returns a list with a filter, an order, and the selected parts of the connection.
     fn list(&mut self, parent: Option<Kind>, name: &str) -> Value {
         let kind = Kind::of_list(name);
         let is_link = matches!(
@@ -307,10 +307,10 @@ impl Questions<'_> {
     }
 
     fn page(&mut self, list: &mut Value, parent: Option<Kind>, kind: Kind) {
-        // What the cursor was of need not be in this list, but must be in one of this field.
+        // The record of the cursor may be absent from this list, but must be in some list of the field.
         let known: Vec<i64> = match parent {
             None => self.model.ids(kind),
-            // What is shared, and so the position, depends on whose colleagues they are.
+            // The position of a colleague depends on the parent, because it shares other records.
             Some(_) if list["field"] == "colleagues" => Vec::new(),
             Some(parent) => {
                 let parents = self.model.ids(parent);
@@ -528,7 +528,7 @@ impl Questions<'_> {
         filter.into()
     }
 
-    /// Some part of a text, now and then in the other case.
+    /// Returns a part of a text, sometimes in the other case.
     fn needle(&mut self) -> Value {
         let text = if self.chance(0.2) {
             "Lead"
@@ -584,7 +584,7 @@ impl Questions<'_> {
             .collect()
     }
 
-    /// Most often of something that exists.
+    /// Usually of a record that exists.
     fn id(&mut self, kind: Kind) -> Value {
         let known = self.model.ids(kind);
         match self.rng.random_range(0..12) {
@@ -597,7 +597,7 @@ impl Questions<'_> {
     }
 }
 
-/// One of the times, at some offset, now and then with more digits than are kept.
+/// Returns one of the times, at some offset, sometimes with more digits than are stored.
 fn instant(rng: &mut StdRng) -> Value {
     let micros = pick(rng, &TIMES[1..TIMES.len() - 1]) + pick(rng, &[0, 0, 0, 0, -1, 1]);
     let time = chrono::DateTime::from_timestamp_micros(micros).unwrap();
@@ -611,13 +611,13 @@ fn instant(rng: &mut StdRng) -> Value {
     text.into()
 }
 
-/// Everything that is a little less than this question: without one of its parts.
+/// Returns this query without one of its parts, for each part.
 pub fn smaller(case: &Value) -> Vec<Value> {
     match case {
         Value::Object(object) => {
             let mut all = Vec::new();
             for (key, value) in object {
-                // What is asked, and of what.
+                // The field itself and its parent stay.
                 if ["field", "id", "at", "via", "pairs"].contains(&key.as_str()) {
                     continue;
                 }
@@ -656,7 +656,7 @@ pub fn smaller(case: &Value) -> Vec<Value> {
     }
 }
 
-/// The company without one of its rows, for each of them; rows that others need come last.
+/// Returns the data without one of its rows, for each row. Rows that others refer to come last.
 pub fn poorer(model: &Model) -> Vec<Model> {
     let mut all = Vec::new();
     for index in 0..model.assignments.len() {
@@ -688,7 +688,7 @@ pub fn poorer(model: &Model) -> Vec<Model> {
     all
 }
 
-/// Whether everything that cursors of the question were of exists, in a list of their field.
+/// Returns the records that the cursors of the query belong to: parent, kind, id, order.
 pub fn cursors(case: &Value) -> Vec<(Option<Kind>, Kind, i64, Value)> {
     fn walk(
         parent: Option<Kind>,

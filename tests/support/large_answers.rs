@@ -10,7 +10,7 @@ use tokio::{
 
 use super::{app::TestApp, rows::day};
 
-/// A thousand people on one project, with long names.
+/// Inserts a thousand employees with long names, all on one project.
 pub async fn fill_with_long_names(app: &TestApp) {
     let project = app.project("P", None).await;
     let first = app.employee("E").await;
@@ -28,10 +28,10 @@ pub async fn fill_with_long_names(app: &TestApp) {
     app.insert_many(assignments.collect()).await;
 }
 
-/// Asks for a large answer and reads only its beginning.
+/// Requests a large answer and reads only its first bytes.
 pub async fn begin_to_read(url: &str, query: &str) -> TcpStream {
     let socket = TcpSocket::new_v4().unwrap();
-    // So that the system takes little of the answer for this client.
+    // A small receive buffer, so that most of the answer stays in the server.
     socket.set_recv_buffer_size(4 << 10).unwrap();
     let address = url.trim_start_matches("http://").parse().unwrap();
     let mut stream = socket.connect(address).await.unwrap();

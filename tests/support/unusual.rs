@@ -1,11 +1,11 @@
-//! Data and documents that reach every branch of the way from rows to JSON.
+//! Unusual data and documents that cover the code from rows to JSON.
 
 use serde_json::{Value, json};
 
 use super::app::TestApp;
 
-/// Names that have to be escaped, things that are null, links in both directions.
-pub async fn odd_company(app: &TestApp) {
+/// Inserts names that JSON must escape, null values, and links in both directions.
+pub async fn unusual_rows(app: &TestApp) {
     let names = [
         "say \"so\"",
         "C:\\temp\\",
@@ -28,7 +28,7 @@ pub async fn odd_company(app: &TestApp) {
             let start = (index % 2 > 0).then_some("2023-03-01T00:00:00Z");
             app.stint(employee, project - 1, role, start, None).await;
             app.attends(employee, meeting - 1).await;
-            // Twice on the same, and there once.
+            // A second assignment to the same project.
             app.stint(employee, project, Some("again"), None, None)
                 .await;
         }
@@ -36,7 +36,7 @@ pub async fn odd_company(app: &TestApp) {
 }
 
 pub const MUTATIONS: &[&str] = &[
-    // A root field twice is one change, whose answers are merged.
+    // A root field that is selected twice runs once, and its selections are merged.
     r#"mutation {
         a: createProject(input: { title: "a \"b\" \\ \u2028" }) { project { id } }
         a: createProject(input: { title: "a \"b\" \\ \u2028" }) { project { title budget } project { id } userErrors { code } }
@@ -46,7 +46,7 @@ pub const MUTATIONS: &[&str] = &[
         b: createProject(input: { title: "  " }) { project { id } userErrors { __typename code message path } }
         b: createProject(input: { title: "  " }) { userErrors { message } }
     }"#,
-    // Some go well, some are refused, some cannot be.
+    // Some mutations succeed, some are refused, some are invalid.
     r#"mutation {
         a: createEmployee(input: { name: "Ann", hireDate: "2024-01-01" }) { employee { id name projects { nodes { title } } } }
         b: createEmployee(input: { name: "Ben", hireDate: "2024-13-01" }) { employee { id } }
@@ -56,7 +56,7 @@ pub const MUTATIONS: &[&str] = &[
     r#"mutation { deleteProject(input: { id: "prj_99" }) { deletedId userErrors { code path } } }"#,
 ];
 
-/// One of two must be given.
+/// Takes exactly one of two inputs.
 pub const ONE_OF_TWO: &str = r#"mutation($id: ID, $name: String = "Eve") {
     createProject(input: { title: "T", assignments: [{ employee: { id: $id } }, { employee: { create: { name: $name, hireDate: "2024-01-01" } } }] }) {
         project { title employees { nodes { name } } }
@@ -74,13 +74,13 @@ pub const OPERATIONS: &str = "
 pub const DOCUMENTS: &[&str] = &[
     r#"{ employee(id: "emp_1") { name } employee(id: "emp_1") { meetings(after: "x") { nodes { id } } } }"#,
     r#"{ employee(id: "emp_1") { meetings(after: "x") { nodes { id } } } employee(id: "emp_1") { name } }"#,
-    // People of projects, read from their place: names alone, and with what else they have.
+    // Employees of projects from the copied names: names alone, and with other columns.
     "{ projects { nodes {
         names: employees { nodes { name } totalCount }
         first: employees(first: 1) { nodes { id hireDate } edges { cursor } pageInfo { hasNextPage } }
         last: employees(last: 1) { edges { node { name version } } pageInfo { hasPreviousPage startCursor } }
     } } }",
-    // What assignments refer to: what they know of it themselves, and more than that.
+    // References of assignments: columns that the assignment has, and others.
     "{ assignments { nodes { role employee { name } project { id } }
         edges { cursor node { employee { id name } project { title } } } }
       projects { nodes {
@@ -88,7 +88,7 @@ pub const DOCUMENTS: &[&str] = &[
         ids: assignments(orderBy: [{field: EMPLOYEE_NAME}]) { edges { cursor node { employee { id } } } }
         more: assignments(first: 2) { nodes { employee { id name hireDate } project { id } } }
     } } }",
-    // A name in the response more than once.
+    // Duplicate response keys.
     "{ employees { nodes { a: name a: name b: projects { totalCount } b: projects { nodes { title } } } } }",
     "{ a: employees { nodes { name } nodes { id } nodes { name } } a: employees { totalCount } }",
     "{ employees(first: 3) {
@@ -105,14 +105,14 @@ pub const DOCUMENTS: &[&str] = &[
     "{ employees { nodes { projects { totalCount } name meetings { totalCount } id name version } } }",
     "{ employees { nodes { projects { totalCount } projects { totalCount } ... { projects { totalCount } } } } }",
     "{ employees { totalCount nodes { name } ... { totalCount } } projects { budget { sum } budget { count sum } } }",
-    // The same names, in different places.
+    // The same keys on different levels.
     "{ nodes: employees { nodes { nodes: projects { nodes { nodes: title } } } } }",
     "{ employees { nodes { name: id id: name } } projects { nodes { id: title title: id } } }",
     // The same fragment in different places.
     "{ a: employees(first: 2) { ...F } b: employees(last: 2) { ...F } projects { nodes { employees { nodes { ...E } } } } }
      fragment F on EmployeeConnection { nodes { ...E } }
      fragment E on Employee { name assignments { nodes { role project { title } } } }",
-    // Refused.
+    // Invalid documents.
     "{ employees { nodes { projects(first: 1) { totalCount } projects(first: 2) { totalCount } } } }",
     "{ employees { nodes { a: name a: id } } }",
     "{ employees { nodes { nothing } } }",
@@ -129,18 +129,18 @@ pub const DOCUMENTS: &[&str] = &[
     "{ }",
     "",
     "subscription { changes { cursor } changes { kind } more: changes { cursor } }",
-    // What every object has.
+    // `__typename` of every object.
     "{ __typename x: __typename employees { __typename nodes { __typename y: __typename projects { __typename
         edges { __typename cursor node { __typename title } assignments { __typename } roles since until }
         pageInfo { __typename hasNextPage } } } } }",
     "{ employees { nodes { __typename } edges { __typename } } }",
-    // Empty lists, empty pages, nothing there.
+    // Empty lists, empty pages, unknown records.
     "{ employees(first: 0) { nodes { name projects { totalCount } } edges { cursor } totalCount pageInfo { startCursor } } }",
     r#"{ employees(where: { name: { eq: "nobody" } }) { nodes { name projects { totalCount } } edges { cursor } totalCount } }"#,
     r#"{ employee(id: "emp_999") { name projects { nodes { title } } } meeting(id: "prj_1") { topic } project(id: "\"\u2028") { title } }"#,
     r#"{ assignments { nodes { role startDate endDate } } projects { nodes { budget } } meetings { nodes { location } } }"#,
     r#"{ node(id: "nothing") { id } a: node(id: "emp_1") { id ... on Project { title } } }"#,
-    // One of several types.
+    // Interfaces.
     r#"{ nodes(ids: ["emp_1", "prj_1", "emp_99", "mtg_1", "asg_1", "emp_2", "prj_2", "emp_1"]) { ...N } node(id: "emp_3") { ...N __typename } }
      fragment N on Node {
         id
@@ -155,7 +155,7 @@ pub const DOCUMENTS: &[&str] = &[
     "{ employees { nodes { projects { edges { ...L node { employees { edges { ...L ... on ProjectEmployeeEdge { cursor } } } } } } } } }
      fragment L on AssignmentLink { __typename roles assignments { id project { title } } assignmentCount }",
     "{ employees { nodes { ... on Node { id ... on Employee { name } ... on Project { title } } } } }",
-    // Errors in the midst of lists, some of them more than one.
+    // Errors inside lists, some of them several.
     r#"{ employees { nodes { name projects(after: "bad") { nodes { title } } } } }"#,
     r#"{ employees { nodes { name projects { nodes { title employees(after: "bad") { nodes { name } } } } } } }"#,
     r#"{ employees { nodes { ok: projects { nodes { title } } bad: projects(after: "bad") { totalCount } name } } }"#,
@@ -164,21 +164,21 @@ pub const DOCUMENTS: &[&str] = &[
     r#"{ employees { nodes { projects(first: 1, last: 1) { totalCount } meetings(where: { topic: { eq: null } }) { totalCount } } } }"#,
     r#"{ assignments { nodes { project { employees(after: "bad") { totalCount } } isActive(at: "nonsense") } } }"#,
     r#"{ projects { nodes { employees(first: -1) { totalCount } a: headcount(at: "2023-03-01") b: headcount(at: "2023-03-01T00:00:00Z") } } }"#,
-    // Found only when the rows are there.
+    // Errors that are found only when the rows are loaded.
     r#"{ employees { nodes { name colleagues(via: MEETINGS, through: { role: { isNull: true } }) { nodes { name } } } } }"#,
     r#"{ employees { nodes { meetingClashes(withinMinutes: -1) { minutesApart } name } } }"#,
     r#"{ employees { nodes { a: meetingClashes { minutesApart first { topic } } projects(last: 1) { nodes { headcount assignments { nodes { id } } } } } } }"#,
-    // About the schema.
+    // Introspection.
     r#"{ __schema { queryType { name } types { name kind fields { name type { name kind ofType { name } } } } } employees(first: 1) { nodes { name } } }"#,
     r#"{ __type(name: "Employee") { name interfaces { name } fields { name args { name defaultValue } } } a: __type(name: "Nothing") { name } }"#,
-    // Figures, and what has them beside lists.
+    // Aggregates, and aggregates beside lists.
     "{ projects { budget { count sum average min max } nodes { title } } assignments { byRole { role assignmentCount employeeCount } } }",
     "{ employees { edges { cursor node { colleagues(via: ANY) { edges { sharedProjects { title } sharedMeetings { topic } node { name } } } } } } }",
     "{ changes { nodes { cursor kind touchedIds } pageInfo { hasNextPage } } }",
     r#"{ changes(after: "bad") { nodes { cursor } } employees(first: 1) { nodes { name } } }"#,
 ];
 
-/// Documents that are run with one set of variables after the other.
+/// Documents that run with each set of variables.
 pub fn with_variables() -> Vec<(&'static str, Vec<Value>)> {
     let switches = || {
         vec![
@@ -285,7 +285,7 @@ pub fn with_variables() -> Vec<(&'static str, Vec<Value>)> {
                 json!({ "name": "Ann" }),
             ],
         ),
-        // Left out where something must be given, with a wrong default, where exactly one is asked.
+        // Omitted required values, invalid defaults, and `@oneOf` inputs.
         (
             "query($at: DateTime) { assignments(where: { active: { at: $at } }) { totalCount } }",
             vec![
@@ -343,7 +343,7 @@ pub fn with_variables() -> Vec<(&'static str, Vec<Value>)> {
                 json!({ "via": null }),
             ],
         ),
-        // A variable of a type that does not go where it is used.
+        // A variable whose type does not match its position.
         (
             "query($first: String) { employees(first: $first) { totalCount } }",
             vec![json!({ "first": 1 }), json!({ "first": "1" }), json!({})],
