@@ -15,7 +15,10 @@ use crate::{
     employee::Employee,
     feed::{Feed, Subscription},
     meeting::Meeting,
-    mutations::{AssignmentMutations, EmployeeMutations, MeetingMutations, ProjectMutations},
+    mutations::{
+        AssignmentMutations, AttendanceMutations, EmployeeMutations, MeetingMutations,
+        ProjectMutations,
+    },
     node::{AnyNode, node},
     project::{BudgetTotals, Project},
     staffing::register_interface,
@@ -145,6 +148,7 @@ object! {
 pub struct MutationRoot(
     EmployeeMutations,
     MeetingMutations,
+    AttendanceMutations,
     ProjectMutations,
     AssignmentMutations,
 );

@@ -1,9 +1,7 @@
 //! What can be done to employees: inputs, payloads, mutations.
 
-use std::collections::HashSet;
-
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, OneofObject};
-use entity::{assignment, change::Kind, employee, employee_meeting, meeting};
+use entity::{change::Kind, employee, employee_meeting, meeting};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
 };
@@ -15,12 +13,12 @@ use sea_level::{
 };
 
 use super::{
-    assignment::{
-        DeletePolicy, Stint, assignment_ids, bare_assignments, delete_assignments,
-        lock_assignments_of, lock_dependents,
-    },
-    meeting::{change_attendance, more_versions},
+    attendance::{change_attendance, more_versions},
     project::NewProjectInput,
+    staffing::{
+        DeletePolicy, Deleted, NestedAssignments, NestedInput, OtherInput, Relinked, Side,
+        assignment_ids, delete_assignments, lock_dependents, relink,
+    },
 };
 use crate::{
     assignment::Assignment,
@@ -29,8 +27,8 @@ use crate::{
     meeting::Meeting,
     outbox::{self, NewChange},
     project::Project,
-    user_error::{DuplicateAssignmentError, Place},
-    write::{IdInput, InputMutation, Write, mutate, payload},
+    user_error::Place,
+    write::{InputMutation, Write, mutate, payload},
 };
 
 impl WritableNode<Feed> for Employee {
@@ -69,6 +67,20 @@ pub struct EmployeeAssignmentInput {
     start_date: Option<DateTime>,
     /// End, not included; omit while open-ended.
     end_date: Option<DateTime>,
+}
+
+impl EmployeeAssignmentInput {
+    fn nested(&self) -> NestedInput<'_, NewProjectInput> {
+        NestedInput {
+            other: match &self.project {
+                ProjectRefInput::Id(id) => OtherInput::Id(id),
+                ProjectRefInput::Create(project) => OtherInput::Create(project),
+            },
+            role: self.role.as_ref(),
+            start: self.start_date,
+            end: self.end_date,
+        }
+    }
 }
 
 /// A project that exists, or a new one. Give exactly one.
@@ -180,24 +192,6 @@ payload! {
     }
 }
 
-/// What was deleted, and the assignments with it.
-pub struct Deleted {
-    /// The thing itself.
-    pub id: ID,
-    /// The assignments.
-    pub assignments: Vec<i64>,
-}
-
-/// What became of the links between a thing and those on the other side.
-pub struct Relinked {
-    /// The thing.
-    pub of: i64,
-    /// The assignments that were made.
-    pub added: Vec<i64>,
-    /// The assignments that were deleted.
-    pub deleted: Vec<i64>,
-}
-
 /// What can be done to employees.
 #[derive(Default)]
 pub struct EmployeeMutations;
@@ -258,9 +252,9 @@ impl NewEmployee {
     }
 
     /// Makes it.
-    pub async fn insert(self, write: &mut Write<'_>) -> Result<i64, DbErr> {
+    pub async fn insert(&self, write: &mut Write<'_>) -> Result<i64, DbErr> {
         let row = employee::ActiveModel {
-            name: Set(self.name),
+            name: Set(self.name.clone()),
             hire_date: Set(self.hire_date),
             ..Default::default()
         };
@@ -287,60 +281,30 @@ impl InputMutation for CreateEmployeeInput {
 
         let place = input.at("assignments");
         let assignments = write.list(place.clone(), self.assignments.as_ref(), 100);
-        let mut stints = Vec::with_capacity(assignments.len());
-        let mut projects = Vec::new();
-        let mut new_projects = Vec::new();
-        let mut seen = HashSet::new();
-        for (index, assignment) in assignments.iter().enumerate() {
-            let EmployeeAssignmentInput {
-                project,
-                role,
-                start_date,
-                end_date,
-            } = assignment;
-            let place = place.at(index);
-            let stint = Stint::read(write, &place, role.as_ref(), *start_date, *end_date);
-            let known = match project {
-                ProjectRefInput::Create(project) => {
-                    new_projects.push(project.read(write, &place.at("project").at("create")));
-                    None
-                }
-                ProjectRefInput::Id(id) => {
-                    let place = place.at("project").at("id");
-                    let wanted = IdInput::new::<Project>(place, id);
-                    let key = wanted.key;
-                    projects.push(wanted);
-                    // One that leads nowhere is reported, and never used.
-                    Some(key.unwrap_or_default())
-                }
-            };
-            if let (Some(key), Some(identity)) = (known, stint.identity())
-                && key != 0
-                && !seen.insert((key, identity))
-            {
-                write.report(DuplicateAssignmentError::twice(place));
-            }
-            stints.push((known, stint));
-        }
-        write.lock_all::<Project>(&projects).await?;
+        let assignments = NestedAssignments::read::<Project, _>(
+            write,
+            &place,
+            "project",
+            assignments.iter().map(EmployeeAssignmentInput::nested),
+            NewProjectInput::read,
+        );
+        write.lock_all::<Project>(&assignments.ids).await?;
         write.lock_all::<Meeting>(&meetings).await?;
         write.ensure_valid()?;
 
         let employee = employee.insert(write).await?;
-        let mut made = Vec::with_capacity(new_projects.len());
-        for project in new_projects {
-            made.push(project.insert(write).await?);
+        let mut projects = Vec::with_capacity(assignments.new.len());
+        for project in &assignments.new {
+            projects.push(project.insert(write).await?);
         }
         let links: Vec<_> = meetings
             .iter()
             .filter_map(|meeting| Some((employee, meeting.key?)))
             .collect();
         change_attendance(write, &[], &links).await?;
-        let mut made = made.into_iter();
-        for (known, stint) in stints {
-            let project = known.or_else(|| made.next()).unwrap_or_default();
-            stint.insert(write, employee, project).await?;
-        }
+        assignments
+            .insert(write, Side::Employee, employee, projects)
+            .await?;
         Ok(employee)
     }
 }
@@ -383,9 +347,8 @@ impl InputMutation for DeleteEmployeeInput {
         write.check_rows(Place::input().at("id"), linked.len(), "meetings")?;
         lock_meetings(write, &linked).await?;
         let linked = meetings_of(write, employee.id).await?;
-        let of_employee = assignment::Column::EmployeeId;
         let assignments =
-            lock_dependents(write, self.assignments, of_employee, employee.id).await?;
+            lock_dependents(write, self.assignments, Side::Employee, employee.id).await?;
         write.ensure_valid()?;
 
         let assignments = delete_assignments(write, &assignments).await?;
@@ -421,24 +384,8 @@ impl InputMutation for SetEmployeeProjectsInput {
         write.ensure_valid()?;
 
         let employee = employee.ok_or(Abort::Refused(()))?.id;
-        let projects: Vec<i64> = projects.iter().filter_map(|project| project.key).collect();
-        let of_employee = assignment::Column::EmployeeId;
         let place = input.at("employeeId");
-        let assignments = lock_assignments_of(write, place, of_employee, employee).await?;
-        let listed: HashSet<i64> = projects.iter().copied().collect();
-        let linked: HashSet<i64> = assignments.iter().map(|(.., project)| *project).collect();
-        let mut orphans = assignments;
-        orphans.retain(|(.., project)| !listed.contains(project));
-        let deleted = delete_assignments(write, &orphans).await?;
-        let new = projects
-            .into_iter()
-            .filter(|project| !linked.contains(project));
-        let new: Vec<_> = new.map(|project| (employee, project)).collect();
-        Ok(Relinked {
-            of: employee,
-            added: bare_assignments(write, &new).await?,
-            deleted,
-        })
+        relink(write, place, Side::Employee, employee, &projects).await
     }
 }
 

@@ -1,9 +1,7 @@
 //! What can be done to projects: inputs, payloads, mutations.
 
-use std::collections::HashSet;
-
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, OneofObject};
-use entity::{assignment, project};
+use entity::project;
 use sea_orm::{ActiveValue::Set, DbErr};
 
 use sea_level::{
@@ -13,11 +11,11 @@ use sea_level::{
 };
 
 use super::{
-    assignment::{
-        DeletePolicy, Stint, assignment_ids, bare_assignments, delete_assignments,
-        lock_assignments_of, lock_dependents,
+    employee::NewEmployeeInput,
+    staffing::{
+        DeletePolicy, Deleted, NestedAssignments, NestedInput, OtherInput, Relinked, Side,
+        assignment_ids, delete_assignments, lock_dependents, relink,
     },
-    employee::{Deleted, NewEmployeeInput, Relinked},
 };
 use crate::{
     assignment::Assignment,
@@ -25,8 +23,8 @@ use crate::{
     feed::Feed,
     outbox::{self, NewChange},
     project::Project,
-    user_error::{DuplicateAssignmentError, Place},
-    write::{IdInput, InputMutation, Write, mutate, payload},
+    user_error::Place,
+    write::{InputMutation, Write, mutate, payload},
 };
 
 impl WritableNode<Feed> for Project {
@@ -63,6 +61,20 @@ pub struct ProjectAssignmentInput {
     start_date: Option<DateTime>,
     /// End, not included; omit while open-ended.
     end_date: Option<DateTime>,
+}
+
+impl ProjectAssignmentInput {
+    fn nested(&self) -> NestedInput<'_, NewEmployeeInput> {
+        NestedInput {
+            other: match &self.employee {
+                EmployeeRefInput::Id(id) => OtherInput::Id(id),
+                EmployeeRefInput::Create(employee) => OtherInput::Create(employee),
+            },
+            role: self.role.as_ref(),
+            start: self.start_date,
+            end: self.end_date,
+        }
+    }
 }
 
 /// An employee who exists, or a new one. Give exactly one.
@@ -233,9 +245,9 @@ impl NewProject {
     }
 
     /// Makes it.
-    pub async fn insert(self, write: &mut Write<'_>) -> Result<i64, DbErr> {
+    pub async fn insert(&self, write: &mut Write<'_>) -> Result<i64, DbErr> {
         let row = project::ActiveModel {
-            title: Set(self.title),
+            title: Set(self.title.clone()),
             budget: Set(self.budget),
             ..Default::default()
         };
@@ -258,54 +270,24 @@ impl InputMutation for CreateProjectInput {
         let project = NewProject::read(write, &input, &self.title, self.budget.as_ref());
         let place = input.at("assignments");
         let assignments = write.list(place.clone(), self.assignments.as_ref(), 100);
-        let mut stints = Vec::with_capacity(assignments.len());
-        let mut employees = Vec::new();
-        let mut new_employees = Vec::new();
-        let mut seen = HashSet::new();
-        for (index, assignment) in assignments.iter().enumerate() {
-            let ProjectAssignmentInput {
-                employee,
-                role,
-                start_date,
-                end_date,
-            } = assignment;
-            let place = place.at(index);
-            let stint = Stint::read(write, &place, role.as_ref(), *start_date, *end_date);
-            let known = match employee {
-                EmployeeRefInput::Create(employee) => {
-                    new_employees.push(employee.read(write, &place.at("employee").at("create")));
-                    None
-                }
-                EmployeeRefInput::Id(id) => {
-                    let place = place.at("employee").at("id");
-                    let wanted = IdInput::new::<Employee>(place, id);
-                    let key = wanted.key;
-                    employees.push(wanted);
-                    // One that leads nowhere is reported, and never used.
-                    Some(key.unwrap_or_default())
-                }
-            };
-            if let (Some(key), Some(identity)) = (known, stint.identity())
-                && key != 0
-                && !seen.insert((key, identity))
-            {
-                write.report(DuplicateAssignmentError::twice(place));
-            }
-            stints.push((known, stint));
-        }
-        write.lock_all::<Employee>(&employees).await?;
+        let assignments = NestedAssignments::read::<Employee, _>(
+            write,
+            &place,
+            "employee",
+            assignments.iter().map(ProjectAssignmentInput::nested),
+            NewEmployeeInput::read,
+        );
+        write.lock_all::<Employee>(&assignments.ids).await?;
         write.ensure_valid()?;
 
         let project = project.insert(write).await?;
-        let mut made = Vec::with_capacity(new_employees.len());
-        for employee in new_employees {
-            made.push(employee.insert(write).await?);
+        let mut employees = Vec::with_capacity(assignments.new.len());
+        for employee in &assignments.new {
+            employees.push(employee.insert(write).await?);
         }
-        let mut made = made.into_iter();
-        for (known, stint) in stints {
-            let employee = known.or_else(|| made.next()).unwrap_or_default();
-            stint.insert(write, employee, project).await?;
-        }
+        assignments
+            .insert(write, Side::Project, project, employees)
+            .await?;
         Ok(project)
     }
 }
@@ -344,8 +326,8 @@ impl InputMutation for DeleteProjectInput {
             .lock_subject::<Project>(&self.id, self.expected_version)
             .await?;
         let project = project.ok_or(Abort::Refused(()))?;
-        let of_project = assignment::Column::ProjectId;
-        let assignments = lock_dependents(write, self.assignments, of_project, project.id).await?;
+        let assignments =
+            lock_dependents(write, self.assignments, Side::Project, project.id).await?;
         write.ensure_valid()?;
 
         let assignments = delete_assignments(write, &assignments).await?;
@@ -373,29 +355,7 @@ impl InputMutation for SetProjectEmployeesInput {
         write.ensure_valid()?;
 
         let project = project.ok_or(Abort::Refused(()))?.id;
-        let employees: Vec<i64> = employees
-            .iter()
-            .filter_map(|employee| employee.key)
-            .collect();
-        let of_project = assignment::Column::ProjectId;
         let place = input.at("projectId");
-        let assignments = lock_assignments_of(write, place, of_project, project).await?;
-        let listed: HashSet<i64> = employees.iter().copied().collect();
-        let linked: HashSet<i64> = assignments
-            .iter()
-            .map(|(_, employee, _)| *employee)
-            .collect();
-        let mut orphans = assignments;
-        orphans.retain(|(_, employee, _)| !listed.contains(employee));
-        let deleted = delete_assignments(write, &orphans).await?;
-        let new = employees
-            .into_iter()
-            .filter(|employee| !linked.contains(employee));
-        let new: Vec<_> = new.map(|employee| (employee, project)).collect();
-        Ok(Relinked {
-            of: project,
-            added: bare_assignments(write, &new).await?,
-            deleted,
-        })
+        relink(write, place, Side::Project, project, &employees).await
     }
 }
