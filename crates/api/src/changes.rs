@@ -144,7 +144,7 @@ impl Change {
 }
 
 impl Change {
-    /// Whether it is of what links two things.
+    /// True for changes of links.
     fn links(&self) -> bool {
         matches!(self.0.subject, Subject::Assignment | Subject::Attendance)
     }
@@ -218,7 +218,7 @@ pub struct ChangeFilter {
     touching: Provided<Vec<ID>>,
 }
 
-/// A [`ChangeFilter`] that has been read.
+/// Predicate of a [`ChangeFilter`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ChangePredicate {
     subjects: Option<Vec<Subject>>,
@@ -261,7 +261,7 @@ impl From<Option<ChangeFilter>> for ChangePredicate {
 }
 
 impl ChangePredicate {
-    /// Whether this change is one of them.
+    /// True if the change matches.
     pub fn holds(&self, change: &change::Model) -> bool {
         let one_of =
             |keys: &HashSet<i64>, key: Option<i64>| key.is_some_and(|key| keys.contains(&key));
@@ -282,7 +282,7 @@ impl ChangePredicate {
             })
     }
 
-    /// The same in SQL.
+    /// Builds the condition in SQL.
     fn condition(&self, backend: DbBackend) -> Condition {
         let mut all = Condition::all().add(column(Column::Subject).ne(Subject::Feed));
         if let Some(subjects) = &self.subjects {
@@ -309,17 +309,17 @@ impl ChangePredicate {
     }
 }
 
-/// A stretch of the feed.
+/// Consecutive matching changes.
 pub struct Stretch {
     /// The changes, oldest first.
     pub changes: Vec<Arc<change::Model>>,
-    /// Whether there are more behind them.
+    /// True if more changes match behind them.
     pub more: bool,
-    /// The number of the newest row when it was read.
+    /// Number of the newest row at the time of the read.
     pub newest: i64,
 }
 
-/// The oldest and the newest number; a change, or nothing when there is none.
+/// The oldest and the newest number with a change; nulls if no change matches.
 struct StretchRow {
     oldest: i64,
     newest: i64,
@@ -361,8 +361,8 @@ impl StretchRow {
     }
 }
 
-/// Reads what comes after a number, from the beginning when there is none. One statement, so that
-/// nothing can be pruned between the look at the oldest row and the rows.
+/// Reads the matching changes after a number, or from the start. One statement, so that no row is pruned
+/// between the check of the oldest row and the read.
 pub async fn read(
     db: &Reader,
     after: Option<i64>,
@@ -416,9 +416,9 @@ pub async fn read(
     })
 }
 
-/// What matches, found by going through the feed in its order, until there is enough for a page. Of
-/// a million rows, what is hardly ever touched is found in 0.1 s; four more indexes would cost each
-/// writer more than that saves, and what is touched often would have to be sorted.
+/// SELECT without columns of the matching changes. It walks the feed in its order until a page is full:
+/// 0.1 s for a rarely touched id among a million rows. Four more indexes would cost each writer more
+/// than that, and the changes of a frequently touched id would have to be sorted.
 fn matching(backend: DbBackend, wanted: &ChangePredicate) -> SelectStatement {
     Query::select()
         .from(change::Entity)
@@ -454,7 +454,7 @@ impl Loader for ChangesLoader {
     type Key = i64;
     type Value = Stretch;
 
-    /// So that whatever else is read is not older than `latestCursor`.
+    /// Values of other loaders are then not older than `latestCursor`.
     const COMES_FIRST: bool = true;
 
     async fn load(&self, db: &Reader, _: &[i64]) -> Result<Vec<Stretch>> {
@@ -462,7 +462,7 @@ impl Loader for ChangesLoader {
     }
 }
 
-/// Are there changes up to the cursor that the page began after?
+/// Loader of a flag: true if changes match up to the cursor that the page follows.
 #[derive(Clone, PartialEq)]
 struct BeforeLoader(ChangesLoader);
 
@@ -525,14 +525,14 @@ impl PageBounds for ChangesBounds {
     }
 }
 
-/// What all cursors of the feed begin with, before they are made opaque.
+/// Prefix of decoded cursors of the feed.
 const CURSOR: &str = "changes:";
 
 fn to_cursor(seq: i64) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(format!("{CURSOR}{seq}"))
 }
 
-/// The number behind a cursor.
+/// Decodes a cursor.
 pub fn from_cursor(cursor: &str) -> Result<i64> {
     let read = || {
         let bytes = BASE64_URL_SAFE_NO_PAD.decode(cursor).ok()?;

@@ -118,7 +118,7 @@ impl ColleagueFields {
         self.0.page.scope().through().cloned()
     }
 
-    /// What to ask for; `None` when this kind of thing made nobody a colleague.
+    /// Returns the shared rows to load; `None` if `via` does not count rows of this kind.
     fn shared_unless<R: Node>(
         &self,
         via: ColleagueVia,
@@ -131,7 +131,7 @@ impl ColleagueFields {
         })
     }
 
-    /// The employee and the colleague.
+    /// Primary keys of the employee and the colleague.
     fn pair(&self) -> (i64, i64) {
         (self.0.page.parent, self.0.record().key())
     }
@@ -237,7 +237,7 @@ impl ColleagueOrder {
 }
 
 impl ColleagueOrderField {
-    /// The key, where what is shared depends on what makes a colleague.
+    /// Sort key; the number of shared rows depends on `via`.
     const fn over(self, via: ColleagueVia) -> SortKey<employee::Entity> {
         match (self, via) {
             (Self::Name, _) => {
@@ -263,7 +263,7 @@ impl ColleagueOrderField {
     }
 }
 
-/// Those for whom it holds, but for the employee themself.
+/// Condition for colleagues, without the employee themself.
 fn others(colleague: Expr) -> Condition {
     let themself = column(employee::Column::Id).eq(key_part(0));
     Condition::all().add(colleague).add(themself.not())
@@ -292,19 +292,19 @@ where
     )
 }
 
-/// The things of one kind that two employees share.
+/// Rows of one kind that two employees share.
 struct Shared<R> {
     through: Option<AssignmentFilter>,
     what: PhantomData<fn() -> R>,
 }
 
-/// The first of them.
+/// Loader of the first shared rows.
 struct SharedRows<R> {
     shared: Shared<R>,
     limit: u64,
 }
 
-/// How many there are.
+/// Loader of the number of shared rows.
 struct SharedCount<R>(Shared<R>);
 
 // Derived, these would ask the entity to be comparable.

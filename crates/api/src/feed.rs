@@ -29,13 +29,13 @@ use crate::{
     outbox::NewChange,
 };
 
-/// How many rows are read at a time.
+/// Rows of one read at most.
 const STRETCH: usize = 200;
 
-/// How many changes are kept for subscribers. One that falls further behind reads the table.
+/// Changes kept for subscribers. A subscriber that is further behind reads the table.
 const KEPT: usize = 1024;
 
-/// How many old rows are deleted at a time, so that no writer waits for long.
+/// Old rows deleted at a time, so that no writer waits for long.
 const PRUNED_AT_ONCE: i64 = 1_000;
 
 /// The change feed of this server. All clones are one.
@@ -44,18 +44,18 @@ pub struct Feed(Arc<Shared>);
 
 struct Shared {
     database: Database,
-    /// There may be new rows.
+    /// Notified after each commit.
     woken: Notify,
-    /// The first subscriber has come.
+    /// Notified by each new subscriber.
     wanted: Notify,
-    /// `None` makes every subscriber read the table by itself.
+    /// `None` makes all subscribers read the table themselves.
     live: broadcast::Sender<Option<Arc<change::Model>>>,
-    /// The last number handed out; `None` while there are no subscribers.
+    /// Number of the last row sent; `None` without subscribers.
     position: Mutex<Option<i64>>,
 }
 
 impl Feed {
-    /// The feed of this database, which is read there by [`Feed::follow`].
+    /// Creates the feed of a database. [`Feed::follow`] reads it.
     pub fn new(database: Database) -> Self {
         Self(Arc::new(Shared {
             database,
@@ -71,7 +71,7 @@ impl Feed {
         self.0.woken.notify_one();
     }
 
-    /// Hands what is committed to the subscribers, for ever; drop it to end it.
+    /// Sends commits to the subscribers until it is dropped.
     pub async fn follow(&self) {
         tokio::join!(self.read_when_woken(), self.watch());
     }
@@ -95,7 +95,7 @@ impl Feed {
                             self.set_position(Some(last.seq));
                         }
                         for change in stretch.changes {
-                            // Nobody may be there any more.
+                            // An error means that the last subscriber has left.
                             let _ = self.0.live.send(Some(change));
                         }
                         if !stretch.more {
@@ -103,7 +103,7 @@ impl Feed {
                         }
                     }
                     Err(Error::CursorExpired) => {
-                        // The table was emptied under our feet. Each finds out what it has missed.
+                        // Another program emptied the table. Each subscriber finds its own gap.
                         self.set_position(None);
                         let _ = self.0.live.send(None);
                     }
@@ -113,7 +113,7 @@ impl Feed {
         }
     }
 
-    /// Where the reader stands; it has nothing to do while nobody listens.
+    /// Position of the reader; none without subscribers.
     fn position(&self) -> Option<i64> {
         let mut position = self.lock_position();
         if !self.has_subscribers() {
@@ -126,13 +126,13 @@ impl Feed {
         *self.lock_position() = to;
     }
 
-    /// Sees to it that everything beyond this number is handed out. Call it with a receiver.
-    fn hand_out_after(&self, seq: i64) {
+    /// Makes the reader send all rows after this number. The caller has subscribed before.
+    fn send_after(&self, seq: i64) {
         self.0.wanted.notify_one();
         let mut position = self.lock_position();
         if position.is_none() {
             *position = Some(seq);
-            // What was committed between the look at `seq` and now has woken nobody.
+            // A commit between the read of `seq` and now has notified no reader.
             self.0.woken.notify_one();
         }
     }
@@ -141,8 +141,8 @@ impl Feed {
         lock(&self.0.position)
     }
 
-    /// Is woken by commits of other processes while this server has subscribers: each notification
-    /// costs as much as a small query.
+    /// Watches commits of other processes while this server has subscribers: each notification costs as
+    /// much as a small query.
     async fn watch(&self) {
         let mut pause = Backoff::default();
         loop {
@@ -151,7 +151,7 @@ impl Feed {
                 match self.0.database.commits.watch(self).await {
                     Ok(()) => pause = Backoff::default(),
                     Err(error) => {
-                        tracing::warn!(%error, "not told of changes; connecting again");
+                        tracing::warn!(%error, "the connection for notifications of commits is lost; connecting again");
                         pause.wait().await;
                         // A commit may have been missed.
                         self.wake();
@@ -161,13 +161,13 @@ impl Feed {
         }
     }
 
-    /// The changes that match, from a number on, or from now on.
+    /// Returns the matching changes after a number, or from now on.
     async fn subscribe(
         &self,
         after: Option<i64>,
         wanted: ChangePredicate,
     ) -> Result<impl Stream<Item = Result<Change>> + use<>> {
-        // First the receiver, then the look at the table: what is not seen there comes here.
+        // Subscribes before the read: a row that the read misses arrives at the receiver.
         let live = self.0.live.subscribe();
         let newest = read(
             &self.0.database.reader,
@@ -177,7 +177,7 @@ impl Feed {
         )
         .await?
         .newest;
-        self.hand_out_after(newest);
+        self.send_after(newest);
         let subscriber = Subscriber {
             feed: self.clone(),
             wanted,
@@ -196,10 +196,10 @@ impl Feed {
         }))
     }
 
-    /// Deletes what is older than this, in small steps, and returns how many rows went.
+    /// Deletes rows that are older than `age`, in small steps. Returns their number.
     ///
-    /// It is a beginning of the feed that goes, whatever the clocks say. The newest of the old rows
-    /// stays: somebody may have read up to it only yesterday, before the next one came.
+    /// The deleted rows are the first ones of the feed, whatever the clocks of the writers say. The newest
+    /// of the old rows stays: it may be the position of a client that read it before the next one came.
     pub async fn prune(&self, age: Duration) -> Result<u64, DbErr> {
         let transactions = &self.0.database.transactions;
         let backend = self.0.database.reader.backend();
@@ -229,7 +229,7 @@ impl Feed {
             if rows + 1 < PRUNED_AT_ONCE.unsigned_abs() {
                 return Ok(deleted);
             }
-            // Others want to write too.
+            // Lets other transactions write.
             sleep(Duration::from_millis(50)).await;
         }
     }
@@ -261,11 +261,11 @@ struct Subscriber {
     feed: Feed,
     wanted: ChangePredicate,
     live: broadcast::Receiver<Option<Arc<change::Model>>>,
-    /// Everything up to this number has been seen.
+    /// Number of the last row that was received.
     position: i64,
-    /// Reads the table until it has caught up.
+    /// True while the subscriber reads the table itself.
     behind: bool,
-    /// What it has read there.
+    /// Rows that were read from the table.
     read: VecDeque<Arc<change::Model>>,
     pause: Backoff,
 }
@@ -320,8 +320,8 @@ impl Subscriber {
                 if self.read.is_empty() {
                     self.position = stretch.newest;
                 }
-                // After the table was emptied nobody hands out anything.
-                self.feed.hand_out_after(stretch.newest);
+                // The reader stops after the table was emptied.
+                self.feed.send_after(stretch.newest);
                 Ok(())
             }
             Err(Error::Unavailable | Error::TimedOut) => {

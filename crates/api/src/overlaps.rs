@@ -1,4 +1,4 @@
-//! What coincides in one person's time: assignments that overlap, meetings that clash.
+//! Overlapping assignments and clashing meetings of one employee.
 //!
 //! One statement reads what an employee has, in order; the pairs are found here, exactly and the
 //! same on both databases.

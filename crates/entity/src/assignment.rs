@@ -17,9 +17,9 @@ pub struct Model {
     pub start_date: Option<DateTimeUtc>,
     /// When the work ends, UTC, not included; open when null.
     pub end_date: Option<DateTimeUtc>,
-    /// Who.
+    /// The employee.
     pub employee_id: i64,
-    /// On what.
+    /// The project.
     pub project_id: i64,
     /// Grows by one with every change of the row.
     #[sea_orm(default_value = 1)]

@@ -7,10 +7,10 @@ use sea_orm::entity::prelude::*;
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "employee_meetings")]
 pub struct Model {
-    /// Who.
+    /// The employee.
     #[sea_orm(primary_key, auto_increment = false)]
     pub employee_id: i64,
-    /// What.
+    /// The meeting.
     #[sea_orm(primary_key, auto_increment = false)]
     pub meeting_id: i64,
     /// Deleting the employee deletes the link.

@@ -18,7 +18,7 @@ pub struct Model {
     /// Where it takes place, 1 to 200 characters, when known.
     #[sea_orm(column_type = "Text", nullable)]
     pub location: Option<String>,
-    /// Grows by one with every change of the row or of who attends.
+    /// Grows by one with every change of the row or of its attendees.
     #[sea_orm(default_value = 1)]
     pub version: i32,
     /// Many-to-many through a plain table.

@@ -193,7 +193,7 @@ pub enum Error {
     /// `schema --check` could not read the file.
     #[error("cannot read {}: {reason}; write it with `roster schema > {}`", path.display(), path.display())]
     UnreadableSchema {
-        /// The file that was asked for.
+        /// Path of the file.
         path: PathBuf,
         /// Error of the system.
         reason: io::Error,

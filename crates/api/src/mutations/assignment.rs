@@ -1,4 +1,4 @@
-//! What can be done to assignments: inputs, payloads, mutations.
+//! Mutations of assignments.
 
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
 use entity::assignment;
@@ -149,17 +149,17 @@ payload! {
     }
 }
 
-/// What came of `assignEmployee`.
+/// Assignment of `assignEmployee`.
 pub struct Assigned {
     id: i64,
     created: bool,
 }
 
-/// What can be done to assignments.
+/// Mutations of assignments.
 #[derive(Default)]
 pub struct AssignmentMutations;
 
-/// What can be done to assignments.
+/// Mutations of assignments.
 #[Object]
 impl AssignmentMutations {
     /// Assign an employee to a project. Repeating it with the same employee, project, role, startDate and endDate returns the assignment that exists; this is looked at before overlaps.
@@ -199,8 +199,7 @@ impl AssignmentMutations {
     }
 }
 
-/// Locks the employee of an assignment, who comes before it in the order of locks and never
-/// changes.
+/// Locks the employee of an assignment, which precedes it in the order of locks and never changes.
 async fn lock_employee_of(write: &mut Write<'_>, id: &ID) -> Result<(), DbErr> {
     let Some(key) = key_of(Assignment::PREFIX, id) else {
         return Ok(());
@@ -231,7 +230,7 @@ impl InputMutation for AssignEmployeeInput {
 
         let employee = employee.ok_or(Abort::Refused(()))?.id;
         let project = project.ok_or(Abort::Refused(()))?.id;
-        // Most often nobody minds overlaps, and there is none like it.
+        // The common case: overlaps are allowed, and no equal assignment exists.
         if self.on_overlap == OverlapPolicy::Allow {
             let row = stint.clone().row(employee, project);
             let made = write.insert_unless_there::<Assignment>(&row, &UNIQUE_COLUMNS);

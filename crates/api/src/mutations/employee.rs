@@ -1,4 +1,4 @@
-//! What can be done to employees: inputs, payloads, mutations.
+//! Mutations of employees.
 
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, OneofObject};
 use entity::{change::Kind, employee, employee_meeting, meeting};
@@ -192,11 +192,11 @@ payload! {
     }
 }
 
-/// What can be done to employees.
+/// Mutations of employees.
 #[derive(Default)]
 pub struct EmployeeMutations;
 
-/// What can be done to employees.
+/// Mutations of employees.
 #[Object]
 impl EmployeeMutations {
     /// Add an employee, optionally with meetings and assignments, all or nothing.
@@ -236,7 +236,7 @@ impl EmployeeMutations {
     }
 }
 
-/// An employee that is to be made.
+/// Validated employee to insert.
 pub struct NewEmployee {
     name: String,
     hire_date: chrono::NaiveDate,
@@ -251,7 +251,7 @@ impl NewEmployee {
         }
     }
 
-    /// Makes it.
+    /// Inserts the employee.
     pub async fn insert(&self, write: &mut Write<'_>) -> Result<i64, DbErr> {
         let row = employee::ActiveModel {
             name: Set(self.name.clone()),
@@ -263,7 +263,7 @@ impl NewEmployee {
 }
 
 impl NewEmployeeInput {
-    /// Looks at it.
+    /// Validates the input.
     pub fn read(&self, write: &mut Write<'_>, place: &Place) -> NewEmployee {
         NewEmployee::read(write, place, &self.name, self.hire_date)
     }
@@ -342,7 +342,7 @@ impl InputMutation for DeleteEmployeeInput {
             .lock_subject::<Employee>(&self.id, self.expected_version)
             .await?;
         let employee = employee.ok_or(Abort::Refused(()))?;
-        // Until a meeting is locked, another mutation may remove the link; none can make one.
+        // Until a meeting is locked, another mutation may delete the link; none can insert one.
         let linked = meetings_of(write, employee.id).await?;
         write.check_rows(Place::input().at("id"), linked.len(), "meetings")?;
         lock_meetings(write, &linked).await?;
@@ -360,7 +360,7 @@ impl InputMutation for DeleteEmployeeInput {
                 .exec(write.transaction())
                 .await?;
         }
-        // Takes the links with it.
+        // The foreign key deletes the links.
         write
             .delete::<Employee>(std::slice::from_ref(&employee))
             .await?;

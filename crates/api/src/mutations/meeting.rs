@@ -157,7 +157,7 @@ impl InputMutation for CreateMeetingInput {
             .into_iter()
             .map(|employee| (employee, meeting))
             .collect();
-        // It is new with those who attend: its version is 1.
+        // The version of a new meeting is 1, with its attendees.
         insert_links(write, &links).await?;
         Ok(meeting)
     }
@@ -207,7 +207,7 @@ impl InputMutation for DeleteMeetingInput {
         for employee in attendees(write, Place::input().at("id"), meeting.id).await? {
             write.record(NewChange::attendance(Kind::Deleted, employee, meeting.id));
         }
-        // Takes the links with it.
+        // The foreign key deletes the links.
         write
             .delete::<Meeting>(std::slice::from_ref(&meeting))
             .await?;

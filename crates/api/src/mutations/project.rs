@@ -1,4 +1,4 @@
-//! What can be done to projects: inputs, payloads, mutations.
+//! Mutations of projects.
 
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, OneofObject};
 use entity::project;
@@ -186,11 +186,11 @@ payload! {
     }
 }
 
-/// What can be done to projects.
+/// Mutations of projects.
 #[derive(Default)]
 pub struct ProjectMutations;
 
-/// What can be done to projects.
+/// Mutations of projects.
 #[Object]
 impl ProjectMutations {
     /// Add a project, optionally with assignments, all or nothing.
@@ -230,7 +230,7 @@ impl ProjectMutations {
     }
 }
 
-/// A project that is to be made.
+/// Validated project to insert.
 pub struct NewProject {
     title: String,
     budget: Option<i64>,
@@ -244,7 +244,7 @@ impl NewProject {
         }
     }
 
-    /// Makes it.
+    /// Inserts the project.
     pub async fn insert(&self, write: &mut Write<'_>) -> Result<i64, DbErr> {
         let row = project::ActiveModel {
             title: Set(self.title.clone()),
@@ -256,7 +256,7 @@ impl NewProject {
 }
 
 impl NewProjectInput {
-    /// Looks at it.
+    /// Validates the input.
     pub fn read(&self, write: &mut Write<'_>, place: &Place) -> NewProject {
         NewProject::read(write, place, &self.title, self.budget.as_ref())
     }

@@ -93,7 +93,7 @@ impl Costs<'_> {
     }
 
     fn list(&self, field: &NormalizedField, definition: &FieldDefinition) -> u64 {
-        // Things asked for one by one.
+        // One object for each id.
         let ids = || match field.argument("ids")? {
             ArgumentValue::List(ids) => Some(ids.len() as u64),
             ArgumentValue::Variable(name) => match self.variable(name)? {
