@@ -2,17 +2,18 @@
 //!
 //! | floor | modules |
 //! | --- | --- |
-//! | 1 | [`period`]: when an assignment is active |
+//! | 1 | [`period`]: when an assignment is active; [`outbox`]: the rows of the change feed |
 //! | 2 | [`employee`], [`meeting`], [`project`], [`assignment`]: object, filter and order of each entity |
 //! | 2 | [`staffing`]: the link between employees and projects; [`colleagues`], [`overlaps`] |
 //! | 3 | [`node`]: the interface `Node` |
-//! | 4 | [`outbox`]: the rows of the change feed; [`user_error`] |
-//! | 5 | [`changes`], [`feed`]: the change feed as a page and as a subscription |
-//! | 6 | [`mod@write`]: validation and locks; [`mutations`] |
-//! | 7 | [`schema`]: the roots |
+//! | 4 | [`user_error`]: errors that a client can put right; [`changes`]: the change feed as a page |
+//! | 5 | [`feed`]: the change feed as a subscription |
+//! | 6 | [`mod@write`]: validation and locks |
+//! | 7 | [`mutations`]: inputs, payloads, and the code that carries them out |
+//! | 8 | [`schema`]: the roots |
 //!
-//! Entity files name each other's types; all other imports lead to a lower floor. How queries become SQL
-//! statements is the matter of [`sea_level`].
+//! Entity files name each other's types; all other imports lead to a lower floor. [`sea_level`] turns queries into
+//! SQL statements.
 
 pub mod assignment;
 pub mod changes;

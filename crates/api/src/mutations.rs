@@ -4,6 +4,7 @@ mod assignment;
 mod attendance;
 mod employee;
 mod meeting;
+mod nested;
 mod project;
 mod staffing;
 

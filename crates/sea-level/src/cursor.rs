@@ -8,7 +8,6 @@ use crate::{
     limits::{DEFAULT_PAGE, LARGEST_PAGE},
     node::Node,
     order::Order,
-    source::Source,
 };
 
 /// Paging arguments of a field, as given.
@@ -40,28 +39,24 @@ pub struct PageRange {
 }
 
 /// Text that a cursor carries: one field and one order.
-fn list_name<N: Node>(source: Source<N>, order: &Order<N>) -> String {
-    format!("{}:{}", source.field, order.signature())
+fn list_name<N: Node>(field: &str, order: &Order<N>) -> String {
+    format!("{field}:{}", order.signature())
 }
 
 /// Encodes a position in a list as a cursor.
 pub fn cursor<N: Node>(
-    source: Source<N>,
+    field: &str,
     order: &Order<N>,
     position: impl IntoIterator<Item = Json>,
 ) -> String {
-    let mut parts = vec![list_name(source, order).into()];
+    let mut parts = vec![list_name(field, order).into()];
     parts.extend(position);
     BASE64_URL_SAFE_NO_PAD.encode(Json::Array(parts).to_string())
 }
 
 impl PageRange {
     /// Validates the arguments.
-    pub fn new<N: Node>(
-        source: Source<N>,
-        order: &Order<N>,
-        arguments: PageArguments,
-    ) -> Result<Self> {
+    pub fn new<N: Node>(field: &str, order: &Order<N>, arguments: PageArguments) -> Result<Self> {
         let PageArguments {
             first,
             after,
@@ -88,7 +83,7 @@ impl PageRange {
         }
         let position = |argument: &str, cursor: Option<String>| {
             cursor
-                .map(|cursor| position(source, order, argument, &cursor))
+                .map(|cursor| position(field, order, argument, &cursor))
                 .transpose()
         };
         Ok(Self {
@@ -101,7 +96,7 @@ impl PageRange {
 }
 
 fn position<N: Node>(
-    source: Source<N>,
+    field: &str,
     order: &Order<N>,
     argument: &str,
     cursor: &str,
@@ -120,7 +115,7 @@ fn position<N: Node>(
             ),
         ));
     };
-    if list != list_name(source, order) || !order.is_position(&values) {
+    if list != list_name(field, order) || !order.is_position(&values) {
         return Err(Error::bad_input(
             argument,
             format!(

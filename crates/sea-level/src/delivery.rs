@@ -8,13 +8,10 @@ use std::{
     time::Duration,
 };
 
-use futures_util::{Stream, StreamExt, stream};
 use tokio::{
     sync::{Notify, OwnedSemaphorePermit, Semaphore},
     time::{Instant, sleep, sleep_until},
 };
-
-use crate::{error::Result, operation::Operation};
 
 /// Attempts to resolve an event before its subscription ends.
 const ATTEMPTS: u32 = 6;
@@ -50,7 +47,13 @@ impl Delivery {
         }
     }
 
-    fn begin(&self, permit: OwnedSemaphorePermit) {
+    /// Waits for a slot; `None` at the end of the process.
+    pub(crate) async fn slot(&self) -> Option<OwnedSemaphorePermit> {
+        self.slots.clone().acquire_owned().await.ok()
+    }
+
+    /// Starts the event, or its next attempt.
+    pub(crate) fn begin(&self, permit: OwnedSemaphorePermit) {
         let mut state = self.lock();
         state.permit = Some(permit);
         state.deadline = Some(Instant::now() + TIME_LIMIT);
@@ -58,7 +61,8 @@ impl Delivery {
         self.has_begun.notify_one();
     }
 
-    fn is_repeated(&self) -> bool {
+    /// True if the last event is resolved again.
+    pub(crate) fn is_repeated(&self) -> bool {
         self.lock().is_repeated
     }
 
@@ -102,35 +106,6 @@ impl Delivery {
     fn lock(&self) -> MutexGuard<'_, DeliveryState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Turns a source of events into the stream of a subscription field. Each event is an operation of its
-/// own, with a new clock and budget. An error of the source ends the stream.
-pub fn deliver<T: Clone + Send>(
-    operation: Arc<Operation>,
-    events: impl Stream<Item = Result<T>> + Send,
-) -> impl Stream<Item = Result<T>> + Send {
-    let state = Some((Box::pin(events), None::<T>));
-    stream::unfold((operation, state), |(operation, state)| async move {
-        let (mut events, mut last) = state?;
-        if !operation.delivery.is_repeated() {
-            last = match events.next().await? {
-                Ok(event) => Some(event),
-                Err(error) => return Some((Err(error), (operation, None))),
-            };
-        }
-        let event = last.clone()?;
-        let permit = operation
-            .delivery
-            .slots
-            .clone()
-            .acquire_owned()
-            .await
-            .ok()?;
-        operation.reset_for_next_event();
-        operation.delivery.begin(permit);
-        Some((Ok(event), (operation, Some((events, last)))))
-    })
 }
 
 /// Pause after a failure: 100 ms, doubled each time, up to 2 s.

@@ -6,14 +6,16 @@
 //!
 //! | floor | modules |
 //! | --- | --- |
-//! | 1 | [`mod@error`], [`mod@json`], [`mod@key`], [`mod@limits`], [`mod@auth`], [`mod@cache`], [`mod@text`], [`mod@columns`] |
-//! | 2 | [`mod@budget`], [`mod@scalar`], [`mod@sql`], [`mod@relation`] |
-//! | 3 | [`mod@loader`], [`mod@coalescer`], [`mod@compat`], [`mod@filter`], [`mod@sort_key`], [`mod@written`] |
-//! | 4 | [`mod@operation`], [`mod@comparison`], [`mod@node`], [`mod@guard`] |
-//! | 5 | [`mod@objects`], [`mod@selection`], [`mod@order`], [`mod@delivery`], [`mod@list_filter`], [`mod@response`] |
-//! | 6 | [`mod@find`], [`mod@source`], [`mod@cursor`], [`mod@write`] |
-//! | 7 | [`mod@page`], [`mod@connection`], [`mod@executor`] |
-//! | 8 | [`mod@engine`], [`mod@documents`] |
+//! | 1 | [`mod@auth`], [`mod@cache`], [`mod@columns`], [`mod@delivery`], [`mod@error`], [`mod@json`], [`mod@key`], [`mod@limits`], [`mod@text`], [`mod@written`] |
+//! | 2 | [`mod@budget`], [`mod@coalescer`], [`mod@relation`], [`mod@scalar`] |
+//! | 3 | [`mod@compat`], [`mod@filter`], [`mod@sort_key`], [`mod@sql`] |
+//! | 4 | [`mod@comparison`], [`mod@guard`], [`mod@loader`], [`mod@node`] |
+//! | 5 | [`mod@list_filter`], [`mod@operation`], [`mod@order`], [`mod@response`] |
+//! | 6 | [`mod@cursor`], [`mod@objects`], [`mod@selection`], [`mod@source`], [`mod@write`] |
+//! | 7 | [`mod@executor`], [`mod@find`], [`mod@page`] |
+//! | 8 | [`mod@connection`], [`mod@documents`], [`mod@engine`] |
+//!
+//! A module uses modules of lower floors only; `tests/layout.rs` holds it.
 
 pub mod auth;
 pub mod budget;
@@ -57,7 +59,6 @@ pub use columns::{ColumnSet, Columns, Reference};
 pub use comparison::{Comparison, DateFilter, DateTimeFilter, IntFilter, LongFilter, StringFilter};
 pub use connection::{Connection, Edge, LinkFields, NoFields, Plain};
 pub use cursor::PageArguments;
-pub use delivery::deliver;
 pub use documents::Documents;
 pub use engine::Engine;
 pub use error::{Error, Result};
@@ -70,7 +71,7 @@ pub use list_filter::{ListFilter, many, one};
 pub use loader::Loader;
 pub use node::{Node, Record, RecordBatch};
 pub use objects::{ListOutput, ObjectOutput};
-pub use operation::{Operation, Shortcuts, operation};
+pub use operation::{Operation, Shortcuts, deliver, operation};
 pub use order::Order;
 pub use page::{EdgeRow, Page, PageBounds, PageInfo};
 pub use relation::{Link, column};

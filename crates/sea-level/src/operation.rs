@@ -12,6 +12,7 @@ use std::{
 
 use async_graphql::{Context, ServerError, Value};
 use chrono::SubsecRound;
+use futures_util::{Stream, StreamExt, stream};
 use tokio::sync::Semaphore;
 
 use crate::{
@@ -220,6 +221,29 @@ impl Operation {
     pub(crate) fn should_retry(&self) -> bool {
         self.has_vanished.load(Ordering::Relaxed)
     }
+}
+
+/// Turns a source of events into the stream of a subscription field. Each event is an operation of its
+/// own, with a new clock and budget. An error of the source ends the stream.
+pub fn deliver<T: Clone + Send>(
+    operation: Arc<Operation>,
+    events: impl Stream<Item = Result<T>> + Send,
+) -> impl Stream<Item = Result<T>> + Send {
+    let state = Some((Box::pin(events), None::<T>));
+    stream::unfold((operation, state), |(operation, state)| async move {
+        let (mut events, mut last) = state?;
+        if !operation.delivery.is_repeated() {
+            last = match events.next().await? {
+                Ok(event) => Some(event),
+                Err(error) => return Some((Err(error), (operation, None))),
+            };
+        }
+        let event = last.clone()?;
+        let permit = operation.delivery.slot().await?;
+        operation.reset_for_next_event();
+        operation.delivery.begin(permit);
+        Some((Ok(event), (operation, Some((events, last)))))
+    })
 }
 
 impl Deref for Operation {

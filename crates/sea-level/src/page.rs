@@ -388,7 +388,7 @@ impl<N: Node, T: Through> Page<N, T> {
                 Ok(counts)
             })?;
         }
-        let range = PageRange::new(source, &order, arguments)?;
+        let range = PageRange::new(source.field, &order, arguments)?;
         let scope = ConnectionScope {
             source,
             filter,
@@ -469,7 +469,7 @@ impl<N: Node, T: Through> Page<N, T> {
             Some(_) => [extras, &[N::key(row).into()]].concat(),
             None => order.position(row, extras),
         };
-        cursor(scope.source, order, position)
+        cursor(scope.source.field, order, position)
     }
 }
 

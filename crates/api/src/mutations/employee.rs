@@ -2,9 +2,7 @@
 
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, OneofObject};
 use entity::{change::Kind, employee, employee_meeting, meeting};
-use sea_orm::{
-    ActiveValue::Set, ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-};
+use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use sea_level::{
     Date, DateTime, ListOutput, Node, ObjectOutput, Result, column, find_object, find_objects,
@@ -14,10 +12,10 @@ use sea_level::{
 
 use super::{
     attendance::{change_attendance, more_versions},
-    project::NewProjectInput,
+    nested::{NestedAssignments, NestedInput, NewEmployee, NewProjectInput, OtherInput},
     staffing::{
-        DeletePolicy, Deleted, NestedAssignments, NestedInput, OtherInput, Relinked, Side,
-        assignment_ids, delete_assignments, lock_dependents, relink,
+        DeletePolicy, Deleted, Relinked, Side, assignment_ids, delete_assignments, lock_dependents,
+        relink,
     },
 };
 use crate::{
@@ -90,15 +88,6 @@ pub enum ProjectRefInput {
     Id(ID),
     /// A new one.
     Create(NewProjectInput),
-}
-
-/// An employee created on the way.
-#[derive(InputObject)]
-pub struct NewEmployeeInput {
-    /// Full name, 1 to 200 characters.
-    name: String,
-    /// First day of employment; today (UTC) when omitted.
-    hire_date: Option<Date>,
 }
 
 /// What to change in an employee. Fields left out stay as they are.
@@ -233,39 +222,6 @@ impl EmployeeMutations {
         #[graphql(desc = "Who and what.")] input: SetEmployeeProjectsInput,
     ) -> Result<SetEmployeeProjectsPayload> {
         Ok(mutate(ctx, input).await?.into())
-    }
-}
-
-/// Validated employee to insert.
-pub struct NewEmployee {
-    name: String,
-    hire_date: chrono::NaiveDate,
-}
-
-impl NewEmployee {
-    fn read(write: &mut Write<'_>, place: &Place, name: &str, hire_date: Option<Date>) -> Self {
-        let today = write.now.0.date_naive();
-        Self {
-            name: write.text(place.at("name"), name, 200),
-            hire_date: hire_date.map_or(today, |date| date.0),
-        }
-    }
-
-    /// Inserts the employee.
-    pub async fn insert(&self, write: &mut Write<'_>) -> Result<i64, DbErr> {
-        let row = employee::ActiveModel {
-            name: Set(self.name.clone()),
-            hire_date: Set(self.hire_date),
-            ..Default::default()
-        };
-        Ok(write.insert::<Employee>(row).await?.id)
-    }
-}
-
-impl NewEmployeeInput {
-    /// Validates the input.
-    pub fn read(&self, write: &mut Write<'_>, place: &Place) -> NewEmployee {
-        NewEmployee::read(write, place, &self.name, self.hire_date)
     }
 }
 

@@ -2,7 +2,6 @@
 
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, OneofObject};
 use entity::project;
-use sea_orm::{ActiveValue::Set, DbErr};
 
 use sea_level::{
     DateTime, ListOutput, Long, Node, ObjectOutput, Result, find_object, find_objects,
@@ -11,10 +10,10 @@ use sea_level::{
 };
 
 use super::{
-    employee::NewEmployeeInput,
+    nested::{NestedAssignments, NestedInput, NewEmployeeInput, NewProject, OtherInput},
     staffing::{
-        DeletePolicy, Deleted, NestedAssignments, NestedInput, OtherInput, Relinked, Side,
-        assignment_ids, delete_assignments, lock_dependents, relink,
+        DeletePolicy, Deleted, Relinked, Side, assignment_ids, delete_assignments, lock_dependents,
+        relink,
     },
 };
 use crate::{
@@ -84,15 +83,6 @@ pub enum EmployeeRefInput {
     Id(ID),
     /// A new one.
     Create(NewEmployeeInput),
-}
-
-/// A project created on the way.
-#[derive(InputObject)]
-pub struct NewProjectInput {
-    /// Title, 1 to 200 characters.
-    title: String,
-    /// Budget in whole currency units, 0 to 1,000,000,000,000.
-    budget: Option<Long>,
 }
 
 /// What to change in a project. Fields left out stay as they are.
@@ -227,38 +217,6 @@ impl ProjectMutations {
         #[graphql(desc = "What and who.")] input: SetProjectEmployeesInput,
     ) -> Result<SetProjectEmployeesPayload> {
         Ok(mutate(ctx, input).await?.into())
-    }
-}
-
-/// Validated project to insert.
-pub struct NewProject {
-    title: String,
-    budget: Option<i64>,
-}
-
-impl NewProject {
-    fn read(write: &mut Write<'_>, place: &Place, title: &str, budget: Option<&Long>) -> Self {
-        Self {
-            title: write.text(place.at("title"), title, 200),
-            budget: write.budget(place.at("budget"), budget),
-        }
-    }
-
-    /// Inserts the project.
-    pub async fn insert(&self, write: &mut Write<'_>) -> Result<i64, DbErr> {
-        let row = project::ActiveModel {
-            title: Set(self.title.clone()),
-            budget: Set(self.budget),
-            ..Default::default()
-        };
-        Ok(write.insert::<Project>(row).await?.id)
-    }
-}
-
-impl NewProjectInput {
-    /// Validates the input.
-    pub fn read(&self, write: &mut Write<'_>, place: &Place) -> NewProject {
-        NewProject::read(write, place, &self.title, self.budget.as_ref())
     }
 }
 

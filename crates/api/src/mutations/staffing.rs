@@ -24,7 +24,7 @@ use crate::{
     outbox::NewChange,
     period::overlaps,
     user_error::{DuplicateAssignmentError, OverlapError, Place, StillReferencedError, UserError},
-    write::{IdInput, Writable, Write, keys},
+    write::{IdInput, Write, keys},
 };
 
 /// Assignments that an [`OverlapError`] lists at most.
@@ -120,7 +120,7 @@ impl Stint {
 
     /// Values in which no two assignments of one employee on one project are equal; `None` if the role is
     /// invalid.
-    fn identity(&self) -> Option<(Option<String>, Option<chrono::DateTime<Utc>>)> {
+    pub fn identity(&self) -> Option<(Option<String>, Option<chrono::DateTime<Utc>>)> {
         (self.role.as_deref() != Some("")).then(|| (self.role.clone(), self.start))
     }
 
@@ -206,7 +206,7 @@ impl Stint {
 
 impl DuplicateAssignmentError {
     /// Error for an assignment that is given twice in one request.
-    fn twice(place: Place) -> UserError {
+    pub fn twice(place: Place) -> UserError {
         let message =
             "The same assignment, in the same role and with the same start, is given twice.";
         Self::report(place, message, None)
@@ -218,97 +218,6 @@ impl DuplicateAssignmentError {
         let message =
             "This employee has an assignment on this project in this role with this start already.";
         Self::report(Place::input(), message, Some(existing.into()))
-    }
-}
-
-/// Other side of a nested assignment: an existing row, or a new one.
-pub enum OtherInput<'a, I> {
-    /// An existing row.
-    Id(&'a ID),
-    /// A new row.
-    Create(&'a I),
-}
-
-/// Fields of a nested assignment.
-pub struct NestedInput<'a, I> {
-    /// Employee or project.
-    pub other: OtherInput<'a, I>,
-    /// Role.
-    pub role: Option<&'a String>,
-    /// Start.
-    pub start: Option<DateTime>,
-    /// End, not included.
-    pub end: Option<DateTime>,
-}
-
-/// Validated assignments of a row that is being created.
-pub struct NestedAssignments<T> {
-    /// Ids of existing rows on the other side.
-    pub ids: Vec<IdInput>,
-    /// New rows on the other side.
-    pub new: Vec<T>,
-    /// Each stint, with the key of an existing row.
-    stints: Vec<(Option<i64>, Stint)>,
-}
-
-impl<T> NestedAssignments<T> {
-    /// Validates assignments to rows of `N`, which the inputs name in `field`.
-    pub fn read<'a, N: Writable, I: 'a>(
-        write: &mut Write<'_>,
-        place: &Place,
-        field: &str,
-        inputs: impl Iterator<Item = NestedInput<'a, I>>,
-        read_new: impl Fn(&'a I, &mut Write<'_>, &Place) -> T,
-    ) -> Self {
-        let mut nested = Self {
-            ids: Vec::new(),
-            new: Vec::new(),
-            stints: Vec::new(),
-        };
-        let mut seen = HashSet::new();
-        for (index, input) in inputs.enumerate() {
-            let place = place.at(index);
-            let stint = Stint::read(write, &place, input.role, input.start, input.end);
-            let key = match input.other {
-                OtherInput::Create(input) => {
-                    let new = read_new(input, write, &place.at(field).at("create"));
-                    nested.new.push(new);
-                    None
-                }
-                OtherInput::Id(id) => {
-                    let id = IdInput::new::<N>(place.at(field).at("id"), id);
-                    let key = id.key;
-                    nested.ids.push(id);
-                    // An id without a row is reported, and never used.
-                    Some(key.unwrap_or_default())
-                }
-            };
-            if let (Some(key), Some(identity)) = (key, stint.identity())
-                && key != 0
-                && !seen.insert((key, identity))
-            {
-                write.report(DuplicateAssignmentError::twice(place));
-            }
-            nested.stints.push((key, stint));
-        }
-        nested
-    }
-
-    /// Inserts the assignments of a row on this side. `new` are the keys of the new rows on the other.
-    pub async fn insert(
-        self,
-        write: &mut Write<'_>,
-        side: Side,
-        own: i64,
-        new: Vec<i64>,
-    ) -> Result<(), DbErr> {
-        let mut new = new.into_iter();
-        for (key, stint) in self.stints {
-            let other = key.or_else(|| new.next()).unwrap_or_default();
-            let (employee, project) = side.pair(own, other);
-            stint.insert(write, employee, project).await?;
-        }
-        Ok(())
     }
 }
 
@@ -359,7 +268,7 @@ impl Side {
     }
 
     /// Orders two keys as employee and project.
-    fn pair(self, own: i64, other: i64) -> (i64, i64) {
+    pub fn pair(self, own: i64, other: i64) -> (i64, i64) {
         match self {
             Self::Employee => (own, other),
             Self::Project => (other, own),
