@@ -37,6 +37,7 @@ mod limits {
     mod operations;
     mod settings;
 }
+mod migrating;
 mod model;
 mod mutations {
     mod assignments;
@@ -66,6 +67,7 @@ mod schema {
     mod tables;
     mod values;
 }
+mod seeding;
 mod settings;
 mod shortcuts;
 mod sockets {
