@@ -10,7 +10,7 @@ use entity::change::{self, Column, Kind, Subject};
 use futures_util::{FutureExt, future::BoxFuture};
 use sea_level::{
     Columns, DateTime, Error, FilterContext, ListOutput, Loader, Node, ObjectOutput, Operation,
-    PageBounds, PageInfo, Provided, Reader, Result, column, find_object, operation, row,
+    PageBounds, PageInfo, Provided, Reader, Result, Row, column, find_object, operation,
     scalar::{key_of, public_id},
     sql::select_rows,
 };
@@ -320,6 +320,7 @@ pub struct Stretch {
 }
 
 /// The oldest and the newest number with a change; nulls if no change matches.
+#[derive(Row)]
 struct StretchRow {
     oldest: i64,
     newest: i64,
@@ -332,19 +333,6 @@ struct StretchRow {
     project_id: Option<i64>,
     assignment_id: Option<i64>,
 }
-
-row!(StretchRow {
-    oldest,
-    newest,
-    seq,
-    occurred_at,
-    subject,
-    kind,
-    employee_id,
-    meeting_id,
-    project_id,
-    assignment_id,
-});
 
 impl StretchRow {
     fn change(self) -> Option<change::Model> {
@@ -466,6 +454,7 @@ impl Loader for ChangesLoader {
 #[derive(Clone, PartialEq)]
 struct BeforeLoader(ChangesLoader);
 
+#[derive(Row)]
 struct SeqRow {
     #[expect(
         dead_code,
@@ -473,8 +462,6 @@ struct SeqRow {
     )]
     seq: i64,
 }
-
-row!(SeqRow { seq });
 
 impl Loader for BeforeLoader {
     type Key = i64;

@@ -4,9 +4,8 @@ use async_graphql::Context;
 use entity::{assignment, employee, meeting, project};
 
 use sea_level::{
-    ColumnSet, Comparison, Connection, Date, DateFilter, ListFilter, ListOutput, Node,
-    ObjectOutput, PageArguments, PublicId, Record, RecordBatch, Result, SortExpr, SortKey, Source,
-    StringFilter, Text, column, filter, many, object, order, row,
+    Connection, Date, DateFilter, ListFilter, ListOutput, Node, ObjectOutput, PageArguments,
+    PublicId, Record, Result, SortExpr, Source, StringFilter, Text, filter, object, order,
 };
 
 use crate::{
@@ -20,88 +19,71 @@ use crate::{
 };
 
 /// A person on staff.
-#[derive(Clone)]
+#[derive(Clone, Node)]
+#[node(
+    entity = employee,
+    columns(id, name, hire_date, version),
+    prefix = "emp_",
+    sorted_by(Name),
+    filter = EmployeeFilter,
+    order = EmployeeOrder,
+    connection = "A page of employees.",
+    edge = "One employee in a page."
+)]
 pub struct Employee(Record<Employee>);
 
-impl From<Record<Employee>> for Employee {
-    fn from(found: Record<Employee>) -> Self {
-        Self(found)
-    }
-}
-
-row!(Employee => employee::Model {
-    id,
-    name,
-    hire_date,
-    version,
-});
-
-impl Node for Employee {
-    type Entity = employee::Entity;
-
-    const NAME: &'static str = "employee";
-    const CONNECTION: &'static str = "A page of employees.";
-    const EDGE: &'static str = "One employee in a page.";
-    const PREFIX: &'static str = "emp_";
-    const ORDER: &'static [SortKey<Self::Entity>] = &[SortKey::ascending("Name", |_| {
-        SortExpr::Column(employee::Column::Name)
-    })];
-    type Filter = EmployeeFilter;
-    type Order = EmployeeOrder;
-    type ListRow = Self;
-    type Preloaded = ();
-
-    fn key(model: &employee::Model) -> i64 {
-        model.id
-    }
-
-    fn batch(rows: Vec<employee::Model>, _: ColumnSet) -> RecordBatch<Self> {
-        rows.into()
-    }
-}
-
+#[object]
 impl Employee {
-    fn key(&self) -> i64 {
-        self.0.key()
+    /// Meetings this employee attends. Each meeting appears once.
+    #[connection(
+        filter = "Keep only meetings that match.",
+        order = "Sort keys, most significant first. Default: scheduledTime ascending."
+    )]
+    fn meetings(&self) -> Source<Meeting> {
+        Source::linked::<employee::Entity>("Employee.meetings")
     }
-}
 
-object! {
-    /// A person on staff.
-    Employee {
-        /// Meetings this employee attends. Each meeting appears once.
-        meetings -> Meeting => Source::linked::<employee::Entity>("Employee.meetings"),
-        where "Keep only meetings that match.",
-        order by "Sort keys, most significant first. Default: scheduledTime ascending.";
+    /// Every assignment of this employee, past, present and future.
+    #[connection(
+        link = RoleTotals,
+        filter = "Keep only assignments that match.",
+        order = "Sort keys, most significant first. Default: earliest first (startDate ascending, a null start first)."
+    )]
+    fn assignments(&self) -> Source<Assignment> {
+        Source::linked::<employee::Entity>("Employee.assignments")
+    }
 
-        /// Every assignment of this employee, past, present and future.
-        assignments -> Assignment, RoleTotals => Source::linked::<employee::Entity>("Employee.assignments"),
-        where "Keep only assignments that match.",
-        order by "Sort keys, most significant first. Default: earliest first (startDate ascending, a null start first).";
-
-        /// Projects this employee works on. Each project appears ONCE however many assignments link them; the assignments are on the edge.
-        projects -> Project, Staffing => Source::linked::<employee::Entity>("Employee.projects"),
-        where "Keep only projects that match.",
-        through AssignmentFilter: "Keep only projects linked by at least one matching assignment; `edge.assignments` then holds just the matching ones.",
-        order by "Sort keys, most significant first. Default: title ascending.";
+    /// Projects this employee works on. Each project appears ONCE however many assignments link them; the assignments are on the edge.
+    #[connection(
+        link = Staffing,
+        filter = "Keep only projects that match.",
+        through = "Keep only projects linked by at least one matching assignment; `edge.assignments` then holds just the matching ones.",
+        order = "Sort keys, most significant first. Default: title ascending."
+    )]
+    fn projects(&self) -> Source<Project> {
+        Source::linked::<employee::Entity>("Employee.projects")
     }
 
     /// Globally unique id, `emp_…`.
+    #[column]
     pub async fn id(&self) -> PublicId {
         PublicId(Employee::PREFIX, self.0.id)
     }
 
     /// Full name. Not unique.
+    #[column]
     async fn name(&self) -> Text<'_> {
         Text(&self.0.name)
     }
 
     /// First day of employment.
+    #[column]
     async fn hire_date(&self) -> Date {
         Date(self.0.hire_date)
     }
 
     /// People who share at least one project or meeting with this employee (never the employee themself). Each colleague appears once, with what is shared on the edge.
+    #[reads(id)]
     #[expect(
         clippy::too_many_arguments,
         reason = "they are the arguments of the field"
@@ -149,6 +131,7 @@ object! {
     }
 
     /// Pairs of this employee's assignments that are active at the same time, earliest first (by start of the shared time, then by id). At most 100 are returned.
+    #[reads(id)]
     async fn assignment_overlaps(
         &self,
         ctx: &Context<'_>,
@@ -159,6 +142,7 @@ object! {
     }
 
     /// Pairs of this employee's meetings that start at most `withinMinutes` apart, earliest first (by the first one, then the second one). At most 100 are returned.
+    #[reads(id)]
     async fn meeting_clashes(
         &self,
         ctx: &Context<'_>,
@@ -172,43 +156,50 @@ object! {
     }
 
     /// Row version, for `expectedVersion` in mutations. Starts at 1; grows by one with every change of the record itself, not of its links. A mutation that changes nothing leaves it.
+    #[column]
     async fn version(&self) -> i32 {
         self.0.version
     }
 }
 
-filter! {
-    /// Which employees. Everything given must hold; an empty filter matches all; a null inside is an error.
-    EmployeeFilter of Employee {
-        /// By name.
-        name: StringFilter => |name, context| name.on(employee::Column::Name, context),
-        /// By first day of employment.
-        hire_date: DateFilter => |date, context| date.on(column(employee::Column::HireDate), context),
-        /// By meetings attended.
-        meetings: ListFilter<MeetingFilter> => many::<employee::Entity, _>,
-        /// By distinct projects worked on.
-        projects: ListFilter<ProjectFilter> => many::<employee::Entity, _>,
-        /// By assignments.
-        assignments: ListFilter<AssignmentFilter> => many::<employee::Entity, _>,
-    }
+/// Which employees. Everything given must hold; an empty filter matches all; a null inside is an error.
+#[filter(of = Employee)]
+pub struct EmployeeFilter {
+    /// By name.
+    name: StringFilter,
+    /// By first day of employment.
+    hire_date: DateFilter,
+    /// By meetings attended.
+    #[many]
+    meetings: ListFilter<MeetingFilter>,
+    /// By distinct projects worked on.
+    #[many]
+    projects: ListFilter<ProjectFilter>,
+    /// By assignments.
+    #[many]
+    assignments: ListFilter<AssignmentFilter>,
 }
 
-order! {
-    /// One sort key for employees.
-    EmployeeOrder of employee::Entity,
-    /// What employees can be sorted by.
-    EmployeeOrderField {
-        /// Oldest record first.
-        Id => |_| SortExpr::Column(employee::Column::Id),
-        /// Name.
-        Name => |_| SortExpr::Column(employee::Column::Name),
-        /// First day of employment.
-        HireDate => |_| SortExpr::Column(employee::Column::HireDate),
-        /// Number of meetings attended.
-        MeetingCount => SortExpr::count::<meeting::Entity>,
-        /// Number of distinct projects.
-        ProjectCount => SortExpr::count::<project::Entity>,
-        /// Number of assignments.
-        AssignmentCount => SortExpr::count::<assignment::Entity>,
-    }
+/// What employees can be sorted by.
+#[order(
+    EmployeeOrder,
+    of = Employee,
+    description = "One sort key for employees."
+)]
+pub enum EmployeeOrderField {
+    /// Oldest record first.
+    Id,
+    /// Name.
+    Name,
+    /// First day of employment.
+    HireDate,
+    /// Number of meetings attended.
+    #[by(SortExpr::count::<meeting::Entity>)]
+    MeetingCount,
+    /// Number of distinct projects.
+    #[by(SortExpr::count::<project::Entity>)]
+    ProjectCount,
+    /// Number of assignments.
+    #[by(SortExpr::count::<assignment::Entity>)]
+    AssignmentCount,
 }

@@ -5,10 +5,9 @@ use entity::{assignment, employee, project};
 use sea_orm::sea_query::{Expr, ExprTrait, Func, IntoIden, Query};
 
 use sea_level::{
-    ColumnSet, Comparison, ConnectionScope, DateTime, LinkFields, ListFilter, Loader, Long,
-    LongFilter, NoFields, NoThrough, Node, Page, PublicId, Reader, Record, RecordBatch, Result,
-    SortExpr, SortKey, Source, StringFilter, Text, column, filter, key_part, many, object,
-    operation, order, row,
+    ConnectionScope, DateTime, LinkFields, ListFilter, Loader, Long, LongFilter, NoFields,
+    NoThrough, Node, Page, PublicId, Reader, Record, Result, Row, SortExpr, Source, StringFilter,
+    Text, column, filter, key_part, object, operation, order,
     sql::{Count, select_per_key},
 };
 
@@ -20,95 +19,80 @@ use crate::{
 };
 
 /// A piece of work that employees are assigned to.
-#[derive(Clone)]
+#[derive(Clone, Node)]
+#[node(
+    entity = project,
+    columns(id, title, budget, version),
+    prefix = "prj_",
+    sorted_by(Title),
+    filter = ProjectFilter,
+    order = ProjectOrder,
+    connection = "A page of projects.",
+    edge = "One project in a page."
+)]
 pub struct Project(Record<Project>);
 
-impl From<Record<Project>> for Project {
-    fn from(found: Record<Project>) -> Self {
-        Self(found)
-    }
-}
-
-row!(Project => project::Model {
-    id,
-    title,
-    budget,
-    version,
-});
-
-impl Node for Project {
-    type Entity = project::Entity;
-
-    const NAME: &'static str = "project";
-    const CONNECTION: &'static str = "A page of projects.";
-    const EDGE: &'static str = "One project in a page.";
-    const PREFIX: &'static str = "prj_";
-    const ORDER: &'static [SortKey<Self::Entity>] = &[SortKey::ascending("Title", |_| {
-        SortExpr::Column(project::Column::Title)
-    })];
-    type Filter = ProjectFilter;
-    type Order = ProjectOrder;
-    type ListRow = Self;
-    type Preloaded = ();
-
-    fn key(model: &project::Model) -> i64 {
-        model.id
-    }
-
-    fn batch(rows: Vec<project::Model>, _: ColumnSet) -> RecordBatch<Self> {
-        rows.into()
-    }
-}
-
+#[object]
 impl Project {
-    fn key(&self) -> i64 {
-        self.0.key()
+    /// Every assignment on this project, past, present and future.
+    #[connection(
+        link = RoleTotals,
+        filter = "Keep only assignments that match.",
+        order = "Sort keys, most significant first. Default: earliest first (startDate ascending, a null start first)."
+    )]
+    fn assignments(&self) -> Source<Assignment> {
+        Source::linked::<project::Entity>("Project.assignments")
     }
-}
 
-object! {
-    /// A piece of work that employees are assigned to.
-    Project {
-        /// Every assignment on this project, past, present and future.
-        assignments -> Assignment, RoleTotals => Source::linked::<project::Entity>("Project.assignments"),
-        where "Keep only assignments that match.",
-        order by "Sort keys, most significant first. Default: earliest first (startDate ascending, a null start first).";
-
-        /// Employees who work on this project. Each employee appears ONCE however many assignments link them; the assignments are on the edge.
-        employees -> Employee, Staffing => Source::linked::<project::Entity>("Project.employees").listed_by(employee::Column::Name, || assignment::Column::EmployeeName.into_iden()),
-        where "Keep only employees that match.",
-        through AssignmentFilter: "Keep only employees linked by at least one matching assignment; `edge.assignments` then holds just the matching ones.",
-        order by "Sort keys, most significant first. Default: name ascending.";
+    /// Employees who work on this project. Each employee appears ONCE however many assignments link them; the assignments are on the edge.
+    #[connection(
+        link = Staffing,
+        filter = "Keep only employees that match.",
+        through = "Keep only employees linked by at least one matching assignment; `edge.assignments` then holds just the matching ones.",
+        order = "Sort keys, most significant first. Default: name ascending."
+    )]
+    fn employees(&self) -> Source<Employee> {
+        Source::linked::<project::Entity>("Project.employees")
+            .listed_by(employee::Column::Name, || {
+                assignment::Column::EmployeeName.into_iden()
+            })
     }
 
     /// Globally unique id, `prj_…`.
+    #[column]
     pub async fn id(&self) -> PublicId {
         PublicId(Project::PREFIX, self.0.id)
     }
 
     /// Title. Not unique.
+    #[column]
     async fn title(&self) -> Text<'_> {
         Text(&self.0.title)
     }
 
     /// Budget in whole currency units, 0 to 1,000,000,000,000; null when not set.
+    #[column]
     async fn budget(&self) -> Option<Long> {
         self.0.budget.map(Long)
     }
 
     /// Number of distinct employees whose assignment is active at an instant.
+    #[reads(id)]
     async fn headcount(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The instant; now when omitted.")] at: Option<DateTime>,
     ) -> Result<i32> {
         let operation = operation(ctx);
-        let loader = Headcount { at: at.unwrap_or(operation.now()) };
+        let loader = Headcount {
+            at: at.unwrap_or(operation.now()),
+        };
         let count = operation.load(&loader, self.key()).await?;
         Ok(i32::try_from(*count).unwrap_or(i32::MAX))
     }
 
     /// Row version, for `expectedVersion` in mutations.
+    #[column]
     async fn version(&self) -> i32 {
         self.0.version
     }
@@ -157,38 +141,41 @@ pub struct BudgetSummary {
     max: Option<Long>,
 }
 
-filter! {
-    /// Which projects. Everything given must hold; an empty filter matches all; a null inside is an error.
-    ProjectFilter of Project {
-        /// By title.
-        title: StringFilter => |title, context| title.on(project::Column::Title, context),
-        /// By budget.
-        budget: LongFilter => |budget, context| budget.on(column(project::Column::Budget), context),
-        /// By distinct employees working on it.
-        employees: ListFilter<EmployeeFilter> => many::<project::Entity, _>,
-        /// By assignments.
-        assignments: ListFilter<AssignmentFilter> => many::<project::Entity, _>,
-    }
+/// Which projects. Everything given must hold; an empty filter matches all; a null inside is an error.
+#[filter(of = Project)]
+pub struct ProjectFilter {
+    /// By title.
+    title: StringFilter,
+    /// By budget.
+    budget: LongFilter,
+    /// By distinct employees working on it.
+    #[many]
+    employees: ListFilter<EmployeeFilter>,
+    /// By assignments.
+    #[many]
+    assignments: ListFilter<AssignmentFilter>,
 }
 
-order! {
-    /// One sort key for projects.
-    ProjectOrder of project::Entity,
-    /// What projects can be sorted by.
-    ProjectOrderField {
-        /// Oldest record first.
-        Id => |_| SortExpr::Column(project::Column::Id),
-        /// Title.
-        Title => |_| SortExpr::Column(project::Column::Title),
-        /// Budget.
-        Budget => |_| SortExpr::Column(project::Column::Budget),
-        /// Number of distinct employees.
-        EmployeeCount => SortExpr::count::<employee::Entity>,
-        /// Number of assignments.
-        AssignmentCount => SortExpr::count::<assignment::Entity>,
-    }
-    /// Where nulls go (only BUDGET has any).
-    nulls
+/// What projects can be sorted by.
+#[order(
+    ProjectOrder,
+    of = Project,
+    description = "One sort key for projects.",
+    nulls = "Where nulls go (only BUDGET has any)."
+)]
+pub enum ProjectOrderField {
+    /// Oldest record first.
+    Id,
+    /// Title.
+    Title,
+    /// Budget.
+    Budget,
+    /// Number of distinct employees.
+    #[by(SortExpr::count::<employee::Entity>)]
+    EmployeeCount,
+    /// Number of assignments.
+    #[by(SortExpr::count::<assignment::Entity>)]
+    AssignmentCount,
 }
 
 /// How many distinct employees are active on a project.
@@ -221,6 +208,7 @@ impl Loader for Headcount {
 #[derive(Clone, PartialEq)]
 struct BudgetLoader(ConnectionScope<Project, NoThrough>);
 
+#[derive(Row)]
 struct BudgetRow {
     count: i64,
     millions: Option<i64>,
@@ -228,14 +216,6 @@ struct BudgetRow {
     min: Option<i64>,
     max: Option<i64>,
 }
-
-row!(BudgetRow {
-    count,
-    millions,
-    units,
-    min,
-    max,
-});
 
 impl Loader for BudgetLoader {
     type Key = i64;

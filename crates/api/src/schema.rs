@@ -2,7 +2,7 @@
 
 use std::ops::Deref;
 
-use async_graphql::{Context, ID, MergedObject, OutputType, registry::Registry};
+use async_graphql::{Context, Description, ID, MergedObject, OutputType, registry::Registry};
 use futures_util::future::try_join_all;
 use sea_level::{
     Database, Domain, Engine, Error, Limits, ObjectOutput, Result, Shortcuts, Source, find_by_id,
@@ -25,8 +25,19 @@ use crate::{
     user_error::UserError,
 };
 
-/// The root of what can be read.
-#[derive(Default)]
+/// Everything that can be read.
+///
+/// Conventions, true everywhere:
+/// * `id` is globally unique and readable (`emp_1`, `mtg_2`, `prj_1`, `asg_3`). Pass ids back unchanged; do not build them. An id is never used again.
+/// * Every list that can grow is a Relay connection: `first`/`after` or `last`/`before`, default page 20, largest page 1000; a larger one is refused. With neither `first` nor `last` the first 20 are given. `first: 0` is an empty page. `hasNextPage` and `hasPreviousPage` speak of the whole list. `nodes` is the short form of `edges { node }`.
+/// * Order is always total: the id, ascending, is the last sort key; nulls are last unless said otherwise; text sorts by code point. So cursors are stable and both databases agree.
+/// * In filters everything given must hold. A null inside a filter is an error, never «match all»; a null for a whole argument is the same as leaving it out. A condition on a null value is false (`ne` on text: true) and `not` turns false into true.
+/// * An empty `orderBy` is like none. A cursor belongs to one field and one order; parent, filter, `through` and page size may differ. An empty page stands right behind `after` (else at the start), with `last` right before `before` (else at the end).
+/// * An id that is unknown, malformed or of another type gives null, matches nothing in a filter, and is NOT_FOUND in a mutation.
+/// * A `Date` has no time zone. A `DateTime` always has an offset, is cut off at the microsecond and is returned in UTC; years 0001 to 9999. «Now» is one instant per request.
+/// * An assignment runs from `startDate` up to, not including, `endDate`; a null end is open. So two stints that touch do not overlap. «Earliest first» puts a null start first.
+/// * Mutations take one `input`, return one payload, and report everything the user can fix in `userErrors`; then nothing was changed. Top-level `errors` mean the request or the server is at fault. A null for an input that has a default or may be left out without a meaning of its own (`expectedVersion`, `hireDate` when creating, `endDate` of `endAssignment`, lists of links) is like leaving it out, because typed clients send it; a null for anything else that cannot be null is INVALID; so is text with NUL, or text that shows nothing. `endDate` must be after `startDate`. Text is trimmed and stored in Unicode NFC; lengths are in code points; ids given twice count once. Roles are compared exactly, case included, except in filters.
+#[derive(Default, Description)]
 pub struct Query;
 
 impl Query {
@@ -36,39 +47,44 @@ impl Query {
     }
 }
 
-object! {
-    /// Everything that can be read.
-    ///
-    /// Conventions, true everywhere:
-    /// * `id` is globally unique and readable (`emp_1`, `mtg_2`, `prj_1`, `asg_3`). Pass ids back unchanged; do not build them. An id is never used again.
-    /// * Every list that can grow is a Relay connection: `first`/`after` or `last`/`before`, default page 20, largest page 1000; a larger one is refused. With neither `first` nor `last` the first 20 are given. `first: 0` is an empty page. `hasNextPage` and `hasPreviousPage` speak of the whole list. `nodes` is the short form of `edges { node }`.
-    /// * Order is always total: the id, ascending, is the last sort key; nulls are last unless said otherwise; text sorts by code point. So cursors are stable and both databases agree.
-    /// * In filters everything given must hold. A null inside a filter is an error, never «match all»; a null for a whole argument is the same as leaving it out. A condition on a null value is false (`ne` on text: true) and `not` turns false into true.
-    /// * An empty `orderBy` is like none. A cursor belongs to one field and one order; parent, filter, `through` and page size may differ. An empty page stands right behind `after` (else at the start), with `last` right before `before` (else at the end).
-    /// * An id that is unknown, malformed or of another type gives null, matches nothing in a filter, and is NOT_FOUND in a mutation.
-    /// * A `Date` has no time zone. A `DateTime` always has an offset, is cut off at the microsecond and is returned in UTC; years 0001 to 9999. «Now» is one instant per request.
-    /// * An assignment runs from `startDate` up to, not including, `endDate`; a null end is open. So two stints that touch do not overlap. «Earliest first» puts a null start first.
-    /// * Mutations take one `input`, return one payload, and report everything the user can fix in `userErrors`; then nothing was changed. Top-level `errors` mean the request or the server is at fault. A null for an input that has a default or may be left out without a meaning of its own (`expectedVersion`, `hireDate` when creating, `endDate` of `endAssignment`, lists of links) is like leaving it out, because typed clients send it; a null for anything else that cannot be null is INVALID; so is text with NUL, or text that shows nothing. `endDate` must be after `startDate`. Text is trimmed and stored in Unicode NFC; lengths are in code points; ids given twice count once. Roles are compared exactly, case included, except in filters.
-    Query {
-        /// All employees.
-        employees -> Employee => Source::all("Query.employees"),
-        where "Keep only employees that match.",
-        order by "Sort keys, most significant first. Default: id.";
+#[object]
+impl Query {
+    /// All employees.
+    #[connection(
+        filter = "Keep only employees that match.",
+        order = "Sort keys, most significant first. Default: id."
+    )]
+    fn employees(&self) -> Source<Employee> {
+        Source::all("Query.employees")
+    }
 
-        /// All meetings.
-        meetings -> Meeting => Source::all("Query.meetings"),
-        where "Keep only meetings that match.",
-        order by "Sort keys, most significant first. Default: id.";
+    /// All meetings.
+    #[connection(
+        filter = "Keep only meetings that match.",
+        order = "Sort keys, most significant first. Default: id."
+    )]
+    fn meetings(&self) -> Source<Meeting> {
+        Source::all("Query.meetings")
+    }
 
-        /// All projects.
-        projects -> Project, BudgetTotals => Source::all("Query.projects"),
-        where "Keep only projects that match.",
-        order by "Sort keys, most significant first. Default: id.";
+    /// All projects.
+    #[connection(
+        link = BudgetTotals,
+        filter = "Keep only projects that match.",
+        order = "Sort keys, most significant first. Default: id."
+    )]
+    fn projects(&self) -> Source<Project> {
+        Source::all("Query.projects")
+    }
 
-        /// All assignments.
-        assignments -> Assignment, RoleTotals => Source::all("Query.assignments"),
-        where "Keep only assignments that match.",
-        order by "Sort keys, most significant first. Default: id.";
+    /// All assignments.
+    #[connection(
+        link = RoleTotals,
+        filter = "Keep only assignments that match.",
+        order = "Sort keys, most significant first. Default: id."
+    )]
+    fn assignments(&self) -> Source<Assignment> {
+        Source::all("Query.assignments")
     }
 
     /// Fetch anything by id; null when there is no such thing. Try `node(id: "emp_1")`.
@@ -133,10 +149,13 @@ object! {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "At most this many; largest value 100.", default = 50)] first: i32,
-        #[graphql(desc = "Continue after this event's `cursor`; from the oldest kept event when omitted. A cursor older than the oldest kept event is an error (`CURSOR_EXPIRED`).")]
+        #[graphql(
+            desc = "Continue after this event's `cursor`; from the oldest kept event when omitted. A cursor older than the oldest kept event is an error (`CURSOR_EXPIRED`)."
+        )]
         after: Option<String>,
-        #[graphql(name = "where", desc = "Keep only events that match.")]
-        filter: Option<ChangeFilter>,
+        #[graphql(name = "where", desc = "Keep only events that match.")] filter: Option<
+            ChangeFilter,
+        >,
     ) -> Result<ChangeConnection> {
         changes::changes(ctx, first, after, filter).await
     }

@@ -9,7 +9,7 @@ use async_graphql::{
 use entity::assignment;
 use sea_level::{
     Columns, DateTime, Edge, EdgeRow, Error, LinkFields, ListOutput, Loader, NoFields, Reader,
-    Record, RecordBatch, Result, column, key_part, link_condition, operation, records_per_key, row,
+    Record, RecordBatch, Result, Row, column, key_part, link_condition, operation, records_per_key,
     sql::select_per_key,
 };
 use sea_orm::sea_query::{
@@ -226,18 +226,12 @@ impl Loader for LinkAssignments {
 #[derive(Clone, PartialEq)]
 struct LinkSummary(Links);
 
-#[derive(Clone, Default)]
+#[derive(Clone, Default, Row)]
 struct LinkSummaryRow {
     count: i64,
     since: Option<chrono::DateTime<chrono::Utc>>,
     until: Option<chrono::DateTime<chrono::Utc>>,
 }
-
-row!(LinkSummaryRow {
-    count,
-    since,
-    until
-});
 
 impl Loader for LinkSummary {
     type Key = (i64, i64);
@@ -266,11 +260,10 @@ impl Loader for LinkSummary {
 #[derive(Clone, PartialEq)]
 struct LinkRoles(Links);
 
+#[derive(Row)]
 struct RoleRow {
     role: String,
 }
-
-row!(RoleRow { role });
 
 impl Loader for LinkRoles {
     type Key = (i64, i64);

@@ -109,6 +109,18 @@ impl ColumnSet {
         Self((1 << columns) - 1)
     }
 
+    /// Returns the columns with these names. A constant with a name that is no column of the row does not
+    /// compile.
+    pub const fn with_names<R: Columns>(names: &[&str]) -> Self {
+        let mut columns = 0;
+        let mut index = 0;
+        while index < names.len() {
+            columns |= 1 << position(R::COLUMNS, names[index]);
+            index += 1;
+        }
+        Self(columns)
+    }
+
     pub(crate) fn named<R: Columns>(name: &str) -> Option<Self> {
         let number = R::COLUMNS.iter().position(|column| *column == name)?;
         Some(Self(1 << number))
@@ -165,6 +177,41 @@ impl Reference {
         let (_, key) = (self.table)();
         columns.of(self.columns).all(|column| column == key)
     }
+}
+
+/// Columns that a field of an object reads.
+#[derive(Clone, Copy, Debug)]
+pub enum Reads {
+    /// These.
+    Columns(ColumnSet),
+    /// The primary key: the field is a connection.
+    Key,
+}
+
+/// Columns that the fields of an object read. Implemented by the attribute [`object`](macro@crate::object).
+pub trait FieldColumns {
+    /// Fields by name. Any other field reads the whole row.
+    const READS: &'static [(&'static str, Reads)];
+}
+
+const fn position(columns: &[&str], name: &str) -> usize {
+    let mut index = 0;
+    while index < columns.len() {
+        if is_same(columns[index].as_bytes(), name.as_bytes()) {
+            return index;
+        }
+        index += 1;
+    }
+    panic!("a field reads a column that the row does not have")
+}
+
+/// Equality of texts, for constants.
+const fn is_same(one: &[u8], other: &[u8]) -> bool {
+    let mut index = 0;
+    while index < one.len() && index < other.len() && one[index] == other[index] {
+        index += 1;
+    }
+    index == one.len() && index == other.len()
 }
 
 const fn width(columns: &[&str], references: &[Reference]) -> usize {

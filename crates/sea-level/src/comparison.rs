@@ -3,7 +3,7 @@
 use async_graphql::InputObject;
 use sea_orm::{
     ColumnTrait, DbBackend, EntityName,
-    sea_query::{ArrayType, Condition, Expr, ExprTrait, Func, Value},
+    sea_query::{ArrayType, BinOper, Condition, Expr, ExprTrait, Func, Value},
 };
 
 use crate::{
@@ -39,9 +39,25 @@ pub struct StringFilter {
     is_null: Provided<bool>,
 }
 
-impl StringFilter {
-    /// Builds the condition on a text column, which has a companion: see [`crate::text`].
-    pub fn on<C: ColumnTrait>(&self, text: C, context: &mut FilterContext) -> Result<Condition> {
+/// Filter on one column of an entity.
+pub trait ColumnFilter {
+    /// Builds the condition on `column`.
+    fn on_column<C: ColumnTrait>(
+        &self,
+        column: C,
+        context: &mut FilterContext,
+    ) -> Result<Condition>;
+}
+
+impl<F: Comparison> ColumnFilter for F {
+    fn on_column<C: ColumnTrait>(&self, name: C, context: &mut FilterContext) -> Result<Condition> {
+        self.on(column(name), context)
+    }
+}
+
+/// Conditions on a text column, which has a companion: see [`crate::text`].
+impl ColumnFilter for StringFilter {
+    fn on_column<C: ColumnTrait>(&self, text: C, context: &mut FilterContext) -> Result<Condition> {
         let mut all = Condition::all();
         let backend = context.backend;
         let table = C::EntityName::default();
@@ -141,102 +157,180 @@ fn add_is_null(
     })
 }
 
-/// Defines the input object of an ordered scalar, and its conditions.
-macro_rules! ordered_filter {
-    ($(#[$doc:meta])* $name:ident of $scalar:ty, $value:expr;
-     $($(#[$field_doc:meta])* $field:ident)*; $(is_null $(#[$null_doc:meta])*)?) => {
-        $(#[$doc])*
-        #[derive(InputObject, Clone, Debug, Default, PartialEq)]
-        pub struct $name {
-            $($(#[$field_doc])* $field: Provided<$scalar>,)*
-            $($(#[$null_doc])* is_null: Provided<bool>,)?
-        }
-
-        impl Comparison for $name {
-            fn on(&self, column: Expr, context: &mut FilterContext) -> Result<Condition> {
-                let mut all = Condition::all();
-                $(if let Some(value) = &self.$field.0 {
-                    context.count()?;
-                    let value: Value = ($value)(*value);
-                    all = all.add(column.clone().$field(value));
-                })*
-                $(all = { $(let _ = stringify!($null_doc);)* add_is_null(all, column, &self.is_null, context)? };)?
-                Ok(all)
-            }
-        }
-    };
+impl From<Long> for Value {
+    fn from(value: Long) -> Self {
+        value.0.into()
+    }
 }
 
-ordered_filter! {
-    /// Conditions on a count; all that are given must hold.
-    IntFilter of i32, Value::from;
-    /// Equal to.
-    eq
-    /// Not equal to.
-    ne
-    /// Less than.
-    lt
-    /// At most.
-    lte
-    /// Greater than.
-    gt
-    /// At least.
-    gte;
+impl From<Date> for Value {
+    fn from(value: Date) -> Self {
+        value.0.into()
+    }
 }
 
-ordered_filter! {
-    /// Conditions on a wide number; all that are given must hold. Null matches only `isNull: true`.
-    LongFilter of Long, |value: Long| Value::from(value.0);
+impl From<DateTime> for Value {
+    fn from(value: DateTime) -> Self {
+        value.0.into()
+    }
+}
+
+/// Returns the condition that the column compares so with each value that is given.
+fn compare<T: Copy + Into<Value>, const N: usize>(
+    column: &Expr,
+    values: [(BinOper, &Provided<T>); N],
+    context: &mut FilterContext,
+) -> Result<Condition> {
+    let mut all = Condition::all();
+    for (operator, value) in values {
+        if let Some(value) = value.0 {
+            context.count()?;
+            all = all.add(column.clone().binary(operator, Expr::val(value)));
+        }
+    }
+    Ok(all)
+}
+
+/// Conditions on a count; all that are given must hold.
+#[derive(InputObject, Clone, Debug, Default, PartialEq)]
+pub struct IntFilter {
     /// Equal to.
-    eq
+    eq: Provided<i32>,
     /// Not equal to.
-    ne
+    ne: Provided<i32>,
     /// Less than.
-    lt
+    lt: Provided<i32>,
     /// At most.
-    lte
+    lte: Provided<i32>,
     /// Greater than.
-    gt
+    gt: Provided<i32>,
     /// At least.
-    gte;
-    is_null
+    gte: Provided<i32>,
+}
+
+impl Comparison for IntFilter {
+    fn on(&self, column: Expr, context: &mut FilterContext) -> Result<Condition> {
+        compare(
+            &column,
+            [
+                (BinOper::Equal, &self.eq),
+                (BinOper::NotEqual, &self.ne),
+                (BinOper::SmallerThan, &self.lt),
+                (BinOper::SmallerThanOrEqual, &self.lte),
+                (BinOper::GreaterThan, &self.gt),
+                (BinOper::GreaterThanOrEqual, &self.gte),
+            ],
+            context,
+        )
+    }
+}
+
+/// Conditions on a wide number; all that are given must hold. Null matches only `isNull: true`.
+#[derive(InputObject, Clone, Debug, Default, PartialEq)]
+pub struct LongFilter {
+    /// Equal to.
+    eq: Provided<Long>,
+    /// Not equal to.
+    ne: Provided<Long>,
+    /// Less than.
+    lt: Provided<Long>,
+    /// At most.
+    lte: Provided<Long>,
+    /// Greater than.
+    gt: Provided<Long>,
+    /// At least.
+    gte: Provided<Long>,
     /// true: is null. false: is not null.
+    is_null: Provided<bool>,
 }
 
-ordered_filter! {
-    /// Conditions on a date; all that are given must hold. Null matches only `isNull: true`.
-    DateFilter of Date, |value: Date| Value::from(value.0);
+impl Comparison for LongFilter {
+    fn on(&self, column: Expr, context: &mut FilterContext) -> Result<Condition> {
+        let all = compare(
+            &column,
+            [
+                (BinOper::Equal, &self.eq),
+                (BinOper::NotEqual, &self.ne),
+                (BinOper::SmallerThan, &self.lt),
+                (BinOper::SmallerThanOrEqual, &self.lte),
+                (BinOper::GreaterThan, &self.gt),
+                (BinOper::GreaterThanOrEqual, &self.gte),
+            ],
+            context,
+        )?;
+        add_is_null(all, column, &self.is_null, context)
+    }
+}
+
+/// Conditions on a date; all that are given must hold. Null matches only `isNull: true`.
+#[derive(InputObject, Clone, Debug, Default, PartialEq)]
+pub struct DateFilter {
     /// On this day.
-    eq
+    eq: Provided<Date>,
     /// Not on this day.
-    ne
+    ne: Provided<Date>,
     /// Before this day.
-    lt
+    lt: Provided<Date>,
     /// On or before this day.
-    lte
+    lte: Provided<Date>,
     /// After this day.
-    gt
+    gt: Provided<Date>,
     /// On or after this day.
-    gte;
-    is_null
+    gte: Provided<Date>,
     /// true: is null. false: is not null.
+    is_null: Provided<bool>,
 }
 
-ordered_filter! {
-    /// Conditions on a point in time; all that are given must hold. Null matches only `isNull: true`.
-    DateTimeFilter of DateTime, |value: DateTime| Value::from(value.0);
+impl Comparison for DateFilter {
+    fn on(&self, column: Expr, context: &mut FilterContext) -> Result<Condition> {
+        let all = compare(
+            &column,
+            [
+                (BinOper::Equal, &self.eq),
+                (BinOper::NotEqual, &self.ne),
+                (BinOper::SmallerThan, &self.lt),
+                (BinOper::SmallerThanOrEqual, &self.lte),
+                (BinOper::GreaterThan, &self.gt),
+                (BinOper::GreaterThanOrEqual, &self.gte),
+            ],
+            context,
+        )?;
+        add_is_null(all, column, &self.is_null, context)
+    }
+}
+
+/// Conditions on a point in time; all that are given must hold. Null matches only `isNull: true`.
+#[derive(InputObject, Clone, Debug, Default, PartialEq)]
+pub struct DateTimeFilter {
     /// At this instant.
-    eq
+    eq: Provided<DateTime>,
     /// Before.
-    lt
+    lt: Provided<DateTime>,
     /// At or before.
-    lte
+    lte: Provided<DateTime>,
     /// After.
-    gt
+    gt: Provided<DateTime>,
     /// At or after.
-    gte;
-    is_null
+    gte: Provided<DateTime>,
     /// true: is null. false: is not null.
+    is_null: Provided<bool>,
+}
+
+impl Comparison for DateTimeFilter {
+    fn on(&self, column: Expr, context: &mut FilterContext) -> Result<Condition> {
+        let all = compare(
+            &column,
+            [
+                (BinOper::Equal, &self.eq),
+                (BinOper::SmallerThan, &self.lt),
+                (BinOper::SmallerThanOrEqual, &self.lte),
+                (BinOper::GreaterThan, &self.gt),
+                (BinOper::GreaterThanOrEqual, &self.gte),
+            ],
+            context,
+        )?;
+        add_is_null(all, column, &self.is_null, context)
+    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! Filters: the translation of input objects to SQL conditions. [`filter!`](crate::filter!) defines the
-//! filter of an entity.
+//! Filters: the translation of input objects to SQL conditions. The attribute
+//! [`filter`](macro@crate::filter) defines the filter of an entity.
 //!
 //! * A filter on a relation is a subquery over the SeaORM relation, never a join, so that it cannot
 //!   multiply rows. It does not mention the outer row, so that databases run it once.
@@ -10,7 +10,7 @@
 use std::borrow::Cow;
 
 use async_graphql::{
-    InputType, InputValueError, InputValueResult, Value as GraphqlValue, registry::Registry,
+    ID, InputType, InputValueError, InputValueResult, Value as GraphqlValue, registry::Registry,
 };
 use sea_orm::{
     DbBackend, EntityTrait,
@@ -268,25 +268,49 @@ impl FilterContext {
 }
 
 /// `(x) IS NOT TRUE`: holds where the condition is false or null.
-pub fn not(condition: Condition) -> Expr {
+pub(crate) fn is_not_true(condition: Condition) -> Expr {
     // A custom expression would come in parentheses, which PostgreSQL does not take here.
     Expr::from(condition).binary(BinOper::IsNot, Expr::custom_keyword("TRUE"))
 }
 
-/// Condition for the rows of `E` with these public ids, which have a prefix. Malformed ids and ids of other types match
-/// nothing.
-pub fn ids<E: EntityTrait>(
+/// Condition of the fields that every filter has.
+pub fn combined<F: Filter>(
+    and: &Provided<Vec<F>>,
+    or: &Provided<Vec<F>>,
+    not: &Provided<Box<F>>,
+    ids: &Provided<Vec<ID>>,
     prefix: &str,
-    ids: &[async_graphql::ID],
     context: &mut FilterContext,
-) -> Result<Expr> {
+) -> Result<Condition> {
+    let mut condition = Condition::all();
+    if let Some(filters) = &and.0 {
+        condition = condition.add(context.inside("and", |context| all(filters, context))?);
+    }
+    if let Some(filters) = &or.0 {
+        condition = condition.add(context.inside("or", |context| any(filters, context))?);
+    }
+    if let Some(filter) = &not.0 {
+        let negated = context.inside("not", |context| filter.condition(context))?;
+        // An empty filter matches all rows, so that its negation matches none.
+        condition = condition.add(is_not_true(or_true(negated)));
+    }
+    if let Some(ids) = &ids.0 {
+        let has_id = |context: &mut FilterContext| has_id::<F::Entity>(prefix, ids, context);
+        condition = condition.add(context.inside("ids", has_id)?);
+    }
+    Ok(condition)
+}
+
+/// Condition for the rows of `E` with these public ids, which have a prefix. Malformed ids and ids of
+/// other types match nothing.
+fn has_id<E: EntityTrait>(prefix: &str, ids: &[ID], context: &mut FilterContext) -> Result<Expr> {
     context.count()?;
     let keys: Vec<i64> = ids.iter().filter_map(|id| key_of(prefix, id)).collect();
     Ok(context.among_numbers(Expr::col((E::default(), primary_key::<E>())), &keys))
 }
 
 /// Condition of `and`. An empty list matches all rows.
-pub fn all<F: Filter>(filters: &[F], context: &mut FilterContext) -> Result<Condition> {
+fn all<F: Filter>(filters: &[F], context: &mut FilterContext) -> Result<Condition> {
     let mut condition = Condition::all();
     for (index, filter) in filters.iter().enumerate() {
         condition = condition.add(context.member(index, filter)?);
@@ -295,7 +319,7 @@ pub fn all<F: Filter>(filters: &[F], context: &mut FilterContext) -> Result<Cond
 }
 
 /// Condition of `or`. An empty list matches no row.
-pub fn any<F: Filter>(filters: &[F], context: &mut FilterContext) -> Result<Condition> {
+fn any<F: Filter>(filters: &[F], context: &mut FilterContext) -> Result<Condition> {
     let mut condition = Condition::any().add(Expr::cust("FALSE"));
     for (index, filter) in filters.iter().enumerate() {
         // The query builder leaves out an empty condition, which matches all rows here.
@@ -309,23 +333,6 @@ pub fn any<F: Filter>(filters: &[F], context: &mut FilterContext) -> Result<Cond
     Ok(condition)
 }
 
-/// Condition of `not`. An empty filter matches all rows, so that its negation matches none.
-pub fn negated(condition: Condition) -> Expr {
-    not(or_true(condition))
-}
-
-/// Returns the public name of a field: `hire_date` becomes `hireDate`.
-pub fn camel_case(field: &str) -> String {
-    let mut words = field.split('_');
-    let mut name = words.next().unwrap_or_default().to_owned();
-    for word in words {
-        let mut letters = word.chars();
-        name.extend(letters.next().map(|first| first.to_ascii_uppercase()));
-        name.push_str(letters.as_str());
-    }
-    name
-}
-
 /// Replaces an empty condition by TRUE.
 pub(crate) fn or_true(condition: Condition) -> Condition {
     if condition.is_empty() {
@@ -333,64 +340,4 @@ pub(crate) fn or_true(condition: Condition) -> Condition {
     } else {
         condition
     }
-}
-
-/// Defines the filter of an entity: the input object, and the condition of each field.
-///
-/// A line is `name: Type => |value, context| condition`. `and`, `or`, `not` and `ids` are added.
-#[macro_export]
-macro_rules! filter {
-    (
-        $(#[$doc:meta])*
-        $name:ident of $Node:ty {
-            $($(#[$field_doc:meta])* $field:ident: $type:ty => $read:expr,)*
-        }
-    ) => {
-        $(#[$doc])*
-        #[derive($crate::macros::async_graphql::InputObject, Clone, Debug, PartialEq)]
-        pub struct $name {
-            /// All of these must hold. An empty list matches all.
-            and: $crate::filter::Provided<Vec<$name>>,
-            /// At least one of these must hold. An empty list matches nothing.
-            or: $crate::filter::Provided<Vec<$name>>,
-            /// This must not hold.
-            not: $crate::filter::Provided<Box<$name>>,
-            /// One of these ids. Unknown ids match nothing.
-            ids: $crate::filter::Provided<Vec<$crate::macros::async_graphql::ID>>,
-            $($(#[$field_doc])* $field: $crate::filter::Provided<$type>,)*
-        }
-
-        impl $crate::filter::Filter for $name {
-            type Entity = <$Node as $crate::Node>::Entity;
-
-            fn condition(
-                &self,
-                context: &mut $crate::filter::FilterContext,
-            ) -> $crate::Result<$crate::macros::sea_orm::sea_query::Condition> {
-                use $crate::FilterContext;
-                let mut all = $crate::macros::sea_orm::sea_query::Condition::all();
-                if let Some(filters) = &self.and.0 {
-                    all = all.add(context.inside("and", |context| $crate::filter::all(filters, context))?);
-                }
-                if let Some(filters) = &self.or.0 {
-                    all = all.add(context.inside("or", |context| $crate::filter::any(filters, context))?);
-                }
-                if let Some(filter) = &self.not.0 {
-                    let filter = context.inside("not", |context| filter.condition(context))?;
-                    all = all.add($crate::filter::negated(filter));
-                }
-                if let Some(ids) = &self.ids.0 {
-                    all = all.add(context.inside("ids", |context| $crate::filter::ids::<Self::Entity>(<$Node as $crate::Node>::PREFIX, ids, context))?);
-                }
-                $(if let Some(value) = &self.$field.0 {
-                    let read: fn(&$type, &mut FilterContext) -> $crate::Result<$crate::macros::sea_orm::sea_query::Condition> = $read;
-                    all = all.add(context.inside(
-                        $crate::filter::camel_case(stringify!($field)),
-                        |context| read(value, context),
-                    )?);
-                })*
-                Ok(all)
-            }
-        }
-    };
 }

@@ -62,11 +62,20 @@ pub async fn find_objects<N: Node>(ctx: &Context<'_>, keys: &[i64]) -> Result<Li
     ))
 }
 
-/// Loads the object that a foreign key refers to.
-pub async fn referenced<N: Node>(ctx: &Context<'_>, key: i64) -> Result<ObjectOutput<N>> {
-    let found = find::<N>(ctx, key)
-        .await?
-        .ok_or_else(|| operation(ctx).vanished())?;
+/// Returns the object that a foreign key of the record refers to: from `rows`, if the list has loaded
+/// them, or else by its key.
+pub async fn referenced<N: Node, R: Node>(
+    ctx: &Context<'_>,
+    record: &Record<N>,
+    rows: fn(&N::Preloaded) -> &Option<Arc<RecordBatch<R>>>,
+    key: i64,
+) -> Result<ObjectOutput<R>> {
+    let found = match record.preloaded(rows) {
+        Some(found) => found,
+        None => find::<R>(ctx, key)
+            .await?
+            .ok_or_else(|| operation(ctx).vanished())?,
+    };
     Ok(ObjectOutput(found.into()))
 }
 

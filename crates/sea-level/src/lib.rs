@@ -17,6 +17,9 @@
 //!
 //! A module uses modules of lower floors only; `tests/layout.rs` holds it.
 
+// The derives name this crate.
+extern crate self as sea_level;
+
 pub mod auth;
 pub mod budget;
 pub mod cache;
@@ -55,8 +58,10 @@ pub mod text;
 pub mod write;
 pub mod written;
 
-pub use columns::{ColumnSet, Columns, Reference};
-pub use comparison::{Comparison, DateFilter, DateTimeFilter, IntFilter, LongFilter, StringFilter};
+pub use columns::{ColumnSet, Columns, FieldColumns, Reads, Reference};
+pub use comparison::{
+    ColumnFilter, Comparison, DateFilter, DateTimeFilter, IntFilter, LongFilter, StringFilter,
+};
 pub use connection::{Connection, Edge, LinkFields, NoFields, Plain};
 pub use cursor::PageArguments;
 pub use documents::Documents;
@@ -76,11 +81,12 @@ pub use order::Order;
 pub use page::{EdgeRow, Page, PageBounds, PageInfo};
 pub use relation::{Link, column};
 pub use scalar::{Date, DateTime, Long, PublicId, Text};
+pub use sea_level_macros::{Node, Row, filter, object, order};
 pub use sort_key::{NullsOrder, OrderDirection, SortExpr, SortKey};
 pub use source::{ConnectionScope, Source};
 pub use sql::{Database, Reader, Transaction};
 
-/// Names that the macros of this crate refer to.
+/// Names that the derives and attributes refer to.
 #[doc(hidden)]
 pub mod macros {
     pub use async_graphql;

@@ -10,7 +10,7 @@ use crate::{
     columns::primary_key,
     comparison::{Comparison, IntFilter},
     error::Result,
-    filter::{Filter, FilterContext, Provided, not, or_true},
+    filter::{Filter, FilterContext, Provided, is_not_true, or_true},
     relation::Link,
 };
 
@@ -56,7 +56,7 @@ where
     }
     if let Some(every) = &filter.every.0 {
         let condition = context.inside("every", |context| context.hop(&**every))?;
-        let failing = Condition::all().add(not(or_true(condition)));
+        let failing = Condition::all().add(is_not_true(or_true(condition)));
         all = all.add(key().not_in_subquery(link.parents_of(failing)));
     }
     if let Some(count) = &filter.count.0 {

@@ -5,13 +5,22 @@ use std::{ops::Deref, sync::Arc};
 use async_graphql::{InputType, ObjectType};
 use sea_orm::{EntityTrait, PrimaryKeyTrait};
 
-use crate::{columns::ColumnSet, filter::Filter, sort_key::SortKey, sql::Row};
+use crate::{
+    columns::{ColumnSet, FieldColumns},
+    filter::Filter,
+    sort_key::SortKey,
+    sql::Row,
+};
 
-/// GraphQL object of an entity: its public id, default order and filter. Decodes the entity's rows.
+/// GraphQL object of an entity: its public id, default order and filter. Decodes the entity's rows. Derived
+/// with [`Node`](derive@crate::Node).
 ///
 /// The primary key is one 64-bit column: a composite key does not compile.
 pub trait Node:
-    ObjectType + From<Record<Self>> + Row<Value = <<Self as Node>::Entity as EntityTrait>::Model>
+    ObjectType
+    + FieldColumns
+    + From<Record<Self>>
+    + Row<Value = <<Self as Node>::Entity as EntityTrait>::Model>
 {
     /// The entity.
     type Entity: EntityTrait<Model: Sync, PrimaryKey: PrimaryKeyTrait<ValueType = i64>>;

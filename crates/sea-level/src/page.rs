@@ -224,12 +224,11 @@ impl<N: Node, T: Through> PartialEq for BeyondLoader<N, T> {
     }
 }
 
+#[derive(sea_level::Row)]
 #[expect(dead_code, reason = "only the existence of the row matters")]
 struct ExistsRow {
     found: i32,
 }
-
-crate::row!(ExistsRow { found });
 
 impl<N: Node, T: Through> BeyondLoader<N, T> {
     /// Cursors that the page starts from and ends at, in the direction of travel.

@@ -1,17 +1,14 @@
 //! Columns of an entity that a selection reads, so that a statement brings no others.
 //!
-//! A field reads the column of its own name, a field of a [`Reference`] reads columns of the referenced
-//! row, and a connection reads the key. Any other field may read the whole row. `tests/shortcuts.rs`
-//! selects each field alone and compares.
+//! A field reads the columns that it declares ([`FieldColumns`](crate::FieldColumns)), a field of a
+//! [`Reference`] reads columns of the referenced row, and a connection reads the key. Any other field reads
+//! the whole row. `tests/shortcuts.rs` selects each field alone and compares.
 
-use async_graphql::{
-    Context, SelectionField,
-    registry::{MetaTypeName, Registry},
-};
+use async_graphql::{Context, SelectionField, registry::Registry};
 use sea_orm::{EntityName, IdenStatic};
 
 use crate::{
-    columns::{ColumnSet, Columns, Reference, key, primary_key},
+    columns::{ColumnSet, Columns, Reads, Reference, key, primary_key},
     node::Node,
     operation::operation,
 };
@@ -109,38 +106,20 @@ fn read_by<N: Node>(registry: &Registry, field: &SelectionField<'_>) -> ColumnSe
     if name == TYPENAME {
         return ColumnSet::NONE;
     }
-    let mut column = String::with_capacity(name.len() + 4);
-    for letter in name.chars() {
-        if letter.is_ascii_uppercase() {
-            column.push('_');
-        }
-        column.push(letter.to_ascii_lowercase());
-    }
-    let named = |name: &str| ColumnSet::named::<N>(name);
-    let reference = || {
-        let mut first = N::COLUMNS.len();
-        for reference in N::ListRow::REFERENCES {
-            if reference.field == name {
-                let columns = (reference.selected)(registry, field);
-                if columns.is_empty() {
-                    return named(reference.column);
-                }
-                return Some(columns.behind(first));
+    let mut first = N::COLUMNS.len();
+    for reference in N::ListRow::REFERENCES {
+        if reference.field == name {
+            let columns = (reference.selected)(registry, field);
+            if columns.is_empty() {
+                return ColumnSet::named::<N>(reference.column).unwrap_or_else(ColumnSet::own::<N>);
             }
-            first += reference.columns.len();
+            return columns.behind(first);
         }
-        None
-    };
-    named(&column)
-        .or_else(reference)
-        .or_else(|| is_connection::<N>(registry, name).then(key::<N::Entity, N>))
-        .unwrap_or_else(ColumnSet::own::<N>)
-}
-
-/// True for fields of connection types: the Relay specification reserves the ending.
-fn is_connection<N: Node>(registry: &Registry, field: &str) -> bool {
-    let object = registry.types.get(&*N::type_name());
-    object
-        .and_then(|object| object.field_by_name(field))
-        .is_some_and(|field| MetaTypeName::concrete_typename(&field.ty).ends_with("Connection"))
+        first += reference.columns.len();
+    }
+    match N::READS.iter().find(|(field, _)| *field == name) {
+        Some((_, Reads::Columns(columns))) => *columns,
+        Some((_, Reads::Key)) => key::<N::Entity, N>(),
+        None => ColumnSet::own::<N>(),
+    }
 }

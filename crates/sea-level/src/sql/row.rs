@@ -1,4 +1,4 @@
-//! Rows: the trait that decodes them from both databases, and the macro that implements it.
+//! Rows: the trait that decodes them from both databases.
 
 use std::{fmt, marker::PhantomData};
 
@@ -7,7 +7,7 @@ use serde::de::{self, DeserializeSeed, Deserializer, SeqAccess, Visitor};
 use super::value::Column;
 use crate::columns::{ColumnSet, Columns, Reference};
 
-/// Row of a result, decoded by the position of its columns. Implemented by [`row!`](crate::row).
+/// Row of a result, decoded by the position of its columns. Derived with [`Row`](derive@crate::Row).
 pub trait Row: Columns + Send + Sync + 'static {
     /// Value that a row is decoded into.
     type Value: Send + Sync + 'static;
@@ -21,62 +21,17 @@ pub trait Row: Columns + Send + Sync + 'static {
     ) -> Result<Self::Value, A::Error>;
 }
 
-/// Implements [`Row`] for a struct whose columns have the names of its fields, or for a type that decodes
-/// such a struct: `row!(Decoder => Struct { … })`. All fields are listed; those behind `without` are never
-/// read from the database and have defaults.
-#[macro_export]
-macro_rules! row {
-    ($Struct:ident { $($fields:tt)* } $($without:tt)*) => {
-        $crate::row!($Struct => $Struct { $($fields)* } $($without)*);
-    };
-    (
-        $Row:ident => $($Struct:ident)::+ { $($column:ident),+ $(,)? }
-        $(without { $($absent:ident),+ $(,)? })?
-    ) => {
-        impl $crate::Columns for $Row {
-            const COLUMNS: &'static [&'static str] = &[$(stringify!($column)),+];
-        }
-
-        impl $crate::sql::Row for $Row {
-            type Value = $($Struct)::+;
-
-            fn read(columns: &mut [$crate::sql::Column<'_>]) -> Option<Self::Value> {
-                let mut columns = columns.iter_mut();
-                Some($($Struct)::+ {
-                    $($column: columns.next()?.read()?,)+
-                    $($($absent: Default::default(),)+)?
-                })
-            }
-
-            fn read_json<'de, A: $crate::macros::SeqAccess<'de>>(
-                array: &mut A,
-                columns: $crate::ColumnSet,
-            ) -> Result<Self::Value, A::Error> {
-                let mut numbers = 0..;
-                let mut is_requested =
-                    || numbers.next().is_some_and(|number| columns.has(number));
-                Ok($($Struct)::+ {
-                    $($column: $crate::sql::json_element(array, is_requested())?,)+
-                    $($($absent: Default::default(),)+)?
-                })
-            }
-        }
-    };
-}
-
 /// Name of a column beside the row.
 pub fn extra_column(index: usize) -> String {
     format!("x{index}")
 }
 
 /// Row of a single number.
-#[derive(Debug)]
+#[derive(Debug, sea_level::Row)]
 pub struct Count {
     /// The number.
     pub count: i64,
 }
-
-crate::row!(Count { count });
 
 /// Decoder of a row with the values of the sort keys that are not among its columns.
 pub struct WithExtras<R>(PhantomData<fn() -> R>);
