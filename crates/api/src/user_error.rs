@@ -51,84 +51,166 @@ pub enum UserError {
     Duplicate(DuplicateAssignmentError),
 }
 
-/// A kind of user error: the fields that all have, and what it has of its own.
-macro_rules! user_error {
-    (
-        $(#[$doc:meta])*
-        $name:ident as $variant:ident, $code:literal {
-            $($(#[$field_doc:meta])* $field:ident: $type:ty,)*
-        }
-    ) => {
-        $(#[$doc])*
-        #[derive(SimpleObject)]
-        pub struct $name {
-            #[doc = $code]
-            code: UserErrorCode,
-            /// For people.
-            message: String,
-            /// Which input is at fault.
-            path: Vec<String>,
-            $($(#[$field_doc])* $field: $type,)*
-        }
-
-        impl $name {
-            /// The error, to be reported.
-            pub fn report(path: Place, message: impl Into<String>, $($field: $type,)*) -> UserError {
-                UserError::$variant(Self {
-                    code: UserErrorCode::$variant,
-                    message: message.into(),
-                    path: path.0,
-                    $($field,)*
-                })
-            }
-        }
-    };
+/// An input value that cannot be accepted.
+#[derive(SimpleObject)]
+pub struct InvalidInputError {
+    /// INVALID.
+    code: UserErrorCode,
+    /// For people.
+    message: String,
+    /// Which input is at fault.
+    path: Vec<String>,
 }
 
-user_error! {
-    /// An input value that cannot be accepted.
-    InvalidInputError as Invalid, "INVALID." {}
-}
-
-user_error! {
-    /// An id that leads nowhere.
-    NotFoundError as NotFound, "NOT_FOUND." {
-        /// The id as given.
-        missing_id: ID,
+impl InvalidInputError {
+    /// Creates the error.
+    pub fn report(path: Place, message: impl Into<String>) -> UserError {
+        UserError::Invalid(Self {
+            code: UserErrorCode::Invalid,
+            message: message.into(),
+            path: path.0,
+        })
     }
 }
 
-user_error! {
-    /// The record was changed by someone else since it was read.
-    VersionConflictError as VersionConflict, "VERSION_CONFLICT." {
-        /// The version the record has now.
+/// An id that leads nowhere.
+#[derive(SimpleObject)]
+pub struct NotFoundError {
+    /// NOT_FOUND.
+    code: UserErrorCode,
+    /// For people.
+    message: String,
+    /// Which input is at fault.
+    path: Vec<String>,
+    /// The id as given.
+    missing_id: ID,
+}
+
+impl NotFoundError {
+    /// Creates the error.
+    pub fn report(path: Place, message: impl Into<String>, missing_id: ID) -> UserError {
+        UserError::NotFound(Self {
+            code: UserErrorCode::NotFound,
+            message: message.into(),
+            path: path.0,
+            missing_id,
+        })
+    }
+}
+
+/// The record was changed by someone else since it was read.
+#[derive(SimpleObject)]
+pub struct VersionConflictError {
+    /// VERSION_CONFLICT.
+    code: UserErrorCode,
+    /// For people.
+    message: String,
+    /// Which input is at fault.
+    path: Vec<String>,
+    /// The version the record has now.
+    current_version: i32,
+    /// The record as it now is.
+    current: AnyNode,
+}
+
+impl VersionConflictError {
+    /// Creates the error.
+    pub fn report(
+        path: Place,
+        message: impl Into<String>,
         current_version: i32,
-        /// The record as it now is.
         current: AnyNode,
+    ) -> UserError {
+        UserError::VersionConflict(Self {
+            code: UserErrorCode::VersionConflict,
+            message: message.into(),
+            path: path.0,
+            current_version,
+            current,
+        })
     }
 }
 
-user_error! {
-    /// The assignment would overlap others and `onOverlap` forbids it.
-    OverlapError as Overlap, "OVERLAP." {
-        /// The assignments in the way, earliest first. At most 20.
+/// The assignment would overlap others and `onOverlap` forbids it.
+#[derive(SimpleObject)]
+pub struct OverlapError {
+    /// OVERLAP.
+    code: UserErrorCode,
+    /// For people.
+    message: String,
+    /// Which input is at fault.
+    path: Vec<String>,
+    /// The assignments in the way, earliest first. At most 20.
+    conflicting: Vec<Assignment>,
+}
+
+impl OverlapError {
+    /// Creates the error.
+    pub fn report(
+        path: Place,
+        message: impl Into<String>,
         conflicting: Vec<Assignment>,
+    ) -> UserError {
+        UserError::Overlap(Self {
+            code: UserErrorCode::Overlap,
+            message: message.into(),
+            path: path.0,
+            conflicting,
+        })
     }
 }
 
-user_error! {
-    /// The record still has assignments and the policy is RESTRICT.
-    StillReferencedError as StillReferenced, "STILL_REFERENCED." {
-        /// How many assignments are in the way.
-        assignment_count: i32,
+/// The record still has assignments and the policy is RESTRICT.
+#[derive(SimpleObject)]
+pub struct StillReferencedError {
+    /// STILL_REFERENCED.
+    code: UserErrorCode,
+    /// For people.
+    message: String,
+    /// Which input is at fault.
+    path: Vec<String>,
+    /// How many assignments are in the way.
+    assignment_count: i32,
+}
+
+impl StillReferencedError {
+    /// Creates the error.
+    pub fn report(path: Place, message: impl Into<String>, assignment_count: i32) -> UserError {
+        UserError::StillReferenced(Self {
+            code: UserErrorCode::StillReferenced,
+            message: message.into(),
+            path: path.0,
+            assignment_count,
+        })
     }
 }
 
-user_error! {
-    /// An assignment with the same employee, project, role and startDate exists already (assignEmployee with the same endDate returns it instead), or the same one is given twice in one request.
-    DuplicateAssignmentError as Duplicate, "DUPLICATE." {
-        /// The one that exists; null when both are in this very request.
+/// An assignment with the same employee, project, role and startDate exists already (assignEmployee with the same endDate returns it instead), or the same one is given twice in one request.
+#[derive(SimpleObject)]
+pub struct DuplicateAssignmentError {
+    /// DUPLICATE.
+    code: UserErrorCode,
+    /// For people.
+    message: String,
+    /// Which input is at fault.
+    path: Vec<String>,
+    /// The one that exists; null when both are in this very request.
+    existing: Option<Assignment>,
+}
+
+impl DuplicateAssignmentError {
+    /// Creates the error.
+    pub fn report(
+        path: Place,
+        message: impl Into<String>,
         existing: Option<Assignment>,
+    ) -> UserError {
+        UserError::Duplicate(Self {
+            code: UserErrorCode::Duplicate,
+            message: message.into(),
+            path: path.0,
+            existing,
+        })
     }
 }
 

@@ -359,33 +359,7 @@ impl Write<'_> {
     }
 }
 
-/// Defines the payload of a mutation: its own fields, and `userErrors`.
-macro_rules! payload {
-    (
-        $(#[$doc:meta])*
-        $name:ident of $done:ty {
-            $($own:tt)*
-        }
-    ) => {
-        $(#[$doc])*
-        pub struct $name($crate::write::Outcome<$done>);
-
-        impl From<$crate::write::Outcome<$done>> for $name {
-            fn from(outcome: $crate::write::Outcome<$done>) -> Self {
-                Self(outcome)
-            }
-        }
-
-        #[async_graphql::Object]
-        $(#[$doc])*
-        impl $name {
-            $($own)*
-
-            /// Why it was refused; empty when it was done.
-            async fn user_errors(&self) -> &[$crate::user_error::UserError] {
-                self.0.as_ref().err().map_or(&[], Vec::as_slice)
-            }
-        }
-    };
+/// Errors that refused a mutation; none if it was done.
+pub fn refusal<T>(outcome: &Outcome<T>) -> &[UserError] {
+    outcome.as_ref().err().map_or(&[], Vec::as_slice)
 }
-pub(crate) use payload;

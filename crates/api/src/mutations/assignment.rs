@@ -1,6 +1,6 @@
 //! Mutations of assignments.
 
-use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
+use async_graphql::{Context, Description, ID, InputObject, MaybeUndefined, Object};
 use entity::assignment;
 use sea_level::{
     DateTime, Node, ObjectOutput, Result, find_object,
@@ -16,8 +16,8 @@ use crate::{
     feed::Feed,
     outbox::{self, NewChange},
     project::Project,
-    user_error::{DuplicateAssignmentError, Place},
-    write::{InputMutation, Write, mutate, payload},
+    user_error::{DuplicateAssignmentError, Place, UserError},
+    write::{InputMutation, Outcome, Write, mutate, refusal},
 };
 
 impl WritableNode<Feed> for Assignment {
@@ -93,59 +93,87 @@ pub struct DeleteAssignmentInput {
     expected_version: Option<i32>,
 }
 
-payload! {
-    /// The outcome of `assignEmployee`.
-    AssignEmployeePayload of Assigned {
-        /// The assignment; null when refused.
-        async fn assignment(&self, ctx: &Context<'_>) -> Option<Result<ObjectOutput<Assignment>>> {
-            find_object::<Assignment>(ctx, self.0.as_ref().ok().map(|done| done.id)).await
-        }
+/// The outcome of `assignEmployee`.
+#[derive(Description)]
+pub struct AssignEmployeePayload(Outcome<Assigned>);
 
-        /// false when the very same assignment existed already, and when refused.
-        async fn created(&self) -> bool {
-            self.0.as_ref().is_ok_and(|done| done.created)
-        }
+#[Object(use_type_description)]
+impl AssignEmployeePayload {
+    /// The assignment; null when refused.
+    async fn assignment(&self, ctx: &Context<'_>) -> Option<Result<ObjectOutput<Assignment>>> {
+        find_object::<Assignment>(ctx, self.0.as_ref().ok().map(|done| done.id)).await
+    }
+
+    /// false when the very same assignment existed already, and when refused.
+    async fn created(&self) -> bool {
+        self.0.as_ref().is_ok_and(|done| done.created)
+    }
+
+    /// Why it was refused; empty when it was done.
+    async fn user_errors(&self) -> &[UserError] {
+        refusal(&self.0)
     }
 }
 
-payload! {
-    /// The outcome of `updateAssignment`.
-    UpdateAssignmentPayload of i64 {
-        /// The assignment as it now is; null when refused.
-        async fn assignment(&self, ctx: &Context<'_>) -> Option<Result<ObjectOutput<Assignment>>> {
-            find_object::<Assignment>(ctx, self.0.as_ref().ok().copied()).await
-        }
+/// The outcome of `updateAssignment`.
+#[derive(Description)]
+pub struct UpdateAssignmentPayload(Outcome<i64>);
+
+#[Object(use_type_description)]
+impl UpdateAssignmentPayload {
+    /// The assignment as it now is; null when refused.
+    async fn assignment(&self, ctx: &Context<'_>) -> Option<Result<ObjectOutput<Assignment>>> {
+        find_object::<Assignment>(ctx, self.0.as_ref().ok().copied()).await
+    }
+
+    /// Why it was refused; empty when it was done.
+    async fn user_errors(&self) -> &[UserError] {
+        refusal(&self.0)
     }
 }
 
-payload! {
-    /// The outcome of `endAssignment`.
-    EndAssignmentPayload of i64 {
-        /// The assignment as it now is; null when refused.
-        async fn assignment(&self, ctx: &Context<'_>) -> Option<Result<ObjectOutput<Assignment>>> {
-            find_object::<Assignment>(ctx, self.0.as_ref().ok().copied()).await
-        }
+/// The outcome of `endAssignment`.
+#[derive(Description)]
+pub struct EndAssignmentPayload(Outcome<i64>);
+
+#[Object(use_type_description)]
+impl EndAssignmentPayload {
+    /// The assignment as it now is; null when refused.
+    async fn assignment(&self, ctx: &Context<'_>) -> Option<Result<ObjectOutput<Assignment>>> {
+        find_object::<Assignment>(ctx, self.0.as_ref().ok().copied()).await
+    }
+
+    /// Why it was refused; empty when it was done.
+    async fn user_errors(&self) -> &[UserError] {
+        refusal(&self.0)
     }
 }
 
-payload! {
-    /// The outcome of `deleteAssignment`.
-    DeleteAssignmentPayload of assignment::Model {
-        /// Id of what was deleted; null when refused.
-        async fn deleted_id(&self) -> Option<ID> {
-            let row = self.0.as_ref().ok()?;
-            Some(public_id(Assignment::PREFIX, row.id))
-        }
+/// The outcome of `deleteAssignment`.
+#[derive(Description)]
+pub struct DeleteAssignmentPayload(Outcome<assignment::Model>);
 
-        /// The employee it belonged to.
-        async fn employee(&self, ctx: &Context<'_>) -> Option<Result<ObjectOutput<Employee>>> {
-            find_object::<Employee>(ctx, self.0.as_ref().ok().map(|row| row.employee_id)).await
-        }
+#[Object(use_type_description)]
+impl DeleteAssignmentPayload {
+    /// Id of what was deleted; null when refused.
+    async fn deleted_id(&self) -> Option<ID> {
+        let row = self.0.as_ref().ok()?;
+        Some(public_id(Assignment::PREFIX, row.id))
+    }
 
-        /// The project it belonged to.
-        async fn project(&self, ctx: &Context<'_>) -> Option<Result<ObjectOutput<Project>>> {
-            find_object::<Project>(ctx, self.0.as_ref().ok().map(|row| row.project_id)).await
-        }
+    /// The employee it belonged to.
+    async fn employee(&self, ctx: &Context<'_>) -> Option<Result<ObjectOutput<Employee>>> {
+        find_object::<Employee>(ctx, self.0.as_ref().ok().map(|row| row.employee_id)).await
+    }
+
+    /// The project it belonged to.
+    async fn project(&self, ctx: &Context<'_>) -> Option<Result<ObjectOutput<Project>>> {
+        find_object::<Project>(ctx, self.0.as_ref().ok().map(|row| row.project_id)).await
+    }
+
+    /// Why it was refused; empty when it was done.
+    async fn user_errors(&self) -> &[UserError] {
+        refusal(&self.0)
     }
 }
 
@@ -168,7 +196,7 @@ impl AssignmentMutations {
         ctx: &Context<'_>,
         #[graphql(desc = "Who, what, as what, when.")] input: AssignEmployeeInput,
     ) -> Result<AssignEmployeePayload> {
-        Ok(mutate(ctx, input).await?.into())
+        mutate(ctx, input).await.map(AssignEmployeePayload)
     }
 
     /// Change an assignment's role or dates. Only the fields you give change.
@@ -177,7 +205,7 @@ impl AssignmentMutations {
         ctx: &Context<'_>,
         #[graphql(desc = "What to change.")] input: UpdateAssignmentInput,
     ) -> Result<UpdateAssignmentPayload> {
-        Ok(mutate(ctx, input).await?.into())
+        mutate(ctx, input).await.map(UpdateAssignmentPayload)
     }
 
     /// Close an assignment at an instant. Ending it again at the same instant changes nothing.
@@ -186,7 +214,7 @@ impl AssignmentMutations {
         ctx: &Context<'_>,
         #[graphql(desc = "Which and when.")] input: EndAssignmentInput,
     ) -> Result<EndAssignmentPayload> {
-        Ok(mutate(ctx, input).await?.into())
+        mutate(ctx, input).await.map(EndAssignmentPayload)
     }
 
     /// Delete an assignment as if it had never been. To record that it is over, use `endAssignment`.
@@ -195,7 +223,7 @@ impl AssignmentMutations {
         ctx: &Context<'_>,
         #[graphql(desc = "What to delete.")] input: DeleteAssignmentInput,
     ) -> Result<DeleteAssignmentPayload> {
-        Ok(mutate(ctx, input).await?.into())
+        mutate(ctx, input).await.map(DeleteAssignmentPayload)
     }
 }
 

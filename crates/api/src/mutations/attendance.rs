@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use async_graphql::{Context, ID, InputObject, Object};
+use async_graphql::{Context, Description, ID, InputObject, Object};
 use entity::{change::Kind, employee_meeting, meeting};
 use sea_level::{
     ListOutput, ObjectOutput, Result, column, find_object, find_objects, write::Abort,
@@ -16,8 +16,8 @@ use crate::{
     employee::Employee,
     meeting::Meeting,
     outbox::NewChange,
-    user_error::Place,
-    write::{InputMutation, Outcome, Write, keys, mutate, payload},
+    user_error::{Place, UserError},
+    write::{InputMutation, Outcome, Write, keys, mutate, refusal},
 };
 
 /// Links of one statement at most.
@@ -52,75 +52,96 @@ pub struct SetAttendeesInput {
     expected_version: Option<i32>,
 }
 
-payload! {
-    /// The outcome of `addAttendees`.
-    AddAttendeesPayload of Crossed {
-        /// The meetings, in the order given; null when refused.
-        async fn meetings(&self, ctx: &Context<'_>) -> Option<Result<ListOutput<Meeting>>> {
-            Crossed::meetings(&self.0, ctx).await
-        }
+/// The outcome of `addAttendees`.
+#[derive(Description)]
+pub struct AddAttendeesPayload(Outcome<Crossed>);
 
-        /// The employees, in the order given; null when refused.
-        async fn employees(&self, ctx: &Context<'_>) -> Option<Result<ListOutput<Employee>>> {
-            Crossed::employees(&self.0, ctx).await
-        }
+#[Object(use_type_description)]
+impl AddAttendeesPayload {
+    /// The meetings, in the order given; null when refused.
+    async fn meetings(&self, ctx: &Context<'_>) -> Option<Result<ListOutput<Meeting>>> {
+        Crossed::meetings(&self.0, ctx).await
+    }
 
-        /// Links that were made.
-        async fn added_count(&self) -> i32 {
-            self.0.as_ref().map_or(0, |crossed| crossed.changed)
-        }
+    /// The employees, in the order given; null when refused.
+    async fn employees(&self, ctx: &Context<'_>) -> Option<Result<ListOutput<Employee>>> {
+        Crossed::employees(&self.0, ctx).await
+    }
 
-        /// Links that existed already.
-        async fn unchanged_count(&self) -> i32 {
-            self.0.as_ref().map_or(0, |crossed| crossed.unchanged)
-        }
+    /// Links that were made.
+    async fn added_count(&self) -> i32 {
+        self.0.as_ref().map_or(0, |crossed| crossed.changed)
+    }
+
+    /// Links that existed already.
+    async fn unchanged_count(&self) -> i32 {
+        self.0.as_ref().map_or(0, |crossed| crossed.unchanged)
+    }
+
+    /// Why it was refused; empty when it was done.
+    async fn user_errors(&self) -> &[UserError] {
+        refusal(&self.0)
     }
 }
 
-payload! {
-    /// The outcome of `removeAttendees`.
-    RemoveAttendeesPayload of Crossed {
-        /// The meetings, in the order given; null when refused.
-        async fn meetings(&self, ctx: &Context<'_>) -> Option<Result<ListOutput<Meeting>>> {
-            Crossed::meetings(&self.0, ctx).await
-        }
+/// The outcome of `removeAttendees`.
+#[derive(Description)]
+pub struct RemoveAttendeesPayload(Outcome<Crossed>);
 
-        /// The employees, in the order given; null when refused.
-        async fn employees(&self, ctx: &Context<'_>) -> Option<Result<ListOutput<Employee>>> {
-            Crossed::employees(&self.0, ctx).await
-        }
+#[Object(use_type_description)]
+impl RemoveAttendeesPayload {
+    /// The meetings, in the order given; null when refused.
+    async fn meetings(&self, ctx: &Context<'_>) -> Option<Result<ListOutput<Meeting>>> {
+        Crossed::meetings(&self.0, ctx).await
+    }
 
-        /// Links that were removed.
-        async fn removed_count(&self) -> i32 {
-            self.0.as_ref().map_or(0, |crossed| crossed.changed)
-        }
+    /// The employees, in the order given; null when refused.
+    async fn employees(&self, ctx: &Context<'_>) -> Option<Result<ListOutput<Employee>>> {
+        Crossed::employees(&self.0, ctx).await
+    }
 
-        /// Links that did not exist.
-        async fn unchanged_count(&self) -> i32 {
-            self.0.as_ref().map_or(0, |crossed| crossed.unchanged)
-        }
+    /// Links that were removed.
+    async fn removed_count(&self) -> i32 {
+        self.0.as_ref().map_or(0, |crossed| crossed.changed)
+    }
+
+    /// Links that did not exist.
+    async fn unchanged_count(&self) -> i32 {
+        self.0.as_ref().map_or(0, |crossed| crossed.unchanged)
+    }
+
+    /// Why it was refused; empty when it was done.
+    async fn user_errors(&self) -> &[UserError] {
+        refusal(&self.0)
     }
 }
 
-payload! {
-    /// The outcome of `setAttendees`.
-    SetAttendeesPayload of Attended {
-        /// The meeting as it now is; null when refused.
-        async fn meeting(&self, ctx: &Context<'_>) -> Option<Result<ObjectOutput<Meeting>>> {
-            find_object::<Meeting>(ctx, self.0.as_ref().ok().map(|done| done.meeting)).await
-        }
+/// The outcome of `setAttendees`.
+#[derive(Description)]
+pub struct SetAttendeesPayload(Outcome<Attended>);
 
-        /// Who was added.
-        async fn added(&self, ctx: &Context<'_>) -> Result<ListOutput<Employee>> {
-            let added = self.0.as_ref().map_or(&[][..], |done| &done.added);
-            find_objects::<Employee>(ctx, added).await
-        }
+#[Object(use_type_description)]
+impl SetAttendeesPayload {
+    /// The meeting as it now is; null when refused.
+    async fn meeting(&self, ctx: &Context<'_>) -> Option<Result<ObjectOutput<Meeting>>> {
+        find_object::<Meeting>(ctx, self.0.as_ref().ok().map(|done| done.meeting)).await
+    }
 
-        /// Who was removed.
-        async fn removed(&self, ctx: &Context<'_>) -> Result<ListOutput<Employee>> {
-            let removed = self.0.as_ref().map_or(&[][..], |done| &done.removed);
-            find_objects::<Employee>(ctx, removed).await
-        }
+    /// Who was added.
+    async fn added(&self, ctx: &Context<'_>) -> Result<ListOutput<Employee>> {
+        let added = self.0.as_ref().map_or(&[][..], |done| &done.added);
+        find_objects::<Employee>(ctx, added).await
+    }
+
+    /// Who was removed.
+    async fn removed(&self, ctx: &Context<'_>) -> Result<ListOutput<Employee>> {
+        let removed = self.0.as_ref().map_or(&[][..], |done| &done.removed);
+        find_objects::<Employee>(ctx, removed).await
+    }
+
+    /// Why it was refused; empty when it was done.
+    async fn user_errors(&self) -> &[UserError] {
+        refusal(&self.0)
     }
 }
 
@@ -170,7 +191,7 @@ impl AttendanceMutations {
         ctx: &Context<'_>,
         #[graphql(desc = "Whom and where.")] input: AddAttendeesInput,
     ) -> Result<AddAttendeesPayload> {
-        Ok(mutate(ctx, input).await?.into())
+        mutate(ctx, input).await.map(AddAttendeesPayload)
     }
 
     /// Unlink every given employee from every given meeting. Links that do not exist are left alone, so it is safe to repeat.
@@ -179,7 +200,7 @@ impl AttendanceMutations {
         ctx: &Context<'_>,
         #[graphql(desc = "Whom and where.")] input: RemoveAttendeesInput,
     ) -> Result<RemoveAttendeesPayload> {
-        Ok(mutate(ctx, input).await?.into())
+        mutate(ctx, input).await.map(RemoveAttendeesPayload)
     }
 
     /// Make a meeting's attendance exactly this list: adds who is missing, removes who is not listed.
@@ -188,7 +209,7 @@ impl AttendanceMutations {
         ctx: &Context<'_>,
         #[graphql(desc = "Whom and where.")] input: SetAttendeesInput,
     ) -> Result<SetAttendeesPayload> {
-        Ok(mutate(ctx, input).await?.into())
+        mutate(ctx, input).await.map(SetAttendeesPayload)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Mutations of employees.
 
-use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, OneofObject};
+use async_graphql::{Context, Description, ID, InputObject, MaybeUndefined, Object, OneofObject};
 use entity::{change::Kind, employee, employee_meeting, meeting};
 use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
@@ -25,8 +25,8 @@ use crate::{
     meeting::Meeting,
     outbox::{self, NewChange},
     project::Project,
-    user_error::Place,
-    write::{InputMutation, Write, mutate, payload},
+    user_error::{Place, UserError},
+    write::{InputMutation, Outcome, Write, mutate, refusal},
 };
 
 impl WritableNode<Feed> for Employee {
@@ -124,60 +124,88 @@ pub struct SetEmployeeProjectsInput {
     project_ids: Vec<ID>,
 }
 
-payload! {
-    /// The outcome of `createEmployee`.
-    CreateEmployeePayload of i64 {
-        /// The new employee; null when refused.
-        async fn employee(&self, ctx: &Context<'_>) -> Option<Result<ObjectOutput<Employee>>> {
-            find_object::<Employee>(ctx, self.0.as_ref().ok().copied()).await
-        }
+/// The outcome of `createEmployee`.
+#[derive(Description)]
+pub struct CreateEmployeePayload(Outcome<i64>);
+
+#[Object(use_type_description)]
+impl CreateEmployeePayload {
+    /// The new employee; null when refused.
+    async fn employee(&self, ctx: &Context<'_>) -> Option<Result<ObjectOutput<Employee>>> {
+        find_object::<Employee>(ctx, self.0.as_ref().ok().copied()).await
+    }
+
+    /// Why it was refused; empty when it was done.
+    async fn user_errors(&self) -> &[UserError] {
+        refusal(&self.0)
     }
 }
 
-payload! {
-    /// The outcome of `updateEmployee`.
-    UpdateEmployeePayload of i64 {
-        /// The employee as it now is; null when refused.
-        async fn employee(&self, ctx: &Context<'_>) -> Option<Result<ObjectOutput<Employee>>> {
-            find_object::<Employee>(ctx, self.0.as_ref().ok().copied()).await
-        }
+/// The outcome of `updateEmployee`.
+#[derive(Description)]
+pub struct UpdateEmployeePayload(Outcome<i64>);
+
+#[Object(use_type_description)]
+impl UpdateEmployeePayload {
+    /// The employee as it now is; null when refused.
+    async fn employee(&self, ctx: &Context<'_>) -> Option<Result<ObjectOutput<Employee>>> {
+        find_object::<Employee>(ctx, self.0.as_ref().ok().copied()).await
+    }
+
+    /// Why it was refused; empty when it was done.
+    async fn user_errors(&self) -> &[UserError] {
+        refusal(&self.0)
     }
 }
 
-payload! {
-    /// The outcome of `deleteEmployee`.
-    DeleteEmployeePayload of Deleted {
-        /// Id of what was deleted; null when refused.
-        async fn deleted_id(&self) -> Option<&ID> {
-            self.0.as_ref().ok().map(|deleted| &deleted.id)
-        }
+/// The outcome of `deleteEmployee`.
+#[derive(Description)]
+pub struct DeleteEmployeePayload(Outcome<Deleted>);
 
-        /// Ids of the assignments deleted with it.
-        async fn deleted_assignment_ids(&self) -> Vec<ID> {
-            let deleted = self.0.as_ref().map_or(&[][..], |done| &done.assignments);
-            assignment_ids(deleted)
-        }
+#[Object(use_type_description)]
+impl DeleteEmployeePayload {
+    /// Id of what was deleted; null when refused.
+    async fn deleted_id(&self) -> Option<&ID> {
+        self.0.as_ref().ok().map(|deleted| &deleted.id)
+    }
+
+    /// Ids of the assignments deleted with it.
+    async fn deleted_assignment_ids(&self) -> Vec<ID> {
+        let deleted = self.0.as_ref().map_or(&[][..], |done| &done.assignments);
+        assignment_ids(deleted)
+    }
+
+    /// Why it was refused; empty when it was done.
+    async fn user_errors(&self) -> &[UserError] {
+        refusal(&self.0)
     }
 }
 
-payload! {
-    /// The outcome of `setEmployeeProjects`.
-    SetEmployeeProjectsPayload of Relinked {
-        /// The employee as they now are; null when refused.
-        async fn employee(&self, ctx: &Context<'_>) -> Option<Result<ObjectOutput<Employee>>> {
-            find_object::<Employee>(ctx, self.0.as_ref().ok().map(|done| done.of)).await
-        }
+/// The outcome of `setEmployeeProjects`.
+#[derive(Description)]
+pub struct SetEmployeeProjectsPayload(Outcome<Relinked>);
 
-        /// The bare assignments that were made.
-        async fn added(&self, ctx: &Context<'_>) -> Result<ListOutput<Assignment>> {
-            let added = self.0.as_ref().map_or(&[][..], |done| &done.added);
-            find_objects::<Assignment>(ctx, added).await
-        }
+#[Object(use_type_description)]
+impl SetEmployeeProjectsPayload {
+    /// The employee as they now are; null when refused.
+    async fn employee(&self, ctx: &Context<'_>) -> Option<Result<ObjectOutput<Employee>>> {
+        find_object::<Employee>(ctx, self.0.as_ref().ok().map(|done| done.of)).await
+    }
 
-        /// Ids of the assignments that were deleted.
-        async fn deleted_assignment_ids(&self) -> Vec<ID> {
-            assignment_ids(self.0.as_ref().map_or(&[][..], |done| &done.deleted))
-        }
+    /// The bare assignments that were made.
+    async fn added(&self, ctx: &Context<'_>) -> Result<ListOutput<Assignment>> {
+        let added = self.0.as_ref().map_or(&[][..], |done| &done.added);
+        find_objects::<Assignment>(ctx, added).await
+    }
+
+    /// Ids of the assignments that were deleted.
+    async fn deleted_assignment_ids(&self) -> Vec<ID> {
+        assignment_ids(self.0.as_ref().map_or(&[][..], |done| &done.deleted))
+    }
+
+    /// Why it was refused; empty when it was done.
+    async fn user_errors(&self) -> &[UserError] {
+        refusal(&self.0)
     }
 }
 
@@ -194,7 +222,7 @@ impl EmployeeMutations {
         ctx: &Context<'_>,
         #[graphql(desc = "What to create.")] input: CreateEmployeeInput,
     ) -> Result<CreateEmployeePayload> {
-        Ok(mutate(ctx, input).await?.into())
+        mutate(ctx, input).await.map(CreateEmployeePayload)
     }
 
     /// Change an employee. Only the fields you give change.
@@ -203,7 +231,7 @@ impl EmployeeMutations {
         ctx: &Context<'_>,
         #[graphql(desc = "What to change.")] input: UpdateEmployeeInput,
     ) -> Result<UpdateEmployeePayload> {
-        Ok(mutate(ctx, input).await?.into())
+        mutate(ctx, input).await.map(UpdateEmployeePayload)
     }
 
     /// Delete an employee, the links to meetings and, with CASCADE, their assignments.
@@ -212,7 +240,7 @@ impl EmployeeMutations {
         ctx: &Context<'_>,
         #[graphql(desc = "What to delete.")] input: DeleteEmployeeInput,
     ) -> Result<DeleteEmployeePayload> {
-        Ok(mutate(ctx, input).await?.into())
+        mutate(ctx, input).await.map(DeleteEmployeePayload)
     }
 
     /// Make an employee's projects exactly this list: a project that is new gets a bare assignment, one that stays keeps its assignments, one that is left out loses them.
@@ -221,7 +249,7 @@ impl EmployeeMutations {
         ctx: &Context<'_>,
         #[graphql(desc = "Who and what.")] input: SetEmployeeProjectsInput,
     ) -> Result<SetEmployeeProjectsPayload> {
-        Ok(mutate(ctx, input).await?.into())
+        mutate(ctx, input).await.map(SetEmployeeProjectsPayload)
     }
 }
 
@@ -357,7 +385,7 @@ async fn meetings_of(write: &Write<'_>, employee: i64) -> Result<Vec<i64>, DbErr
         .await
 }
 
-/// Locks meetings without context them: the payload does not report them, and there can be many.
+/// Locks meetings without charging them: the payload does not report them, and there can be many.
 async fn lock_meetings(write: &Write<'_>, meetings: &[i64]) -> Result<(), DbErr> {
     let id = column(meeting::Column::Id);
     let locked = meeting::Entity::find()

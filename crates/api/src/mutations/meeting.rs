@@ -1,6 +1,6 @@
 //! Mutations of meetings.
 
-use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
+use async_graphql::{Context, Description, ID, InputObject, MaybeUndefined, Object};
 use entity::{change::Kind, meeting};
 use sea_level::{
     DateTime, Node, ObjectOutput, Result, find_object,
@@ -15,8 +15,8 @@ use crate::{
     feed::Feed,
     meeting::Meeting,
     outbox::{self, NewChange},
-    user_error::Place,
-    write::{InputMutation, Write, keys, mutate, payload},
+    user_error::{Place, UserError},
+    write::{InputMutation, Outcome, Write, keys, mutate, refusal},
 };
 
 impl WritableNode<Feed> for Meeting {
@@ -68,33 +68,54 @@ pub struct DeleteMeetingInput {
     expected_version: Option<i32>,
 }
 
-payload! {
-    /// The outcome of `createMeeting`.
-    CreateMeetingPayload of i64 {
-        /// The new meeting; null when refused.
-        async fn meeting(&self, ctx: &Context<'_>) -> Option<Result<ObjectOutput<Meeting>>> {
-            find_object::<Meeting>(ctx, self.0.as_ref().ok().copied()).await
-        }
+/// The outcome of `createMeeting`.
+#[derive(Description)]
+pub struct CreateMeetingPayload(Outcome<i64>);
+
+#[Object(use_type_description)]
+impl CreateMeetingPayload {
+    /// The new meeting; null when refused.
+    async fn meeting(&self, ctx: &Context<'_>) -> Option<Result<ObjectOutput<Meeting>>> {
+        find_object::<Meeting>(ctx, self.0.as_ref().ok().copied()).await
+    }
+
+    /// Why it was refused; empty when it was done.
+    async fn user_errors(&self) -> &[UserError] {
+        refusal(&self.0)
     }
 }
 
-payload! {
-    /// The outcome of `updateMeeting`.
-    UpdateMeetingPayload of i64 {
-        /// The meeting as it now is; null when refused.
-        async fn meeting(&self, ctx: &Context<'_>) -> Option<Result<ObjectOutput<Meeting>>> {
-            find_object::<Meeting>(ctx, self.0.as_ref().ok().copied()).await
-        }
+/// The outcome of `updateMeeting`.
+#[derive(Description)]
+pub struct UpdateMeetingPayload(Outcome<i64>);
+
+#[Object(use_type_description)]
+impl UpdateMeetingPayload {
+    /// The meeting as it now is; null when refused.
+    async fn meeting(&self, ctx: &Context<'_>) -> Option<Result<ObjectOutput<Meeting>>> {
+        find_object::<Meeting>(ctx, self.0.as_ref().ok().copied()).await
+    }
+
+    /// Why it was refused; empty when it was done.
+    async fn user_errors(&self) -> &[UserError] {
+        refusal(&self.0)
     }
 }
 
-payload! {
-    /// The outcome of `deleteMeeting`.
-    DeleteMeetingPayload of ID {
-        /// Id of what was deleted; null when refused.
-        async fn deleted_id(&self) -> Option<&ID> {
-            self.0.as_ref().ok()
-        }
+/// The outcome of `deleteMeeting`.
+#[derive(Description)]
+pub struct DeleteMeetingPayload(Outcome<ID>);
+
+#[Object(use_type_description)]
+impl DeleteMeetingPayload {
+    /// Id of what was deleted; null when refused.
+    async fn deleted_id(&self) -> Option<&ID> {
+        self.0.as_ref().ok()
+    }
+
+    /// Why it was refused; empty when it was done.
+    async fn user_errors(&self) -> &[UserError] {
+        refusal(&self.0)
     }
 }
 
@@ -111,7 +132,7 @@ impl MeetingMutations {
         ctx: &Context<'_>,
         #[graphql(desc = "What to create.")] input: CreateMeetingInput,
     ) -> Result<CreateMeetingPayload> {
-        Ok(mutate(ctx, input).await?.into())
+        mutate(ctx, input).await.map(CreateMeetingPayload)
     }
 
     /// Change a meeting. Only the fields you give change.
@@ -120,7 +141,7 @@ impl MeetingMutations {
         ctx: &Context<'_>,
         #[graphql(desc = "What to change.")] input: UpdateMeetingInput,
     ) -> Result<UpdateMeetingPayload> {
-        Ok(mutate(ctx, input).await?.into())
+        mutate(ctx, input).await.map(UpdateMeetingPayload)
     }
 
     /// Delete a meeting and its links to employees.
@@ -129,7 +150,7 @@ impl MeetingMutations {
         ctx: &Context<'_>,
         #[graphql(desc = "What to delete.")] input: DeleteMeetingInput,
     ) -> Result<DeleteMeetingPayload> {
-        Ok(mutate(ctx, input).await?.into())
+        mutate(ctx, input).await.map(DeleteMeetingPayload)
     }
 }
 

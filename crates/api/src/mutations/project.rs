@@ -1,6 +1,6 @@
 //! Mutations of projects.
 
-use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, OneofObject};
+use async_graphql::{Context, Description, ID, InputObject, MaybeUndefined, Object, OneofObject};
 use entity::project;
 
 use sea_level::{
@@ -22,8 +22,8 @@ use crate::{
     feed::Feed,
     outbox::{self, NewChange},
     project::Project,
-    user_error::Place,
-    write::{InputMutation, Write, mutate, payload},
+    user_error::{Place, UserError},
+    write::{InputMutation, Outcome, Write, mutate, refusal},
 };
 
 impl WritableNode<Feed> for Project {
@@ -119,60 +119,88 @@ pub struct SetProjectEmployeesInput {
     employee_ids: Vec<ID>,
 }
 
-payload! {
-    /// The outcome of `createProject`.
-    CreateProjectPayload of i64 {
-        /// The new project; null when refused.
-        async fn project(&self, ctx: &Context<'_>) -> Option<Result<ObjectOutput<Project>>> {
-            find_object::<Project>(ctx, self.0.as_ref().ok().copied()).await
-        }
+/// The outcome of `createProject`.
+#[derive(Description)]
+pub struct CreateProjectPayload(Outcome<i64>);
+
+#[Object(use_type_description)]
+impl CreateProjectPayload {
+    /// The new project; null when refused.
+    async fn project(&self, ctx: &Context<'_>) -> Option<Result<ObjectOutput<Project>>> {
+        find_object::<Project>(ctx, self.0.as_ref().ok().copied()).await
+    }
+
+    /// Why it was refused; empty when it was done.
+    async fn user_errors(&self) -> &[UserError] {
+        refusal(&self.0)
     }
 }
 
-payload! {
-    /// The outcome of `updateProject`.
-    UpdateProjectPayload of i64 {
-        /// The project as it now is; null when refused.
-        async fn project(&self, ctx: &Context<'_>) -> Option<Result<ObjectOutput<Project>>> {
-            find_object::<Project>(ctx, self.0.as_ref().ok().copied()).await
-        }
+/// The outcome of `updateProject`.
+#[derive(Description)]
+pub struct UpdateProjectPayload(Outcome<i64>);
+
+#[Object(use_type_description)]
+impl UpdateProjectPayload {
+    /// The project as it now is; null when refused.
+    async fn project(&self, ctx: &Context<'_>) -> Option<Result<ObjectOutput<Project>>> {
+        find_object::<Project>(ctx, self.0.as_ref().ok().copied()).await
+    }
+
+    /// Why it was refused; empty when it was done.
+    async fn user_errors(&self) -> &[UserError] {
+        refusal(&self.0)
     }
 }
 
-payload! {
-    /// The outcome of `deleteProject`.
-    DeleteProjectPayload of Deleted {
-        /// Id of what was deleted; null when refused.
-        async fn deleted_id(&self) -> Option<&ID> {
-            self.0.as_ref().ok().map(|deleted| &deleted.id)
-        }
+/// The outcome of `deleteProject`.
+#[derive(Description)]
+pub struct DeleteProjectPayload(Outcome<Deleted>);
 
-        /// Ids of the assignments deleted with it.
-        async fn deleted_assignment_ids(&self) -> Vec<ID> {
-            let deleted = self.0.as_ref().map_or(&[][..], |done| &done.assignments);
-            assignment_ids(deleted)
-        }
+#[Object(use_type_description)]
+impl DeleteProjectPayload {
+    /// Id of what was deleted; null when refused.
+    async fn deleted_id(&self) -> Option<&ID> {
+        self.0.as_ref().ok().map(|deleted| &deleted.id)
+    }
+
+    /// Ids of the assignments deleted with it.
+    async fn deleted_assignment_ids(&self) -> Vec<ID> {
+        let deleted = self.0.as_ref().map_or(&[][..], |done| &done.assignments);
+        assignment_ids(deleted)
+    }
+
+    /// Why it was refused; empty when it was done.
+    async fn user_errors(&self) -> &[UserError] {
+        refusal(&self.0)
     }
 }
 
-payload! {
-    /// The outcome of `setProjectEmployees`.
-    SetProjectEmployeesPayload of Relinked {
-        /// The project as it now is; null when refused.
-        async fn project(&self, ctx: &Context<'_>) -> Option<Result<ObjectOutput<Project>>> {
-            find_object::<Project>(ctx, self.0.as_ref().ok().map(|done| done.of)).await
-        }
+/// The outcome of `setProjectEmployees`.
+#[derive(Description)]
+pub struct SetProjectEmployeesPayload(Outcome<Relinked>);
 
-        /// The bare assignments that were made.
-        async fn added(&self, ctx: &Context<'_>) -> Result<ListOutput<Assignment>> {
-            let added = self.0.as_ref().map_or(&[][..], |done| &done.added);
-            find_objects::<Assignment>(ctx, added).await
-        }
+#[Object(use_type_description)]
+impl SetProjectEmployeesPayload {
+    /// The project as it now is; null when refused.
+    async fn project(&self, ctx: &Context<'_>) -> Option<Result<ObjectOutput<Project>>> {
+        find_object::<Project>(ctx, self.0.as_ref().ok().map(|done| done.of)).await
+    }
 
-        /// Ids of the assignments that were deleted.
-        async fn deleted_assignment_ids(&self) -> Vec<ID> {
-            assignment_ids(self.0.as_ref().map_or(&[][..], |done| &done.deleted))
-        }
+    /// The bare assignments that were made.
+    async fn added(&self, ctx: &Context<'_>) -> Result<ListOutput<Assignment>> {
+        let added = self.0.as_ref().map_or(&[][..], |done| &done.added);
+        find_objects::<Assignment>(ctx, added).await
+    }
+
+    /// Ids of the assignments that were deleted.
+    async fn deleted_assignment_ids(&self) -> Vec<ID> {
+        assignment_ids(self.0.as_ref().map_or(&[][..], |done| &done.deleted))
+    }
+
+    /// Why it was refused; empty when it was done.
+    async fn user_errors(&self) -> &[UserError] {
+        refusal(&self.0)
     }
 }
 
@@ -189,7 +217,7 @@ impl ProjectMutations {
         ctx: &Context<'_>,
         #[graphql(desc = "What to create.")] input: CreateProjectInput,
     ) -> Result<CreateProjectPayload> {
-        Ok(mutate(ctx, input).await?.into())
+        mutate(ctx, input).await.map(CreateProjectPayload)
     }
 
     /// Change a project. Only the fields you give change.
@@ -198,7 +226,7 @@ impl ProjectMutations {
         ctx: &Context<'_>,
         #[graphql(desc = "What to change.")] input: UpdateProjectInput,
     ) -> Result<UpdateProjectPayload> {
-        Ok(mutate(ctx, input).await?.into())
+        mutate(ctx, input).await.map(UpdateProjectPayload)
     }
 
     /// Delete a project and, with CASCADE, its assignments.
@@ -207,7 +235,7 @@ impl ProjectMutations {
         ctx: &Context<'_>,
         #[graphql(desc = "What to delete.")] input: DeleteProjectInput,
     ) -> Result<DeleteProjectPayload> {
-        Ok(mutate(ctx, input).await?.into())
+        mutate(ctx, input).await.map(DeleteProjectPayload)
     }
 
     /// Make a project's employees exactly this list: an employee who is new gets a bare assignment, one who stays keeps their assignments, one who is left out loses them.
@@ -216,7 +244,7 @@ impl ProjectMutations {
         ctx: &Context<'_>,
         #[graphql(desc = "What and who.")] input: SetProjectEmployeesInput,
     ) -> Result<SetProjectEmployeesPayload> {
-        Ok(mutate(ctx, input).await?.into())
+        mutate(ctx, input).await.map(SetProjectEmployeesPayload)
     }
 }
 
