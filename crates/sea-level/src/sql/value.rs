@@ -1,7 +1,9 @@
 //! Decoding of column values: PostgreSQL's binary arrays and SQLite's JSON.
 //!
-//! A type without [`Value`] is a compile error in [`row!`](crate::row). SQLx would look up the type of
-//! each element of an array.
+//! A row with a column whose type is no [`Value`] does not compile. SQLx would look up the type of each
+//! element of an array.
+
+use std::{fmt, marker::PhantomData};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use sea_orm::{
@@ -9,8 +11,8 @@ use sea_orm::{
     sqlx::{Row as _, ValueRef as _, error::BoxDynError, postgres::PgRow},
 };
 use serde::{
-    Deserialize,
-    de::{self, SeqAccess},
+    Deserialize, Deserializer,
+    de::{self, DeserializeOwned, DeserializeSeed, SeqAccess, Visitor},
 };
 
 /// One column of all rows of a PostgreSQL result, as an array. A column that was not requested yields
@@ -103,12 +105,17 @@ pub fn malformed() -> SqlxError {
     ))
 }
 
-/// Type of a column that both databases can deliver.
-pub trait Value: Sized {
+/// Type of a column that both databases can deliver. A type of the domain, such as an enum in a text
+/// column, implements it with the methods of the type that the column has.
+pub trait Value: DeserializeOwned {
     /// Type in PostgreSQL's catalogue.
     const OID: u32;
     /// Decodes PostgreSQL's binary form.
     fn read(bytes: &[u8]) -> Option<Self>;
+    /// Decodes SQLite's JSON.
+    fn read_json<'de, D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
+        Self::deserialize(json)
+    }
     /// Value for a null; `None` if the column is not nullable.
     fn null() -> Option<Self> {
         None
@@ -120,6 +127,31 @@ impl<T: Value> Value for Option<T> {
 
     fn read(bytes: &[u8]) -> Option<Self> {
         T::read(bytes).map(Some)
+    }
+
+    fn read_json<'de, D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
+        struct Nullable<T>(PhantomData<T>);
+
+        impl<'de, T: Value> Visitor<'de> for Nullable<T> {
+            type Value = Option<T>;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a value or null")
+            }
+
+            fn visit_none<E: de::Error>(self) -> Result<Self::Value, E> {
+                Ok(None)
+            }
+
+            fn visit_unit<E: de::Error>(self) -> Result<Self::Value, E> {
+                Ok(None)
+            }
+
+            fn visit_some<D: Deserializer<'de>>(self, json: D) -> Result<Self::Value, D::Error> {
+                T::read_json(json).map(Some)
+            }
+        }
+        json.deserialize_option(Nullable(PhantomData))
     }
 
     fn null() -> Option<Self> {
@@ -135,6 +167,11 @@ impl Value for bool {
             [byte] => Some(*byte != 0),
             _ => None,
         }
+    }
+
+    /// SQLite has numbers in place of booleans.
+    fn read_json<'de, D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
+        u8::deserialize(json).map(|number| number != 0)
     }
 }
 
@@ -193,7 +230,7 @@ impl Value for DateTime<Utc> {
 }
 
 /// Decodes the next element of a JSON array; a default if the column was not requested.
-pub fn json_element<'de, A: SeqAccess<'de>, T: Deserialize<'de> + Default>(
+pub fn json_element<'de, A: SeqAccess<'de>, T: Value + Default>(
     array: &mut A,
     is_requested: bool,
 ) -> Result<T, A::Error> {
@@ -201,5 +238,17 @@ pub fn json_element<'de, A: SeqAccess<'de>, T: Deserialize<'de> + Default>(
         return Ok(T::default());
     }
     let missing = || de::Error::custom("a row has too few columns");
-    array.next_element()?.ok_or_else(missing)
+    array
+        .next_element_seed(Element(PhantomData))?
+        .ok_or_else(missing)
+}
+
+struct Element<T>(PhantomData<T>);
+
+impl<'de, T: Value> DeserializeSeed<'de> for Element<T> {
+    type Value = T;
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<T, D::Error> {
+        T::read_json(json)
+    }
 }
