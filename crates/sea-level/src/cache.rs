@@ -1,97 +1,78 @@
 //! Cache by text, bounded by bytes.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+use std::sync::Arc;
+
+use quick_cache::{
+    DefaultHashBuilder, OptionsBuilder, Weighter,
+    sync::{self, DefaultLifecycle},
 };
 
 /// Bytes of an entry beside its text and its value.
-const ENTRY: usize = 128;
+const OVERHEAD: usize = 128;
+
+/// Number of entries that the cache reckons with. The bytes are the limit.
+const ENTRIES: usize = 1_000;
 
 /// Cache of values by text, within a number of bytes that includes the texts.
-///
-/// There are two generations. When the younger one has half of the bytes it becomes the older one, and
-/// entries that were not used since are evicted.
-pub struct Cache<V> {
-    younger: HashMap<Arc<str>, (V, usize)>,
-    older: HashMap<Arc<str>, (V, usize)>,
-    /// Bytes in the younger generation.
+pub struct Cache<V: Clone>(sync::Cache<Arc<str>, Entry<V>, Bytes>);
+
+/// Value with its bytes.
+#[derive(Clone)]
+struct Entry<V> {
+    value: V,
     bytes: usize,
-    most: usize,
 }
 
-/// Entries that a [`Cache`] no longer has.
-pub type Evicted<V> = HashMap<Arc<str>, (V, usize)>;
+#[derive(Clone)]
+struct Bytes;
+
+impl<V> Weighter<Arc<str>, Entry<V>> for Bytes {
+    fn weight(&self, text: &Arc<str>, entry: &Entry<V>) -> u64 {
+        (OVERHEAD + text.len() + entry.bytes) as u64
+    }
+}
 
 impl<V: Clone> Cache<V> {
     /// Creates a cache of this many bytes; 0 keeps nothing.
     pub fn new(most: usize) -> Self {
-        Self {
-            younger: HashMap::new(),
-            older: HashMap::new(),
-            bytes: 0,
-            most,
-        }
+        // One shard: each has a part of the bytes, and large documents would find no place.
+        let options = OptionsBuilder::new()
+            .estimated_items_capacity(ENTRIES)
+            .weight_capacity(most as u64)
+            .shards(1)
+            .build()
+            .expect("both capacities are given");
+        let hasher = DefaultHashBuilder::default();
+        Self(sync::Cache::with_options(
+            options,
+            Bytes,
+            hasher,
+            DefaultLifecycle::default(),
+        ))
     }
 
     /// Returns the value of a text, if it is cached.
-    pub fn get(&mut self, text: &str) -> Option<V> {
-        if let Some((value, _)) = self.younger.get(text) {
-            return Some(value.clone());
-        }
-        let (text, entry) = self.older.remove_entry(text)?;
-        let value = entry.0.clone();
-        // Nothing is evicted here: both generations together stay within the maximum.
-        self.bytes += entry.1;
-        self.younger.insert(text, entry);
-        Some(value)
+    pub fn get(&self, text: &str) -> Option<V> {
+        self.0.get(text).map(|entry| entry.value)
     }
 
-    /// Keeps a value of this many bytes, unless the entry is larger than half of everything. Returns
-    /// what is evicted, to be dropped after the lock of the cache is released.
-    #[must_use]
-    pub fn keep(&mut self, text: &str, value: V, bytes: usize) -> Evicted<V> {
-        let bytes = ENTRY + text.len() + bytes;
-        let mut evicted = Evicted::new();
-        if bytes > self.most / 2 {
-            return evicted;
-        }
-        if self.bytes + bytes > self.most / 2 {
-            evicted = std::mem::replace(&mut self.older, std::mem::take(&mut self.younger));
-            self.bytes = 0;
-        }
-        if let Some((_, before)) = self.younger.insert(text.into(), (value, bytes)) {
-            self.bytes -= before;
-        }
-        self.bytes += bytes;
-        evicted
-    }
-}
-
-/// A cache that all clones share.
-#[derive(Clone)]
-pub struct SharedCache<V>(Arc<Mutex<Cache<V>>>);
-
-impl<V: Clone> SharedCache<V> {
-    /// Creates a cache of this many bytes.
-    pub fn new(most: usize) -> Self {
-        Self(Arc::new(Mutex::new(Cache::new(most))))
+    /// Keeps a value of this many bytes, unless it is too large for the cache.
+    pub fn insert(&self, text: &str, value: V, bytes: usize) {
+        self.0.insert(text.into(), Entry { value, bytes });
     }
 
-    /// Returns the value of a text, made if it is not cached. The lock is not held while it is made.
+    /// Returns the value of a text, made if it is not cached. Others can use the cache while it is made.
     pub fn get_or_make<E>(
         &self,
         text: &str,
         bytes: impl FnOnce(&V) -> usize,
         make: impl FnOnce() -> Result<V, E>,
     ) -> Result<V, E> {
-        let kept = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = kept().get(text);
-        if let Some(value) = known {
+        if let Some(value) = self.get(text) {
             return Ok(value);
         }
         let value = make()?;
-        let _evicted = kept().keep(text, value.clone(), bytes(&value));
+        self.insert(text, value.clone(), bytes(&value));
         Ok(value)
     }
 }
@@ -101,17 +82,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_used_stays_and_the_rest_is_forgotten() {
-        let each = ENTRY + 3 + 10;
-        let mut kept = Cache::new(each * 10);
+    fn an_entry_in_use_stays_within_the_bytes() {
+        let each = OVERHEAD + 3 + 10;
+        let cache = Cache::new(each * 10);
         for n in 0..1_000 {
-            let _ = kept.keep(&format!("{n:03}"), n, 10);
-            assert!(kept.younger.len() + kept.older.len() <= 10);
-            assert_eq!(kept.get("000"), Some(0));
+            cache.insert(&format!("{n:03}"), n, 10);
+            assert!(cache.0.weight() <= (each * 10) as u64);
+            assert_eq!(cache.get("000"), Some(0));
         }
-        assert_eq!(kept.get("999"), Some(999));
-        assert_eq!(kept.get("500"), None);
-        let _ = kept.keep("large", 0, each * 5);
-        assert_eq!(kept.get("large"), None);
+        assert_eq!(cache.get("500"), None);
+        cache.insert("large", 0, each * 10);
+        assert_eq!(cache.get("large"), None);
+    }
+
+    #[test]
+    fn a_cache_without_bytes_keeps_nothing() {
+        let cache = Cache::new(0);
+        cache.insert("a", 1, 0);
+        assert_eq!(cache.get("a"), None);
     }
 }

@@ -6,10 +6,7 @@
 
 mod cost;
 
-use std::{
-    borrow::Cow,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::{borrow::Cow, sync::Arc};
 
 use async_graphql::{PathSegment, ServerError, Variables, parser::types::OperationType};
 use language::{CheckedDocument, Diagnostic, Schema, Stage};
@@ -30,7 +27,7 @@ use crate::{
 pub struct Guard {
     limits: Limits,
     schema: Schema,
-    cache: Mutex<Cache<CacheEntry>>,
+    cache: Cache<CacheEntry>,
 }
 
 /// Request with its text found, before any check.
@@ -119,7 +116,7 @@ impl Guard {
         Self {
             limits,
             schema,
-            cache: Mutex::new(Cache::new(limits.document_cache)),
+            cache: Cache::new(limits.document_cache),
         }
     }
 
@@ -211,7 +208,7 @@ impl Guard {
 
     fn document(&self, text: &str, name: Option<&str>) -> Result<Arc<Document>, Refused> {
         let key = cache_key(text, name, &[]);
-        if let Some(CacheEntry::Document(document)) = self.cache().get(&key) {
+        if let Some(CacheEntry::Document(document)) = self.cache.get(&key) {
             return Ok(document);
         }
         let mut document = self.checked_document(text, name)?;
@@ -226,7 +223,7 @@ impl Guard {
         }
         let document = Arc::new(document);
         let entry = CacheEntry::Document(document.clone());
-        let _evicted = self.cache().keep(&key, entry, bytes);
+        self.cache.insert(&key, entry, bytes);
         Ok(document)
     }
 
@@ -249,14 +246,14 @@ impl Guard {
         variables: &Map<String, Json>,
     ) -> Result<Arc<Executable>, Refused> {
         let key = cache_key(text, name, &document.checked.dependencies(variables));
-        if let Some(CacheEntry::Operation(operation)) = self.cache().get(&key) {
+        if let Some(CacheEntry::Operation(operation)) = self.cache.get(&key) {
             return Ok(operation);
         }
         let operation = Arc::new(self.normalize(document, variables)?);
         let entry = CacheEntry::Operation(operation.clone());
         // Its document may be evicted first.
         let bytes = operation.size + compat::declared_size(&document.variables);
-        let _evicted = self.cache().keep(&key, entry, bytes);
+        self.cache.insert(&key, entry, bytes);
         Ok(operation)
     }
 
@@ -325,10 +322,6 @@ impl Guard {
             answers.push((field.number, answer));
         }
         Ok(answers)
-    }
-
-    fn cache(&self) -> MutexGuard<'_, Cache<CacheEntry>> {
-        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

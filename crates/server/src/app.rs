@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc, LazyLock, Mutex,
+        Arc, LazyLock,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -52,7 +52,7 @@ pub struct Server {
     /// Trusted documents; `None` if any document may run.
     pub trusted: Option<Trusted>,
     /// Automatic persisted queries, by their hash.
-    pub persisted: Mutex<Cache<Arc<str>>>,
+    pub persisted: Cache<Arc<str>>,
     /// Days that a change stays in the feed.
     pub keep_changes: u64,
     /// Milliseconds from which an operation is logged as a warning.
@@ -85,7 +85,7 @@ impl Server {
             operations: Arc::new(Semaphore::new(limits.operations_at_once as usize)),
             unread: Unread::new(limits.unread_answers),
             trusted,
-            persisted: Mutex::new(Cache::new(limits.persisted_queries)),
+            persisted: Cache::new(limits.persisted_queries),
             keep_changes: settings.keep_changes,
             slow_operation: settings.log.slow_operation,
         }))

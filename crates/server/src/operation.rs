@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     future::ready,
     pin::pin,
-    sync::{Arc, PoisonError},
+    sync::Arc,
     task::Poll,
     time::{Duration, Instant},
 };
@@ -85,11 +85,6 @@ impl Server {
                 }
             };
         }
-        let persisted = || {
-            self.persisted
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-        };
         match (query, id.map(|hash| hash.to_ascii_lowercase())) {
             (Some(query), None) => Ok(query),
             (Some(query), Some(hash)) => {
@@ -97,10 +92,12 @@ impl Server {
                     let message = "The hash of the persisted query is not that of `query`.";
                     return Err(coded("BAD_REQUEST", message, None));
                 }
-                let _evicted = persisted().keep(&hash, Arc::from(&*query), query.len());
+                self.persisted
+                    .insert(&hash, Arc::from(&*query), query.len());
                 Ok(query)
             }
-            (None, Some(hash)) => persisted()
+            (None, Some(hash)) => self
+                .persisted
                 .get(&hash)
                 .map(|text| text.to_string())
                 .ok_or_else(unknown),

@@ -13,7 +13,7 @@ use super::{
     pool::{Backend, DatabasePool, Fault, Observer, Pool},
     statement::RowQuery,
 };
-use crate::{cache::SharedCache, error::Result};
+use crate::{cache::Cache, error::Result};
 
 /// Bytes of SQL that are cached, to be sent again with other parameters.
 const STATEMENT_CACHE: usize = 1 << 20;
@@ -23,7 +23,7 @@ const STATEMENT_CACHE: usize = 1 << 20;
 pub struct Reader {
     pool: DatabasePool,
     observer: Option<Arc<Observer>>,
-    statements: SharedCache<RowQuery>,
+    statements: Arc<Cache<RowQuery>>,
 }
 
 impl fmt::Debug for Reader {
@@ -38,7 +38,7 @@ impl Reader {
         Self {
             pool: pool.into(),
             observer: None,
-            statements: SharedCache::new(STATEMENT_CACHE),
+            statements: Arc::new(Cache::new(STATEMENT_CACHE)),
         }
     }
 

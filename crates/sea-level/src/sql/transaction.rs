@@ -13,7 +13,7 @@ use sea_query_sqlx::SqlxValues;
 use tokio::sync::Mutex;
 
 use super::pool::{Backend, DatabasePool, Fault, Observer, Pool, PooledConnection};
-use crate::cache::SharedCache;
+use crate::cache::Cache;
 
 /// Bytes of SQL that are cached, to be sent again with other parameters.
 const STATEMENT_CACHE: usize = 1 << 16;
@@ -23,7 +23,7 @@ const STATEMENT_CACHE: usize = 1 << 16;
 pub struct Transactions {
     pool: DatabasePool,
     observer: Option<Arc<Observer>>,
-    statements: SharedCache<String>,
+    statements: Arc<Cache<String>>,
 }
 
 impl fmt::Debug for Transactions {
@@ -38,7 +38,7 @@ impl Transactions {
         Self {
             pool: pool.into(),
             observer: None,
-            statements: SharedCache::new(STATEMENT_CACHE),
+            statements: Arc::new(Cache::new(STATEMENT_CACHE)),
         }
     }
 
