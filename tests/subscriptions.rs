@@ -175,9 +175,19 @@ async fn idle_subscriptions_send_no_statements() {
             );
         }
         // The feed reader may be woken more than once for that event, so its statements settle first.
-        query_for(&app, Duration::from_millis(200)).await;
-        let (queries, statements) = query_for(&app, Duration::from_secs(2)).await;
-        assert_eq!(statements, queries, "{}", app.name());
+        let mut windows = 0;
+        loop {
+            let (queries, statements) = query_for(&app, Duration::from_secs(2)).await;
+            if statements == queries {
+                break;
+            }
+            windows += 1;
+            let name = app.name();
+            assert!(
+                windows < 5,
+                "{name}: {statements} statements, {queries} queries"
+            );
+        }
 
         let after = app.database.statements();
         app.new_employee("Ann").await;
