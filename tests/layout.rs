@@ -106,7 +106,7 @@ fn module_graph(source: &Path) -> BTreeMap<String, BTreeSet<String>> {
 #[test]
 fn the_modules_of_a_crate_form_no_circle() {
     let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    for (name, most_floors) in [("language", 9), ("sea-level", 8), ("api", 8), ("server", 9)] {
+    for (name, most_floors) in [("language", 9), ("sea-level", 8), ("api", 7), ("server", 9)] {
         let mut left = module_graph(&crates.join(name).join("src"));
         assert!(left.len() > 5, "{name}: {left:?}");
         let modules: BTreeSet<_> = left.keys().cloned().collect();

@@ -9,6 +9,7 @@ mod access {
     mod origins;
     mod roles;
     mod tokens;
+    mod viewer;
 }
 mod attacks {
     mod memory;

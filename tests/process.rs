@@ -292,20 +292,30 @@ fn a_public_address_without_auth_is_refused_with_both_remedies() {
 async fn a_token_from_the_command_line_is_accepted() {
     let secret = [("JWT_SECRET", SECRET)];
     let program = Program::start(&["demo", "--port", "0"], &secret);
-    let printed = command(&["token", "--role", "viewer", "--expires", "1h"], &secret)
-        .output()
-        .unwrap();
+    let arguments = [
+        "token",
+        "--role",
+        "viewer",
+        "--subject",
+        "ann",
+        "--expires",
+        "1h",
+    ];
+    let printed = command(&arguments, &secret).output().unwrap();
     let token = String::from_utf8(printed.stdout).unwrap();
     let ask = |bearer: String| {
         let request = reqwest::Client::new().post(format!("{}/graphql", program.url));
         let request = request
             .header("content-type", "application/json")
-            .body(r#"{"query": "{ __typename }"}"#);
+            .body(r#"{"query": "{ viewer { subject } }"}"#);
         request
             .header("authorization", format!("Bearer {}", bearer.trim()))
             .send()
     };
-    assert_eq!(ask(token).await.unwrap().status(), 200);
+    let answer = ask(token).await.unwrap();
+    assert_eq!(answer.status(), 200);
+    let viewer = answer.text().await.unwrap();
+    assert_eq!(viewer, r#"{"data":{"viewer":{"subject":"ann"}}}"#);
     assert_eq!(ask("x".to_owned()).await.unwrap().status(), 401);
     let without: Command = command(&["token", "--role", "viewer"], &[]);
     let mut without = without;

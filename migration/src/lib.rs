@@ -12,6 +12,7 @@
 //! | `m20240101_000008_copy_employee_names` | the names that lists of teams are ordered by, and their triggers |
 //! | `m20240101_000009_copy_replaced_names` | the same after an insert that replaces, on SQLite |
 //! | `m20240101_000010_fold_text` | text without regard to case, in every script |
+//! | `m20240101_000011_add_actor` | the client that made a change |
 //! | `parts` | columns, checks, indexes and statements, spelled for each database |
 //! | `step` | the transaction of each step |
 //!
@@ -35,6 +36,7 @@ mod m20240101_000007_cover_names;
 mod m20240101_000008_copy_employee_names;
 mod m20240101_000009_copy_replaced_names;
 mod m20240101_000010_fold_text;
+mod m20240101_000011_add_actor;
 mod parts;
 mod step;
 
@@ -68,6 +70,7 @@ impl MigratorTrait for Migrator {
                 m20240101_000009_copy_replaced_names::Migration,
             )),
             Box::new(InTransaction(m20240101_000010_fold_text::Migration)),
+            Box::new(InTransaction(m20240101_000011_add_actor::Migration)),
         ]
     }
 }

@@ -102,6 +102,11 @@ impl Change {
         self.0.kind.into()
     }
 
+    /// Who did it: the `sub` of the token; null when the server asks for no token, or the token has none. Never a name.
+    async fn actor(&self) -> Option<&str> {
+        self.0.actor.as_deref()
+    }
+
     /// The ids it touches: for an assignment itself, its employee, its project; for an attendance the meeting, then the employee; else the thing itself.
     async fn touched_ids(&self) -> Vec<ID> {
         let ids = [
@@ -328,6 +333,7 @@ struct StretchRow {
     occurred_at: Option<chrono::DateTime<Utc>>,
     subject: Option<String>,
     kind: Option<String>,
+    actor: Option<String>,
     employee_id: Option<i64>,
     meeting_id: Option<i64>,
     project_id: Option<i64>,
@@ -341,6 +347,7 @@ impl StretchRow {
             occurred_at: self.occurred_at?,
             subject: Subject::try_from_value(&self.subject?).ok()?,
             kind: Kind::try_from_value(&self.kind?).ok()?,
+            actor: self.actor,
             employee_id: self.employee_id,
             meeting_id: self.meeting_id,
             project_id: self.project_id,

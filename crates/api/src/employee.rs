@@ -34,36 +34,6 @@ pub struct Employee(Record<Employee>);
 
 #[object]
 impl Employee {
-    /// Meetings this employee attends. Each meeting appears once.
-    #[connection(
-        filter = "Keep only meetings that match.",
-        order = "Sort keys, most significant first. Default: scheduledTime ascending."
-    )]
-    fn meetings(&self) -> Source<Meeting> {
-        Source::linked::<employee::Entity>("Employee.meetings")
-    }
-
-    /// Every assignment of this employee, past, present and future.
-    #[connection(
-        link = RoleTotals,
-        filter = "Keep only assignments that match.",
-        order = "Sort keys, most significant first. Default: earliest first (startDate ascending, a null start first)."
-    )]
-    fn assignments(&self) -> Source<Assignment> {
-        Source::linked::<employee::Entity>("Employee.assignments")
-    }
-
-    /// Projects this employee works on. Each project appears ONCE however many assignments link them; the assignments are on the edge.
-    #[connection(
-        link = Staffing,
-        filter = "Keep only projects that match.",
-        through = "Keep only projects linked by at least one matching assignment; `edge.assignments` then holds just the matching ones.",
-        order = "Sort keys, most significant first. Default: title ascending."
-    )]
-    fn projects(&self) -> Source<Project> {
-        Source::linked::<employee::Entity>("Employee.projects")
-    }
-
     /// Globally unique id, `emp_…`.
     #[column]
     pub async fn id(&self) -> PublicId {
@@ -159,6 +129,36 @@ impl Employee {
     #[column]
     async fn version(&self) -> i32 {
         self.0.version
+    }
+
+    /// Meetings this employee attends. Each meeting appears once.
+    #[connection(
+        filter = "Keep only meetings that match.",
+        order = "Sort keys, most significant first. Default: scheduledTime ascending."
+    )]
+    fn meetings(&self) -> Source<Meeting> {
+        Source::linked::<employee::Entity>("Employee.meetings")
+    }
+
+    /// Every assignment of this employee, past, present and future.
+    #[connection(
+        link = RoleTotals,
+        filter = "Keep only assignments that match.",
+        order = "Sort keys, most significant first. Default: earliest first (startDate ascending, a null start first)."
+    )]
+    fn assignments(&self) -> Source<Assignment> {
+        Source::linked::<employee::Entity>("Employee.assignments")
+    }
+
+    /// Projects this employee works on. Each project appears ONCE however many assignments link them; the assignments are on the edge.
+    #[connection(
+        link = Staffing,
+        filter = "Keep only projects that match.",
+        through = "Keep only projects linked by at least one matching assignment; `edge.assignments` then holds just the matching ones.",
+        order = "Sort keys, most significant first. Default: title ascending."
+    )]
+    fn projects(&self) -> Source<Project> {
+        Source::linked::<employee::Entity>("Employee.projects")
     }
 }
 

@@ -15,8 +15,8 @@ use async_graphql::{Context, Subscription as GraphqlSubscription};
 use entity::change;
 use futures_util::{Stream, stream};
 use sea_level::{
-    Database, Error, Result, Transaction, deliver, delivery::Backoff, operation,
-    sql::commits::CommitListener, write::EventLog,
+    Database, Error, Result, deliver, delivery::Backoff, operation, sql::commits::CommitListener,
+    write::EventLog,
 };
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 use tokio::{
@@ -26,7 +26,7 @@ use tokio::{
 
 use crate::{
     changes::{Change, ChangeFilter, ChangePredicate, from_cursor, read},
-    outbox::NewChange,
+    outbox::Outbox,
 };
 
 /// Rows of one read at most.
@@ -44,8 +44,7 @@ pub struct Feed(Arc<Shared>);
 
 struct Shared {
     database: Database,
-    /// Notified after each commit.
-    woken: Notify,
+    outbox: Outbox,
     /// Notified by each new subscriber.
     wanted: Notify,
     /// `None` makes all subscribers read the table themselves.
@@ -55,11 +54,11 @@ struct Shared {
 }
 
 impl Feed {
-    /// Creates the feed of a database. [`Feed::follow`] reads it.
-    pub fn new(database: Database) -> Self {
+    /// Creates the feed of a database and its outbox. [`Feed::follow`] reads it.
+    pub fn new(database: Database, outbox: Outbox) -> Self {
         Self(Arc::new(Shared {
             database,
-            woken: Notify::new(),
+            outbox,
             wanted: Notify::new(),
             live: broadcast::Sender::new(KEPT),
             position: Mutex::default(),
@@ -68,7 +67,7 @@ impl Feed {
 
     /// Wakes the reader of the table, after a commit.
     pub fn wake(&self) {
-        self.0.woken.notify_one();
+        self.0.outbox.wake();
     }
 
     /// Sends commits to the subscribers until it is dropped.
@@ -79,7 +78,7 @@ impl Feed {
     async fn read_when_woken(&self) {
         let mut pause = Backoff::default();
         loop {
-            self.0.woken.notified().await;
+            self.0.outbox.committed().await;
             while let Some(position) = self.position() {
                 match read(
                     &self.0.database.reader,
@@ -133,7 +132,7 @@ impl Feed {
         if position.is_none() {
             *position = Some(seq);
             // A commit between the read of `seq` and now has notified no reader.
-            self.0.woken.notify_one();
+            self.0.outbox.wake();
         }
     }
 
@@ -232,18 +231,6 @@ impl Feed {
             // Lets other transactions write.
             sleep(Duration::from_millis(50)).await;
         }
-    }
-}
-
-impl EventLog for Feed {
-    type Event = NewChange;
-
-    async fn append(events: &[NewChange], transaction: &Transaction) -> Result<(), DbErr> {
-        NewChange::append(events, transaction).await
-    }
-
-    fn wake(&self) {
-        self.wake();
     }
 }
 

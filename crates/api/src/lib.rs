@@ -2,15 +2,14 @@
 //!
 //! | floor | modules |
 //! | --- | --- |
-//! | 1 | [`period`]: when an assignment is active; [`outbox`]: the rows of the change feed |
+//! | 1 | [`period`]: when an assignment is active; [`outbox`]: the rows of the change feed; [`viewer`]: the client |
 //! | 2 | [`employee`], [`meeting`], [`project`], [`assignment`]: object, filter and order of each entity |
 //! | 2 | [`staffing`]: the link between employees and projects; [`colleagues`], [`overlaps`] |
 //! | 3 | [`node`]: the interface `Node` |
 //! | 4 | [`user_error`]: errors that a client can put right; [`changes`]: the change feed as a page |
-//! | 5 | [`feed`]: the change feed as a subscription |
-//! | 6 | [`mod@write`]: validation and locks |
-//! | 7 | [`mutations`]: inputs, payloads, and the code that carries them out |
-//! | 8 | [`schema`]: the roots |
+//! | 5 | [`feed`]: the change feed as a subscription; [`mod@write`]: validation and locks |
+//! | 6 | [`mutations`]: inputs, payloads, and the code that carries them out |
+//! | 7 | [`schema`]: the roots |
 //!
 //! Entity files name each other's types; all other imports lead to a lower floor. [`sea_level`] turns queries into
 //! SQL statements.
@@ -30,6 +29,7 @@ pub mod project;
 pub mod schema;
 pub mod staffing;
 pub mod user_error;
+pub mod viewer;
 pub mod write;
 
 pub use feed::Feed;

@@ -25,15 +25,6 @@ pub struct Meeting(Record<Meeting>);
 
 #[object]
 impl Meeting {
-    /// Employees who attend. Each employee appears once.
-    #[connection(
-        filter = "Keep only employees that match.",
-        order = "Sort keys, most significant first. Default: name ascending."
-    )]
-    fn employees(&self) -> Source<Employee> {
-        Source::linked::<meeting::Entity>("Meeting.employees")
-    }
-
     /// Globally unique id, `mtg_…`.
     #[column]
     pub async fn id(&self) -> PublicId {
@@ -62,6 +53,15 @@ impl Meeting {
     #[column]
     async fn version(&self) -> i32 {
         self.0.version
+    }
+
+    /// Employees who attend. Each employee appears once.
+    #[connection(
+        filter = "Keep only employees that match.",
+        order = "Sort keys, most significant first. Default: name ascending."
+    )]
+    fn employees(&self) -> Source<Employee> {
+        Source::linked::<meeting::Entity>("Meeting.employees")
     }
 }
 

@@ -3,17 +3,55 @@
 //! The number of a row is the order of commit. On PostgreSQL numbers are given under one lock that is held
 //! until the commit; SQLite has one writer. The table is never empty: its first row marks the start.
 
+use std::sync::Arc;
+
 use chrono::Utc;
 use entity::change::{Kind, Subject};
-use sea_level::{Transaction, write::WriteKind};
+use sea_level::{
+    Transaction,
+    auth::Viewer,
+    write::{EventLog, WriteKind},
+};
 use sea_orm::{ActiveEnum, ConnectionTrait, DbBackend, DbErr, Statement};
 use serde_json::json;
+use tokio::sync::Notify;
 
 /// Channel that each commit notifies on PostgreSQL.
 pub const CHANNEL: &str = "roster_changes";
 
 /// Changes of one statement at most, which bounds the memory for their text.
 const APPENDED_AT_ONCE: usize = 5_000;
+
+/// Outbox of this server. All clones are one.
+#[derive(Clone, Default)]
+pub struct Outbox(Arc<Notify>);
+
+impl Outbox {
+    /// Waits for the next commit since the last wait.
+    pub async fn committed(&self) {
+        self.0.notified().await;
+    }
+}
+
+impl EventLog for Outbox {
+    type Event = NewChange;
+
+    /// On PostgreSQL the statements take the one lock of the feed, after all row locks.
+    async fn append(
+        changes: &[NewChange],
+        viewer: &Viewer,
+        transaction: &Transaction,
+    ) -> Result<(), DbErr> {
+        for batch in changes.chunks(APPENDED_AT_ONCE) {
+            append_batch(batch, viewer.subject.as_deref(), transaction).await?;
+        }
+        Ok(())
+    }
+
+    fn wake(&self) {
+        self.0.notify_one();
+    }
+}
 
 /// Change to append.
 #[derive(Clone, Copy)]
@@ -80,63 +118,59 @@ impl NewChange {
             ..Self::of(Subject::Attendance, kind)
         }
     }
+}
 
-    /// Appends changes, as the last statements before the commit: on PostgreSQL they take the one lock of
-    /// the feed, after all row locks.
-    pub async fn append(changes: &[Self], transaction: &Transaction) -> Result<(), DbErr> {
-        for batch in changes.chunks(APPENDED_AT_ONCE) {
-            Self::append_batch(batch, transaction).await?;
-        }
-        Ok(())
-    }
-
-    async fn append_batch(changes: &[Self], transaction: &Transaction) -> Result<(), DbErr> {
-        let backend = transaction.get_database_backend();
-        let values: Vec<_> = changes
-            .iter()
-            .map(|change| {
-                json!([
-                    change.subject.to_value(),
-                    change.kind.to_value(),
-                    change.employee,
-                    change.meeting,
-                    change.project,
-                    change.assignment
-                ])
-            })
-            .collect();
-        let values = serde_json::Value::Array(values).to_string();
-        let statement = match backend {
-            DbBackend::Sqlite => Statement::from_sql_and_values(
-                backend,
-                "INSERT INTO changes \
-                 (occurred_at, subject, kind, employee_id, meeting_id, project_id, assignment_id) \
-                 SELECT ?, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5 \
+async fn append_batch(
+    changes: &[NewChange],
+    actor: Option<&str>,
+    transaction: &Transaction,
+) -> Result<(), DbErr> {
+    let backend = transaction.get_database_backend();
+    let values: Vec<_> = changes
+        .iter()
+        .map(|change| {
+            json!([
+                change.subject.to_value(),
+                change.kind.to_value(),
+                change.employee,
+                change.meeting,
+                change.project,
+                change.assignment
+            ])
+        })
+        .collect();
+    let values = serde_json::Value::Array(values).to_string();
+    let statement = match backend {
+        DbBackend::Sqlite => Statement::from_sql_and_values(
+            backend,
+            "INSERT INTO changes \
+                 (occurred_at, actor, subject, kind, employee_id, meeting_id, project_id, assignment_id) \
+                 SELECT ?, ?, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5 \
                  FROM json_each(?) ORDER BY key",
-                [
-                    chrono::SubsecRound::trunc_subsecs(Utc::now(), 6).into(),
-                    values.into(),
-                ],
-            ),
-            // The database's clock, which all servers share. "feedlock" in ASCII.
-            _ => Statement::from_sql_and_values(
-                backend,
-                format!(
-                    "WITH l AS MATERIALIZED (SELECT pg_advisory_xact_lock(x'666565646c6f636b'::bigint)), \
+            [
+                chrono::SubsecRound::trunc_subsecs(Utc::now(), 6).into(),
+                actor.into(),
+                values.into(),
+            ],
+        ),
+        // The database's clock, which all servers share. "feedlock" in ASCII.
+        _ => Statement::from_sql_and_values(
+            backend,
+            format!(
+                "WITH l AS MATERIALIZED (SELECT pg_advisory_xact_lock(x'666565646c6f636b'::bigint)), \
                      i AS (INSERT INTO changes \
-                     (occurred_at, subject, kind, employee_id, meeting_id, project_id, assignment_id) \
-                     SELECT clock_timestamp(), v ->> 0, v ->> 1, (v ->> 2)::bigint, \
+                     (occurred_at, actor, subject, kind, employee_id, meeting_id, project_id, assignment_id) \
+                     SELECT clock_timestamp(), $2, v ->> 0, v ->> 1, (v ->> 2)::bigint, \
                      (v ->> 3)::bigint, (v ->> 4)::bigint, (v ->> 5)::bigint \
                      FROM l CROSS JOIN json_array_elements($1::json) WITH ORDINALITY AS c (v, n) \
                      ORDER BY n RETURNING seq) \
                      SELECT pg_notify('{CHANNEL}', '') FROM i LIMIT 1"
-                ),
-                [values.into()],
             ),
-        };
-        transaction.execute_raw(statement).await?;
-        Ok(())
-    }
+            [values.into(), actor.into()],
+        ),
+    };
+    transaction.execute_raw(statement).await?;
+    Ok(())
 }
 
 /// Converts the engine's kind of change.

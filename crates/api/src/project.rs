@@ -34,30 +34,6 @@ pub struct Project(Record<Project>);
 
 #[object]
 impl Project {
-    /// Every assignment on this project, past, present and future.
-    #[connection(
-        link = RoleTotals,
-        filter = "Keep only assignments that match.",
-        order = "Sort keys, most significant first. Default: earliest first (startDate ascending, a null start first)."
-    )]
-    fn assignments(&self) -> Source<Assignment> {
-        Source::linked::<project::Entity>("Project.assignments")
-    }
-
-    /// Employees who work on this project. Each employee appears ONCE however many assignments link them; the assignments are on the edge.
-    #[connection(
-        link = Staffing,
-        filter = "Keep only employees that match.",
-        through = "Keep only employees linked by at least one matching assignment; `edge.assignments` then holds just the matching ones.",
-        order = "Sort keys, most significant first. Default: name ascending."
-    )]
-    fn employees(&self) -> Source<Employee> {
-        Source::linked::<project::Entity>("Project.employees")
-            .listed_by(employee::Column::Name, || {
-                assignment::Column::EmployeeName.into_iden()
-            })
-    }
-
     /// Globally unique id, `prj_…`.
     #[column]
     pub async fn id(&self) -> PublicId {
@@ -95,6 +71,30 @@ impl Project {
     #[column]
     async fn version(&self) -> i32 {
         self.0.version
+    }
+
+    /// Every assignment on this project, past, present and future.
+    #[connection(
+        link = RoleTotals,
+        filter = "Keep only assignments that match.",
+        order = "Sort keys, most significant first. Default: earliest first (startDate ascending, a null start first)."
+    )]
+    fn assignments(&self) -> Source<Assignment> {
+        Source::linked::<project::Entity>("Project.assignments")
+    }
+
+    /// Employees who work on this project. Each employee appears ONCE however many assignments link them; the assignments are on the edge.
+    #[connection(
+        link = Staffing,
+        filter = "Keep only employees that match.",
+        through = "Keep only employees linked by at least one matching assignment; `edge.assignments` then holds just the matching ones.",
+        order = "Sort keys, most significant first. Default: name ascending."
+    )]
+    fn employees(&self) -> Source<Employee> {
+        Source::linked::<project::Entity>("Project.employees")
+            .listed_by(employee::Column::Name, || {
+                assignment::Column::EmployeeName.into_iden()
+            })
     }
 }
 

@@ -6,7 +6,7 @@ use async_graphql::{Context, Description, ID, MergedObject, OutputType, registry
 use futures_util::future::try_join_all;
 use sea_level::{
     Database, Domain, Engine, Error, Limits, ObjectOutput, Result, Shortcuts, Source, find_by_id,
-    object,
+    object, operation,
 };
 
 use crate::{
@@ -20,9 +20,11 @@ use crate::{
         ProjectMutations,
     },
     node::{AnyNode, node},
+    outbox::Outbox,
     project::{BudgetTotals, Project},
     staffing::register_interface,
     user_error::UserError,
+    viewer::Viewer,
 };
 
 /// Everything that can be read.
@@ -49,42 +51,9 @@ impl Query {
 
 #[object]
 impl Query {
-    /// All employees.
-    #[connection(
-        filter = "Keep only employees that match.",
-        order = "Sort keys, most significant first. Default: id."
-    )]
-    fn employees(&self) -> Source<Employee> {
-        Source::all("Query.employees")
-    }
-
-    /// All meetings.
-    #[connection(
-        filter = "Keep only meetings that match.",
-        order = "Sort keys, most significant first. Default: id."
-    )]
-    fn meetings(&self) -> Source<Meeting> {
-        Source::all("Query.meetings")
-    }
-
-    /// All projects.
-    #[connection(
-        link = BudgetTotals,
-        filter = "Keep only projects that match.",
-        order = "Sort keys, most significant first. Default: id."
-    )]
-    fn projects(&self) -> Source<Project> {
-        Source::all("Query.projects")
-    }
-
-    /// All assignments.
-    #[connection(
-        link = RoleTotals,
-        filter = "Keep only assignments that match.",
-        order = "Sort keys, most significant first. Default: id."
-    )]
-    fn assignments(&self) -> Source<Assignment> {
-        Source::all("Query.assignments")
+    /// Who is asking: what the token says, and what may be done with it.
+    async fn viewer(&self, ctx: &Context<'_>) -> Viewer {
+        Viewer(operation(ctx).viewer.clone())
     }
 
     /// Fetch anything by id; null when there is no such thing. Try `node(id: "emp_1")`.
@@ -159,6 +128,44 @@ impl Query {
     ) -> Result<ChangeConnection> {
         changes::changes(ctx, first, after, filter).await
     }
+
+    /// All employees.
+    #[connection(
+        filter = "Keep only employees that match.",
+        order = "Sort keys, most significant first. Default: id."
+    )]
+    fn employees(&self) -> Source<Employee> {
+        Source::all("Query.employees")
+    }
+
+    /// All meetings.
+    #[connection(
+        filter = "Keep only meetings that match.",
+        order = "Sort keys, most significant first. Default: id."
+    )]
+    fn meetings(&self) -> Source<Meeting> {
+        Source::all("Query.meetings")
+    }
+
+    /// All projects.
+    #[connection(
+        link = BudgetTotals,
+        filter = "Keep only projects that match.",
+        order = "Sort keys, most significant first. Default: id."
+    )]
+    fn projects(&self) -> Source<Project> {
+        Source::all("Query.projects")
+    }
+
+    /// All assignments.
+    #[connection(
+        link = RoleTotals,
+        filter = "Keep only assignments that match.",
+        order = "Sort keys, most significant first. Default: id."
+    )]
+    fn assignments(&self) -> Source<Assignment> {
+        Source::all("Query.assignments")
+    }
 }
 
 /// Everything that can be changed. Each field runs in its own database transaction: it does all of it or none of it.
@@ -208,9 +215,10 @@ impl Roster {
 
     /// Creates the API.
     pub fn with_limits(database: Database, limits: Limits) -> Self {
-        let feed = Feed::new(database.clone());
+        let outbox = Outbox::default();
+        let feed = Feed::new(database.clone(), outbox.clone());
         Self {
-            engine: Engine::new(database, limits, feed.clone()),
+            engine: Engine::new(database, limits, outbox, feed.clone()),
             feed,
         }
     }

@@ -22,8 +22,8 @@ use sea_level::{
 use sea_orm::DbErr;
 
 use crate::{
-    feed::Feed,
     node::AnyNode,
+    outbox::Outbox,
     user_error::{InvalidInputError, NotFoundError, Place, UserError, VersionConflictError},
 };
 
@@ -48,17 +48,17 @@ pub type Outcome<T> = Result<T, Vec<UserError>>;
 
 /// Carries out a mutation; see [`write::mutate`].
 pub async fn mutate<M: InputMutation>(ctx: &Context<'_>, input: M) -> Result<Outcome<M::Done>> {
-    write::mutate(ctx, ctx.data_unchecked::<Feed>(), Run(input)).await
+    write::mutate(ctx, Run(input)).await
 }
 
 struct Run<M>(M);
 
 impl<M: InputMutation> write::Mutation for Run<M> {
-    type Log = Feed;
+    type Log = Outbox;
     type Done = M::Done;
     type Refusal = Vec<UserError>;
 
-    async fn run(&self, base: &mut write::Write<Feed>) -> Result<M::Done, Abort<Vec<UserError>>> {
+    async fn run(&self, base: &mut write::Write<Outbox>) -> Result<M::Done, Abort<Vec<UserError>>> {
         let mut write = Write {
             base,
             errors: Vec::new(),
@@ -71,19 +71,19 @@ impl<M: InputMutation> write::Mutation for Run<M> {
 }
 
 /// Entity that mutations write and that `node` finds.
-pub trait Writable: WritableNode<Feed> + Into<AnyNode> {}
+pub trait Writable: WritableNode<Outbox> + Into<AnyNode> {}
 
-impl<E: WritableNode<Feed> + Into<AnyNode>> Writable for E {}
+impl<E: WritableNode<Outbox> + Into<AnyNode>> Writable for E {}
 
 /// Transaction of a mutation with the errors of its input. Dereferences to the engine's
 /// [`Write`](write::Write).
 pub struct Write<'w> {
-    base: &'w mut write::Write<Feed>,
+    base: &'w mut write::Write<Outbox>,
     errors: Vec<UserError>,
 }
 
 impl Deref for Write<'_> {
-    type Target = write::Write<Feed>;
+    type Target = write::Write<Outbox>;
 
     fn deref(&self) -> &Self::Target {
         self.base

@@ -18,6 +18,9 @@ pub struct Model {
     /// What happened to it.
     #[sea_orm(column_type = "Text")]
     pub kind: Kind,
+    /// Identifier of the client that made the change: the `sub` of its token; null without one.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub actor: Option<String>,
     /// The employee that changed, or that the link or assignment concerns.
     pub employee_id: Option<i64>,
     /// The meeting that changed, or that the link concerns.

@@ -20,6 +20,7 @@ use crate::{
     operation::{Environment, Operation, Shortcuts},
     response::{Cost, OperationResponse, error_code},
     sql::Database,
+    write::EventLog,
 };
 
 /// Runs the operations of a domain on a database. The schema itself is not accessible: all requests
@@ -43,10 +44,15 @@ impl<D: Domain> Clone for Engine<D> {
 }
 
 impl<D: Domain> Engine<D> {
-    /// Creates an engine. Resolvers find `data` in their context.
-    pub fn new<T: Send + Sync + 'static>(database: Database, limits: Limits, data: T) -> Self {
+    /// Creates an engine whose mutations append to `log`. Resolvers find `data` in their context.
+    pub fn new<L: EventLog, T: Send + Sync + 'static>(
+        database: Database,
+        limits: Limits,
+        log: L,
+        data: T,
+    ) -> Self {
         Self {
-            executor: Executor::new(database.clone(), data),
+            executor: Executor::new(database.clone(), log, data),
             database,
             guard: Arc::new(Guard::new(&sdl::<D>(), limits)),
             environment: Environment {
@@ -194,6 +200,7 @@ impl<D: Domain> Engine<D> {
             &self.environment,
             checked.executable.clone(),
             introspection,
+            checked.viewer.clone(),
         ))
     }
 }

@@ -24,6 +24,7 @@ use crate::{
     objects,
     operation::{Operation, operation},
     sql::Database,
+    write::EventLog,
 };
 
 /// Schema of a domain: its roots, which hold no data.
@@ -193,14 +194,19 @@ fn introspected(ctx: &Context<'_>) -> ServerResult<Option<Value>> {
 }
 
 impl<D: Domain> Executor<D> {
-    /// Creates an executor whose resolvers find the database and `data` in their context.
-    pub(crate) fn new<T: Send + Sync + 'static>(database: Database, data: T) -> Self {
+    /// Creates an executor whose resolvers find these values in their context.
+    pub(crate) fn new(
+        database: Database,
+        log: impl EventLog,
+        data: impl Send + Sync + 'static,
+    ) -> Self {
         let captured = Arc::new(OnceLock::new());
         let capture = Capture::<D> {
             captured: captured.clone(),
             domain: PhantomData,
         };
-        let schema = builder::<D, _>(capture).data(database).data(data).finish();
+        let builder = builder::<D, _>(capture);
+        let schema = builder.data(database).data(log).data(data).finish();
         // The run waits for nothing, so that one poll completes it.
         let _ = schema.execute("mutation { capture }").now_or_never();
         drop(schema);

@@ -16,6 +16,7 @@ use futures_util::{Stream, StreamExt, stream};
 use tokio::sync::Semaphore;
 
 use crate::{
+    auth::Viewer,
     budget::OperationBudget,
     coalescer::Coalescers,
     compat::{Executable, Introspection, Plan, number},
@@ -32,6 +33,8 @@ pub struct Operation {
     pub(crate) dispatcher: Arc<Dispatcher>,
     limits: Limits,
     clock: Mutex<DateTime>,
+    /// The client.
+    pub viewer: Viewer,
     written: Mutex<WrittenRows>,
     has_vanished: AtomicBool,
     filter_checks: Mutex<FilterChecks>,
@@ -93,12 +96,14 @@ impl Operation {
         environment: &Environment,
         executable: Arc<Executable>,
         introspection: Introspection,
+        viewer: Viewer,
     ) -> Self {
         let budget = Arc::new(OperationBudget::new(&environment.limits));
         Self {
             dispatcher: Arc::new(Dispatcher::new(budget)),
             limits: environment.limits,
             clock: Mutex::new(now()),
+            viewer,
             written: Mutex::default(),
             has_vanished: AtomicBool::default(),
             filter_checks: Mutex::default(),

@@ -24,6 +24,7 @@ use sea_orm::{
 use tokio::runtime::Handle;
 
 use crate::{
+    auth::Viewer,
     budget::OperationBudget,
     columns::primary_key,
     error::Result,
@@ -44,9 +45,10 @@ pub trait EventLog: Clone + Send + Sync + 'static {
     /// Event of one change.
     type Event: Send + Sync;
 
-    /// Appends events, as the last statements before the commit.
+    /// Appends the events of a client's changes, as the last statements before the commit.
     fn append(
         events: &[Self::Event],
+        viewer: &Viewer,
         transaction: &Transaction,
     ) -> impl Future<Output = Result<(), DbErr>> + Send;
 
@@ -122,17 +124,14 @@ pub type Outcome<M> = Result<<M as Mutation>::Done, <M as Mutation>::Refusal>;
 ///
 /// Dropping the future does not end the transaction between its writes and its commit: it goes on in
 /// a task.
-pub async fn mutate<M: Mutation>(
-    ctx: &Context<'_>,
-    log: &M::Log,
-    mutation: M,
-) -> Result<Outcome<M>> {
+pub async fn mutate<M: Mutation>(ctx: &Context<'_>, mutation: M) -> Result<Outcome<M>> {
     let operation = operation(ctx);
     // Root fields run one after the other: the payload of the last one is resolved.
     operation.set_written(WrittenRows::default());
     let writer = Writer {
         transactions: ctx.data_unchecked::<Database>().transactions.clone(),
-        log: log.clone(),
+        log: ctx.data_unchecked::<M::Log>().clone(),
+        viewer: operation.viewer.clone(),
         now: operation.now(),
         budget: operation.budget.clone(),
     };
@@ -173,6 +172,7 @@ impl<T: Send> Drop for SpawnOnDrop<T> {
 struct Writer<L> {
     transactions: Transactions,
     log: L,
+    viewer: Viewer,
     now: DateTime,
     budget: Arc<OperationBudget>,
 }
@@ -227,7 +227,7 @@ impl<L: EventLog> Writer<L> {
         if write.events.is_empty() {
             write.transaction.rollback().await?;
         } else {
-            L::append(&write.events, &write.transaction).await?;
+            L::append(&write.events, &self.viewer, &write.transaction).await?;
             let committed = write.transaction.commit().await;
             self.budget.count_rows(write.loaded);
             // After an error the outcome is unknown.

@@ -19,7 +19,7 @@ use clap::{
     error::{ContextKind, ContextValue},
 };
 
-pub use access::{AccessSettings, KeyAlgorithm, Role};
+pub use access::{AccessSettings, KeyAlgorithm, Role, is_subject};
 pub use limit_option::limit_table;
 pub use limits::{DeadlineSettings, LIMITS, Limit, LimitSettings, seconds};
 use number::{TIME, within};
@@ -172,6 +172,9 @@ assignments and 4 attendances for each employee. Next: `roster serve`.")]
         /// Rights of the bearer
         #[arg(long)]
         role: Role,
+        /// Identifier of the bearer, which `Change.actor` shows; 1 to 255 characters
+        #[arg(long, value_name = "NAME", value_parser = access::subject)]
+        subject: Option<String>,
         /// Time until the token expires, like 30m, 8h or 7d
         #[arg(long, value_name = "TIME", default_value = "8h", value_parser = number::time)]
         expires: std::time::Duration,

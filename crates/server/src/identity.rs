@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use chrono::DateTime;
 use jsonwebtoken::{
     Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode,
     jwk::JwkSet,
@@ -10,7 +11,7 @@ use sea_level::auth::{Role, Viewer};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{
-    config::{self, AccessSettings, KeyAlgorithm},
+    config::{self, AccessSettings, KeyAlgorithm, is_subject},
     error::Error,
 };
 
@@ -28,7 +29,7 @@ pub struct Verifier {
 }
 
 /// Bearer of a valid token.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Identity {
     /// Rights of the bearer.
     pub viewer: Viewer,
@@ -39,6 +40,8 @@ pub struct Identity {
 #[derive(Serialize, Deserialize)]
 struct Claims {
     role: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sub: Option<String>,
     #[serde(deserialize_with = "seconds")]
     exp: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -124,10 +127,18 @@ impl Verifier {
             "editor" => Role::Editor,
             _ => return None,
         };
+        // Stored with each change: PostgreSQL takes no NUL.
+        if claims.sub.as_ref().is_some_and(|sub| !is_subject(sub)) {
+            return None;
+        }
+        let end = |seconds: u64| UNIX_EPOCH.checked_add(Duration::from_secs(seconds));
         Some(Identity {
-            viewer: Viewer { role },
-            expires: UNIX_EPOCH
-                .checked_add(Duration::from_secs(claims.exp.saturating_add(LEEWAY)))?,
+            viewer: Viewer {
+                role,
+                subject: claims.sub.map(Into::into),
+                expires_at: end(claims.exp).map(DateTime::from),
+            },
+            expires: end(claims.exp.saturating_add(LEEWAY))?,
         })
     }
 
@@ -145,6 +156,7 @@ impl Verifier {
 pub fn token(
     settings: &AccessSettings,
     role: config::Role,
+    subject: Option<String>,
     expires: Duration,
 ) -> Result<String, Error> {
     let secret = settings.jwt_secret.as_ref().ok_or(Error::NoSecret)?;
@@ -156,6 +168,7 @@ pub fn token(
         .unwrap_or_default();
     let claims = Claims {
         role: role.claim().to_owned(),
+        sub: subject,
         exp: now.saturating_add(expires).as_secs(),
         iss: settings.jwt_issuer.clone(),
         aud: settings.jwt_audience.clone().map(Into::into),

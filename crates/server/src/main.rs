@@ -73,9 +73,10 @@ fn run(cli: Cli) -> Result<(), Error> {
             } => seed(database, reset, counts).await,
             Command::Token {
                 role,
+                subject,
                 expires,
                 access,
-            } => print(&identity::token(&access, role, expires)?),
+            } => print(&identity::token(&access, role, subject, expires)?),
             Command::Schema { check: None } => schema(),
             Command::Schema { check: Some(path) } => check_schema(&path),
             Command::Limits => print(&limit_table()),

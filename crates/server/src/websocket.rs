@@ -393,9 +393,9 @@ impl Session {
     async fn subscribe(&mut self, id: String, payload: Value) -> Result<(), Close> {
         let viewer = match &self.identity {
             None => return Err(UNAUTHORIZED),
-            Some(None) => Viewer { role: Role::Editor },
+            Some(None) => Viewer::anonymous(Role::Editor),
             Some(Some(identity)) if identity.expires <= SystemTime::now() => return Err(FORBIDDEN),
-            Some(Some(identity)) => identity.viewer,
+            Some(Some(identity)) => identity.viewer.clone(),
         };
         let envelope = Envelope::from_value(payload).map_err(|_| BAD_MESSAGE)?;
         if self.live.values().any(|live| live.id == id) {

@@ -13,14 +13,13 @@ use super::staffing::{OverlapPolicy, Stint, UNIQUE_COLUMNS};
 use crate::{
     assignment::Assignment,
     employee::Employee,
-    feed::Feed,
-    outbox::{self, NewChange},
+    outbox::{self, NewChange, Outbox},
     project::Project,
     user_error::{DuplicateAssignmentError, Place, UserError},
     write::{InputMutation, Outcome, Write, mutate, refusal},
 };
 
-impl WritableNode<Feed> for Assignment {
+impl WritableNode<Outbox> for Assignment {
     const FOLDED: &'static [assignment::Column] = &[assignment::Column::Role];
 
     fn version(model: &mut assignment::Model) -> &mut i32 {

@@ -21,15 +21,14 @@ use super::{
 use crate::{
     assignment::Assignment,
     employee::Employee,
-    feed::Feed,
     meeting::Meeting,
-    outbox::{self, NewChange},
+    outbox::{self, NewChange, Outbox},
     project::Project,
     user_error::{Place, UserError},
     write::{InputMutation, Outcome, Write, mutate, refusal},
 };
 
-impl WritableNode<Feed> for Employee {
+impl WritableNode<Outbox> for Employee {
     const FOLDED: &'static [employee::Column] = &[employee::Column::Name];
 
     fn version(model: &mut employee::Model) -> &mut i32 {

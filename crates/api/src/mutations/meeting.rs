@@ -12,14 +12,13 @@ use sea_orm::ActiveValue::Set;
 use super::attendance::{attendees, insert_links};
 use crate::{
     employee::Employee,
-    feed::Feed,
     meeting::Meeting,
-    outbox::{self, NewChange},
+    outbox::{self, NewChange, Outbox},
     user_error::{Place, UserError},
     write::{InputMutation, Outcome, Write, keys, mutate, refusal},
 };
 
-impl WritableNode<Feed> for Meeting {
+impl WritableNode<Outbox> for Meeting {
     const FOLDED: &'static [meeting::Column] = &[meeting::Column::Topic, meeting::Column::Location];
 
     fn version(model: &mut meeting::Model) -> &mut i32 {

@@ -19,14 +19,13 @@ use super::{
 use crate::{
     assignment::Assignment,
     employee::Employee,
-    feed::Feed,
-    outbox::{self, NewChange},
+    outbox::{self, NewChange, Outbox},
     project::Project,
     user_error::{Place, UserError},
     write::{InputMutation, Outcome, Write, mutate, refusal},
 };
 
-impl WritableNode<Feed> for Project {
+impl WritableNode<Outbox> for Project {
     const FOLDED: &'static [project::Column] = &[project::Column::Title];
 
     fn version(model: &mut project::Model) -> &mut i32 {

@@ -136,7 +136,7 @@ impl TestLibrary {
         transaction.execute_unprepared(ROWS).await.unwrap();
         transaction.commit().await.unwrap();
         Self {
-            engine: Engine::new(database.clone(), Limits::DEFAULT, Log),
+            engine: Engine::new(database.clone(), Limits::DEFAULT, Log, ()),
             database,
             _directory: directory,
             schema,
@@ -152,7 +152,11 @@ impl TestLibrary {
     pub async fn answer(&self, text: &str) -> (Value, usize) {
         let request = Request {
             text: text.to_owned(),
-            viewer: Viewer { role: Role::Editor },
+            viewer: Viewer {
+                role: Role::Editor,
+                subject: Some("ada".into()),
+                expires_at: None,
+            },
             ..Request::default()
         };
         let checked = match self.engine.check(request) {

@@ -5,8 +5,9 @@ use async_graphql::{
 };
 use sea_level::{
     Date, Domain, EdgeRow, FilterContext, LinkFields, ListFilter, NoFields, Node, ObjectOutput,
-    PublicId, Record, Result, SortExpr, Source, StringFilter, Text, Transaction, column, filter,
-    find_object, object, order, referenced,
+    PublicId, Record, Result, SortExpr, Source, StringFilter, Text, Transaction,
+    auth::Viewer,
+    column, filter, find_object, object, order, referenced,
     write::{self, Abort, EventLog, Mutation, WritableNode, WriteKind},
 };
 use sea_orm::{
@@ -292,9 +293,14 @@ pub struct Log;
 impl EventLog for Log {
     type Event = String;
 
-    async fn append(events: &[String], transaction: &Transaction) -> Result<(), DbErr> {
+    async fn append(
+        events: &[String],
+        viewer: &Viewer,
+        transaction: &Transaction,
+    ) -> Result<(), DbErr> {
+        let actor = viewer.subject.as_deref().unwrap_or_default();
         for event in events {
-            let insert = format!("INSERT INTO events (event) VALUES ('{event}')");
+            let insert = format!("INSERT INTO events (event) VALUES ('{event} by {actor}')");
             transaction.execute_unprepared(&insert).await?;
         }
         Ok(())
@@ -362,7 +368,7 @@ pub struct Mutations;
 #[Object]
 impl Mutations {
     async fn lend(&self, ctx: &Context<'_>, input: Lend) -> Result<Lent> {
-        write::mutate(ctx, &Log, input).await.map(Lent)
+        write::mutate(ctx, input).await.map(Lent)
     }
 }
 

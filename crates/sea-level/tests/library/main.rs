@@ -142,6 +142,7 @@ async fn a_mutation_writes_its_row_and_its_event_or_nothing() {
         let events = library.events().await;
         assert_eq!(events.len(), 1, "{events:?}");
         assert!(events[0].starts_with("Created loan_"), "{events:?}");
+        assert!(events[0].ends_with(" by ada"), "{events:?}");
         let data = library
             .data(r#"{ authors(where: { name: { eq: "bo" } }) { nodes { books { nodes { title } } } } }"#)
             .await;

@@ -116,6 +116,20 @@ impl Role {
     }
 }
 
+/// True for an identifier of a client: 1 to 255 characters, as OpenID Connect bounds them, without NUL,
+/// which PostgreSQL does not store.
+pub fn is_subject(subject: &str) -> bool {
+    (1..=255).contains(&subject.chars().count()) && !subject.contains('\0')
+}
+
+/// Parses an identifier of a client.
+pub(super) fn subject(text: &str) -> Result<String, String> {
+    if is_subject(text) {
+        return Ok(text.to_owned());
+    }
+    Err("a subject has 1 to 255 characters".to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::{host, origin};

@@ -33,7 +33,7 @@ use crate::{
 };
 
 /// Viewer of requests without a token, if the server requires none.
-const ANONYMOUS: Viewer = Viewer { role: Role::Editor };
+const ANONYMOUS: Viewer = Viewer::anonymous(Role::Editor);
 
 static X_COST: HeaderName = HeaderName::from_static("x-cost");
 static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");

@@ -1,0 +1,20 @@
+//! The client that made a change, in the outbox.
+
+use sea_orm_migration::prelude::*;
+
+use crate::{parts, step::Step};
+
+#[derive(DeriveMigrationName)]
+pub(crate) struct Migration;
+
+#[async_trait::async_trait]
+impl Step for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        // Null for older rows, and without a token.
+        parts::execute(manager, "ALTER TABLE changes ADD COLUMN actor TEXT").await
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        parts::execute(manager, "ALTER TABLE changes DROP COLUMN actor").await
+    }
+}
