@@ -130,10 +130,11 @@ async fn text_and_unknown_ids_are_refused() {
             "PERSISTED_QUERY_NOT_FOUND",
         ),
     ] {
-        for (accept, expected) in [
-            (MODERN, StatusCode::BAD_REQUEST),
-            ("application/json", StatusCode::OK),
-        ] {
+        let expected = match code {
+            "FORBIDDEN" => StatusCode::FORBIDDEN,
+            _ => StatusCode::UNPROCESSABLE_ENTITY,
+        };
+        for accept in [MODERN, "application/json"] {
             let (status, answer) = post(&app, accept, body.clone()).await;
             assert_eq!(status, expected, "{body}");
             assert_eq!(answer["errors"][0]["extensions"]["code"], code, "{body}");

@@ -194,6 +194,7 @@ impl<D: Domain> Engine<D> {
             &self.environment,
             checked.executable.clone(),
             introspection,
+            checked.position.clone(),
         ))
     }
 }

@@ -45,6 +45,8 @@ pub struct Server {
     pub connections: Arc<Semaphore>,
     /// A permit for each WebSocket that may be open.
     pub sockets: Arc<Semaphore>,
+    /// A permit for each subscription that may be streamed over HTTP.
+    pub streams: Arc<Semaphore>,
     /// A permit for each operation that may run, held until its answer is sent.
     pub operations: Arc<Semaphore>,
     /// Byte budget of unread answers.
@@ -82,6 +84,7 @@ impl Server {
             sites: Sites::new(&settings.access, &settings.host),
             connections: Arc::new(Semaphore::new(limits.connections as usize)),
             sockets: Arc::new(Semaphore::new(limits.sockets as usize)),
+            streams: Arc::new(Semaphore::new(limits.streams as usize)),
             operations: Arc::new(Semaphore::new(limits.operations_at_once as usize)),
             unread: Unread::new(limits.unread_answers),
             trusted,

@@ -43,9 +43,13 @@ fn routes(app: App) -> Result<Router, Error> {
     describe_counter!("roster_subscriptions_total", "Subscriptions begun");
     describe_gauge!(
         "roster_subscriptions",
-        "Operations that are live on WebSockets"
+        "Operations that are live on WebSockets and as server-sent events"
     );
     describe_gauge!("roster_sockets", "WebSockets that are open");
+    describe_gauge!(
+        "roster_streams",
+        "Streams of server-sent events that are open"
+    );
     describe_gauge!("roster_connections", "Connections that are open");
     describe_gauge!("roster_operations_running", "Operations that are running");
     describe_gauge!(
@@ -90,6 +94,7 @@ fn record_gauges(app: &App) {
         app.connections.available_permits(),
     ));
     gauge!("roster_sockets").set(used(limits.sockets, app.sockets.available_permits()));
+    gauge!("roster_streams").set(used(limits.streams, app.streams.available_permits()));
     gauge!("roster_operations_running").set(used(
         limits.operations_at_once,
         app.operations.available_permits(),
@@ -135,7 +140,7 @@ pub fn subscribed(_: &Checked) {
     counter!("roster_subscriptions_total").increment(1);
 }
 
-/// Changes the gauge of live operations on WebSockets.
+/// Changes the gauge of live operations on WebSockets and as server-sent events.
 pub fn live(change: f64) {
     gauge!("roster_subscriptions").increment(change);
 }

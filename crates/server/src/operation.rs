@@ -171,7 +171,7 @@ impl Server {
     }
 }
 
-/// Runs an operation on a WebSocket: returns the answer of a query or a mutation, or every event.
+/// Runs an operation whose results are streamed: returns the answer of a query or a mutation, or every event.
 pub fn run_stream(
     app: &App,
     id: RequestId,
@@ -312,6 +312,7 @@ impl Server {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// Returns the bytes in hexadecimal.
+pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
