@@ -1,6 +1,9 @@
 //! Counters, gauges and histograms, and `/metrics` in the text format of Prometheus.
 //!
-//! Labels come from fixed lists, never from a request: no client can create a series.
+//! Labels come from fixed lists, so that no client can create a series at will. [`document_labels`]
+//! bounds those of documents.
+//!
+//! [`document_labels`]: crate::document_labels
 
 use std::{future::IntoFuture, net::SocketAddr, time::Duration};
 
@@ -34,6 +37,14 @@ fn routes(app: App) -> Result<Router, Error> {
         .map_err(|error| failed(error.to_string()))?;
     describe_counter!("roster_operations_total", "Operations by kind and outcome");
     describe_histogram!("roster_operation_seconds", "How long operations took");
+    describe_histogram!(
+        "roster_document_seconds",
+        "How long queries and mutations took, by document and operation name"
+    );
+    describe_counter!(
+        "roster_document_errors_total",
+        "Queries and mutations with errors, by document and operation name"
+    );
     describe_counter!("roster_statements_total", "Statements sent by queries");
     describe_counter!("roster_rows_total", "Rows loaded by queries");
     describe_counter!(

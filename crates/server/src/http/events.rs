@@ -19,7 +19,7 @@ use futures_util::{
     future::{BoxFuture, ready},
     stream::{self, BoxStream},
 };
-use sea_level::{delivery::FeedPosition, guard::Checked, response::OperationResponse};
+use sea_level::{delivery::FeedPosition, response::OperationResponse};
 use tokio::{
     sync::OwnedSemaphorePermit,
     time::{Instant, Sleep, sleep, sleep_until},
@@ -28,7 +28,8 @@ use tokio::{
 use crate::{
     app::{App, RequestId},
     identity::Identity,
-    metrics, operation,
+    metrics,
+    operation::{LabelledOperation, refused, run_stream, too_much_unread},
     unread::Unsent,
 };
 
@@ -102,16 +103,16 @@ impl EventStream {
         app: &App,
         id: &RequestId,
         wants_cost: bool,
-        mut checked: Checked,
+        mut operation: LabelledOperation,
         last_event: Option<String>,
         identity: Option<&Identity>,
         permit: OwnedSemaphorePermit,
     ) -> Self {
         let position = Arc::new(FeedPosition::new(last_event));
-        checked.position = Some(position.clone());
+        operation.checked.position = Some(position.clone());
         metrics::live(1.0);
         Self {
-            answers: operation::run_stream(app, id.clone(), checked),
+            answers: run_stream(app, id.clone(), operation),
             stage: Stage::Starting,
             subscription: Some(Subscription {
                 position,
@@ -191,8 +192,8 @@ impl EventStream {
         let Some(share) = self.app.unread.take(&json) else {
             // Ends without `complete`: the client connects again and resumes at its last cursor.
             self.stage = Stage::Ended;
-            let mut refused = operation::refused(operation::too_much_unread());
-            let response = self.app.client_response(&self.id, &mut refused, false);
+            let mut answer = refused(too_much_unread());
+            let response = self.app.client_response(&self.id, &mut answer, false);
             return next_event(None, &response.to_json()).into();
         };
         if !is_executed {

@@ -12,7 +12,6 @@ use axum::{
 use sea_level::{
     auth::{Role, Viewer},
     error::coded,
-    guard::Checked,
     response::OperationResponse,
 };
 
@@ -32,8 +31,9 @@ use crate::{
     envelope::{Envelope, EnvelopeError},
     identity::Identity,
     metrics,
-    operation::{Overloaded, overloaded, refused, too_much_unread},
+    operation::{LabelledOperation, Overloaded, overloaded, refused, too_much_unread},
     playground,
+    trace::TraceParent,
     unread::Unsent,
     websocket,
 };
@@ -58,7 +58,7 @@ pub(super) async fn graphql(app: &App, parts: &mut Parts, body: Body) -> Respons
     if parts.method == Method::GET && negotiate::wants_page(&parts.headers) {
         return playground::page_at(&parts.uri).await;
     }
-    let id = RequestId::next();
+    let id = RequestId::traced(TraceParent::of(&parts.headers));
     let accepted = Media::accepted(&parts.headers);
     let exchange = Exchange {
         media: accepted.unwrap_or(Media::Response),
@@ -156,32 +156,33 @@ impl Exchange<'_> {
             let query = parts.uri.query().unwrap_or_default();
             Envelope::from_url(query, self.app.limits.json_depth)?
         };
-        let checked = match self.app.check(envelope, viewer) {
-            Ok(checked) => checked,
+        let operation = match self.app.check(envelope, viewer) {
+            Ok(operation) => operation,
             Err(answer) if self.media == Media::Events => return Ok(self.stream(*answer, None)),
             Err(answer) => return Ok(self.respond(*answer).map(Body::from)),
         };
+        let kind = operation.checked.kind();
         // GET and QUERY are safe methods (RFC 9110, RFC 10008): a link, a crawler or a retry of a
         // proxy may send them, so nothing may change by them.
-        if method != Method::POST && checked.kind() == OperationType::Mutation {
+        if method != Method::POST && kind == OperationType::Mutation {
             let message = format!("{method} is for queries; send mutations by POST.");
             let failure = Failure::new(StatusCode::METHOD_NOT_ALLOWED, "BAD_REQUEST", message);
             return Err(failure.with(header::ALLOW, "POST"));
         }
-        if checked.kind() == OperationType::Subscription {
+        if kind == OperationType::Subscription {
             if self.media == Media::Events || Media::accepts_events(headers) {
-                return self.subscribe(checked, headers, identity.as_ref());
+                return self.subscribe(operation, headers, identity.as_ref());
             }
             let message = "A subscription needs `Accept: text/event-stream`, or a WebSocket with the \
                            protocol graphql-transport-ws.";
             let status = StatusCode::NOT_ACCEPTABLE;
             return Err(Failure::new(status, "BAD_REQUEST", message));
         }
-        match self.app.run(self.id, &checked).await {
+        match self.app.run(self.id, &operation).await {
             Ok((answer, permit)) if self.media == Media::Events => {
                 Ok(self.stream(answer, Some(permit)))
             }
-            Ok((answer, permit)) => self.send(checked.kind(), answer, permit),
+            Ok((answer, permit)) => self.send(kind, answer, permit),
             Err(Overloaded) => Err(Failure::unavailable(overloaded())),
         }
     }
@@ -189,7 +190,7 @@ impl Exchange<'_> {
     /// Streams a subscription, if a stream is free.
     fn subscribe(
         &self,
-        checked: Checked,
+        operation: LabelledOperation,
         headers: &HeaderMap,
         identity: Option<&Identity>,
     ) -> Result<Response, Failure> {
@@ -203,7 +204,7 @@ impl Exchange<'_> {
             self.app,
             self.id,
             self.wants_cost,
-            checked,
+            operation,
             last_event,
             identity,
             permit,

@@ -10,7 +10,7 @@ use axum::{
 use sha2::{Digest, Sha256};
 
 use super::{error, viewer::identify};
-use crate::{app::App, operation::hex};
+use crate::{app::App, document_labels::hex};
 
 static SDL: LazyLock<String> = LazyLock::new(api::sdl);
 
