@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::support::{
     app::TestApp,
+    events::EventSource,
     http::{PARTIAL, code},
     large_answers::{begin_to_read, fill_with_long_names},
     limits::app_with_limits,
@@ -141,6 +142,9 @@ async fn large_unread_answers_share_a_budget() {
     let refused = socket.read().await;
     assert_eq!(refused["type"], "error", "{refused}");
     assert_eq!(refused["payload"][0]["extensions"]["code"], "UNAVAILABLE");
+    let mut events = EventSource::post(&app.url, &query(&all)).await;
+    assert_eq!(code(&events.result().await), "UNAVAILABLE");
+    assert_eq!(events.event().await, None, "it ends without a complete");
     // Small answers need no budget.
     app.query("{ employees { totalCount } }").await;
     socket.subscribe("a", &query("{ __typename }")).await;
