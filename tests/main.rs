@@ -29,6 +29,7 @@ mod http {
     mod connections;
     mod persisted_queries;
     mod requests;
+    mod schema;
 }
 mod kill;
 mod layout;
@@ -79,6 +80,11 @@ mod sockets {
 }
 mod sql;
 mod statements;
+mod streams {
+    mod limits;
+    mod protocol;
+    mod resume;
+}
 mod subscriptions;
 mod support;
 mod text;

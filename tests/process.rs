@@ -6,6 +6,7 @@ use futures_util::future::join_all;
 use sea_orm::{ConnectionTrait, Database};
 use serde_json::{Value, json};
 use server::config::DatabaseSettings;
+use sha2::{Digest, Sha256};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::TcpStream,
@@ -353,7 +354,9 @@ async fn metrics_and_logs_describe_operations_and_contain_no_values() {
             .header("authorization", "Bearer hidden-token")
             .send()
     };
-    let named = json!({ "query": "query Named($id: ID!) { employee(id: $id) { name } }", "variables": { "id": "hidden-value" } });
+    let text = "query Named($id: ID!) { employee(id: $id) { name } }";
+    let hash = format!("{:x}", Sha256::digest(text));
+    let named = json!({ "query": text, "variables": { "id": "hidden-value" } });
     post(named.to_string()).await.unwrap();
     post(json!({ "query": "{ employees(first: 1) { nodes { name } } }" }).to_string())
         .await
@@ -372,6 +375,7 @@ async fn metrics_and_logs_describe_operations_and_contain_no_values() {
         r#"roster_operations_total{kind="none",outcome="LIMIT_EXCEEDED"} 1"#,
         r#"roster_rejected_total{limit="aliases"} 1"#,
         r#"roster_operation_seconds_bucket{kind="query","#,
+        &format!(r#"roster_document_seconds_count{{document="{hash}",operation="Named"}} 1"#),
         "roster_rows_total 2",
         "roster_statements_total 1",
         r#"roster_pool_connections{pool="reader","#,
@@ -388,6 +392,7 @@ async fn metrics_and_logs_describe_operations_and_contain_no_values() {
     let line: serde_json::Value = serde_json::from_str(line).unwrap();
     assert_eq!(line["operation"], "Named");
     assert_eq!(line["outcome"], "ok");
+    assert_eq!(line["document"], hash);
     assert!(
         line["request"].is_string()
             && line["milliseconds"].is_number()
@@ -397,8 +402,11 @@ async fn metrics_and_logs_describe_operations_and_contain_no_values() {
     assert!(!log.contains("hidden"), "{log}");
 }
 
+const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
+const PARENT: &str = "b7ad6b7169203331";
+
 #[tokio::test]
-async fn a_log_line_of_a_request_has_the_id_of_the_request() {
+async fn a_log_line_of_a_request_has_its_id_and_its_trace() {
     for format in ["text", "json"] {
         let directory = tempfile::tempdir().unwrap();
         let url = DatabaseSettings::sqlite(&directory.path().join("roster.db")).database_url;
@@ -420,6 +428,7 @@ async fn a_log_line_of_a_request_has_the_id_of_the_request() {
         other.execute_unprepared(take_away).await.unwrap();
         let answer = reqwest::Client::new()
             .post(format!("{}/graphql", program.url))
+            .header("traceparent", format!("00-{TRACE}-{PARENT}-01"))
             .json(&json!({ "query": "{ employees { nodes { name } } }" }))
             .send()
             .await
@@ -441,8 +450,11 @@ async fn a_log_line_of_a_request_has_the_id_of_the_request() {
         if format == "json" {
             let line: Value = serde_json::from_str(&line).unwrap();
             assert_eq!(line["request"], id, "{line}");
+            assert_eq!(line["trace_id"], TRACE, "{line}");
+            assert_eq!(line["parent_id"], PARENT, "{line}");
         } else {
-            assert!(line.ends_with(&format!(" request={id}")), "{line}");
+            let end = format!(" request={id} trace_id={TRACE} parent_id={PARENT}");
+            assert!(line.ends_with(&end), "{line}");
         }
     }
 }

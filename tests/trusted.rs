@@ -108,6 +108,25 @@ async fn a_trusted_document_runs_by_its_id() {
 }
 
 #[tokio::test]
+async fn a_manifest_may_describe_its_documents() {
+    let titles = json!({ "text": TITLES, "description": "The first projects" });
+    let gone = json!({ "text": "{ gone }", "description": "From an old build" });
+    let manifest = Manifest::new(&json!({ "t": titles, "g": gone }).to_string());
+    let (_, answer) = post(&manifest.app().await, MODERN, json!({ "documentId": "t" })).await;
+    assert!(answer["data"]["projects"].is_object(), "{answer}");
+    let (code, said) = manifest.given_to(&["check-documents"]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("g (From an old build): "), "{said}");
+}
+
+#[tokio::test]
+async fn the_schema_is_refused_as_introspection_is() {
+    let app = Manifest::ours().app().await;
+    let refused = app.get("/graphql/schema.graphql").await;
+    assert_eq!(refused.status(), StatusCode::FORBIDDEN);
+}
+
+#[tokio::test]
 async fn text_and_unknown_ids_are_refused() {
     let app = Manifest::ours().app().await;
     let hash = "0".repeat(64);
@@ -130,10 +149,11 @@ async fn text_and_unknown_ids_are_refused() {
             "PERSISTED_QUERY_NOT_FOUND",
         ),
     ] {
-        for (accept, expected) in [
-            (MODERN, StatusCode::BAD_REQUEST),
-            ("application/json", StatusCode::OK),
-        ] {
+        let expected = match code {
+            "FORBIDDEN" => StatusCode::FORBIDDEN,
+            _ => StatusCode::UNPROCESSABLE_ENTITY,
+        };
+        for accept in [MODERN, "application/json"] {
             let (status, answer) = post(&app, accept, body.clone()).await;
             assert_eq!(status, expected, "{body}");
             assert_eq!(answer["errors"][0]["extensions"]["code"], code, "{body}");
@@ -209,6 +229,10 @@ fn an_unusable_manifest_ends_the_program_with_the_reason() {
         ("[]", "it is no object"),
         ("{}", "it is empty"),
         (r#"{"a": 1}"#, r#"the value of "a" is no text"#),
+        (
+            r#"{"a": {"description": "x"}}"#,
+            r#"the value of "a" is no text"#,
+        ),
         (r#"{"a": "{ a }", "a": "{ b }"}"#, "comes twice"),
     ] {
         let manifest = Manifest::new(content);

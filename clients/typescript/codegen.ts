@@ -2,7 +2,8 @@ import type { CodegenConfig } from '@graphql-codegen/cli';
 import { addTypenameSelectionDocumentTransform } from '@graphql-codegen/client-preset';
 
 const config: CodegenConfig = {
-  schema: '../../schema.graphql',
+  // Also the address of a running server: http://127.0.0.1:8000/graphql/schema.graphql
+  schema: process.env.SCHEMA ?? '../../schema.graphql',
   documents: 'src/**/*.ts',
   ignoreNoDocuments: false,
   generates: {

@@ -25,7 +25,7 @@ async fn a_persisted_query_of_another_version_is_refused() {
             app.post_json(by_hash.to_string()).await,
             app.post_json(with_query.to_string()).await,
         ] {
-            assert_eq!(status, StatusCode::BAD_REQUEST, "{answer}");
+            assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{answer}");
             let message = answer["errors"][0]["message"].as_str().unwrap();
             assert!(message.contains("`version` 1"), "{message}");
         }
@@ -57,7 +57,10 @@ async fn a_persisted_query_is_sent_once_and_then_runs_by_its_hash() {
     let (status, answer) = app.post_json(by_hash.clone()).await;
     assert_eq!(
         (status, code(&answer)),
-        (StatusCode::BAD_REQUEST, "PERSISTED_QUERY_NOT_FOUND")
+        (
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "PERSISTED_QUERY_NOT_FOUND"
+        )
     );
     assert_eq!(answer["errors"][0]["message"], "PersistedQueryNotFound");
 
@@ -66,7 +69,7 @@ async fn a_persisted_query_is_sent_once_and_then_runs_by_its_hash() {
         .await;
     assert_eq!(
         (status, code(&answer)),
-        (StatusCode::BAD_REQUEST, "BAD_REQUEST")
+        (StatusCode::UNPROCESSABLE_ENTITY, "BAD_REQUEST")
     );
 
     let (status, _) = app

@@ -12,8 +12,11 @@ use super::app::TestApp;
 /// A body that every server answers.
 pub const GOOD: &str = r#"{"query": "{ __typename }"}"#;
 
-/// The media type whose status says whether the operation ran.
+/// The media type of GraphQL answers.
 pub const RESPONSE: &str = "application/graphql-response+json";
+
+/// Status of an answer with data and errors: «Partial Success».
+pub const PARTIAL: u16 = 294;
 
 impl TestApp {
     /// Sends a POST with these headers.

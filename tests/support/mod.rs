@@ -4,6 +4,7 @@ pub mod app;
 pub mod auth;
 pub mod client;
 pub mod database;
+pub mod events;
 pub mod examples;
 pub mod home;
 pub mod http;

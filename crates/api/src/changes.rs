@@ -522,7 +522,8 @@ impl PageBounds for ChangesBounds {
 /// Prefix of decoded cursors of the feed.
 const CURSOR: &str = "changes:";
 
-fn to_cursor(seq: i64) -> String {
+/// Encodes the number of a row as a cursor.
+pub fn to_cursor(seq: i64) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(format!("{CURSOR}{seq}"))
 }
 

@@ -25,7 +25,7 @@ use tokio::{
 };
 
 use crate::{
-    changes::{Change, ChangeFilter, ChangePredicate, from_cursor, read},
+    changes::{Change, ChangeFilter, ChangePredicate, from_cursor, read, to_cursor},
     outbox::Outbox,
 };
 
@@ -160,12 +160,13 @@ impl Feed {
         }
     }
 
-    /// Returns the matching changes after a number, or from now on.
+    /// Returns the matching changes after a number, or from now on, and the number after which they
+    /// begin.
     async fn subscribe(
         &self,
         after: Option<i64>,
         wanted: ChangePredicate,
-    ) -> Result<impl Stream<Item = Result<Change>> + use<>> {
+    ) -> Result<(i64, impl Stream<Item = Result<Change>> + use<>)> {
         // Subscribes before the read: a row that the read misses arrives at the receiver.
         let live = self.0.live.subscribe();
         let newest = read(
@@ -177,22 +178,24 @@ impl Feed {
         .await?
         .newest;
         self.send_after(newest);
+        let start = after.unwrap_or(newest);
         let subscriber = Subscriber {
             feed: self.clone(),
             wanted,
             live,
-            position: after.unwrap_or(newest),
+            position: start,
             behind: after.is_some_and(|after| after < newest),
             read: VecDeque::new(),
             pause: Backoff::default(),
         };
-        Ok(stream::unfold(Some(subscriber), |subscriber| async move {
+        let changes = stream::unfold(Some(subscriber), |subscriber| async move {
             let mut subscriber = subscriber?;
             match subscriber.next().await? {
                 Ok(change) => Some((Ok(change), Some(subscriber))),
                 Err(error) => Some((Err(error), None)),
             }
-        }))
+        });
+        Ok((start, changes))
     }
 
     /// Deletes rows that are older than `age`, in small steps. Returns their number.
@@ -343,9 +346,16 @@ impl Subscription {
             ChangeFilter,
         >,
     ) -> Result<impl Stream<Item = Result<Change>>> {
-        let after = after.map(|after| from_cursor(&after)).transpose()?;
+        let running = operation(ctx);
+        let after = after.as_deref().or(running.resume_after());
+        let after = after.map(from_cursor).transpose()?;
         let feed = ctx.data_unchecked::<Feed>();
-        let changes = feed.subscribe(after, filter.into()).await?;
-        Ok(deliver(operation(ctx).clone(), changes))
+        let (start, changes) = feed.subscribe(after, filter.into()).await?;
+        Ok(deliver(
+            running.clone(),
+            to_cursor(start),
+            changes,
+            |change| to_cursor(change.0.seq),
+        ))
     }
 }

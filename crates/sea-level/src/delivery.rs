@@ -9,7 +9,7 @@ use std::{
 };
 
 use tokio::{
-    sync::{Notify, OwnedSemaphorePermit, Semaphore},
+    sync::{Notify, OwnedSemaphorePermit, Semaphore, SetOnce},
     time::{Instant, sleep, sleep_until},
 };
 
@@ -27,6 +27,37 @@ pub struct Delivery {
     slots: Arc<Semaphore>,
     state: Mutex<DeliveryState>,
     has_begun: Notify,
+    /// Set if the transport tells the client its position.
+    position: Option<Arc<FeedPosition>>,
+}
+
+/// Position of a subscription in the feed that it follows, shared with the transport: the cursor after
+/// which a client resumes when its connection broke.
+#[derive(Debug, Default)]
+pub struct FeedPosition {
+    resume_after: Option<String>,
+    start: SetOnce<String>,
+    last: Mutex<Option<String>>,
+}
+
+impl FeedPosition {
+    /// Creates a position. The feed begins after this cursor unless the operation names another.
+    pub fn new(resume_after: Option<String>) -> Self {
+        Self {
+            resume_after,
+            ..Self::default()
+        }
+    }
+
+    /// Waits for the cursor after which the feed begins.
+    pub async fn start(&self) -> &str {
+        self.start.wait().await
+    }
+
+    /// Returns the cursor of the event that was resolved last.
+    pub fn last(&self) -> Option<String> {
+        lock(&self.last).clone()
+    }
 }
 
 #[derive(Default)]
@@ -39,11 +70,31 @@ struct DeliveryState {
 }
 
 impl Delivery {
-    pub(crate) fn new(slots: Arc<Semaphore>) -> Self {
+    pub(crate) fn new(slots: Arc<Semaphore>, position: Option<Arc<FeedPosition>>) -> Self {
         Self {
             slots,
             state: Mutex::default(),
             has_begun: Notify::new(),
+            position,
+        }
+    }
+
+    pub(crate) fn resume_after(&self) -> Option<&str> {
+        self.position.as_ref()?.resume_after.as_deref()
+    }
+
+    /// Records the cursor after which the feed begins.
+    pub(crate) fn start(&self, cursor: String) {
+        if let Some(position) = &self.position {
+            // A subscription has one field, so this is the only call.
+            let _ = position.start.set(cursor);
+        }
+    }
+
+    /// Records the cursor of the event that is about to be resolved.
+    pub(crate) fn advance(&self, cursor: impl FnOnce() -> String) {
+        if let Some(position) = &self.position {
+            *lock(&position.last) = Some(cursor());
         }
     }
 
@@ -104,8 +155,12 @@ impl Delivery {
     }
 
     fn lock(&self) -> MutexGuard<'_, DeliveryState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Pause after a failure: 100 ms, doubled each time, up to 2 s.

@@ -201,6 +201,7 @@ impl<D: Domain> Engine<D> {
             checked.executable.clone(),
             introspection,
             checked.viewer.clone(),
+            checked.position.clone(),
         ))
     }
 }

@@ -17,6 +17,7 @@ use crate::{
     budget::answer_too_large,
     cache::Cache,
     compat::{self, DeclaredVariables, Executable, Introspection},
+    delivery::FeedPosition,
     error::{code, coded},
     json,
     limits::Limits,
@@ -66,6 +67,8 @@ pub struct Checked {
     introspection_variables: Option<Map<String, Json>>,
     /// Objects that the operation can return at most.
     pub cost: u64,
+    /// Set if the transport tells the client its position in a feed.
+    pub position: Option<Arc<FeedPosition>>,
 }
 
 /// Refusal of a request before execution.
@@ -150,6 +153,7 @@ impl Guard {
             viewer: request.viewer,
             introspection_variables,
             cost,
+            position: None,
         })
     }
 

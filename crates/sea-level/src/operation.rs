@@ -20,7 +20,7 @@ use crate::{
     budget::OperationBudget,
     coalescer::Coalescers,
     compat::{Executable, Introspection, Plan, number},
-    delivery::Delivery,
+    delivery::{Delivery, FeedPosition},
     error::{Error, Result},
     limits::Limits,
     loader::Dispatcher,
@@ -97,6 +97,7 @@ impl Operation {
         executable: Arc<Executable>,
         introspection: Introspection,
         viewer: Viewer,
+        position: Option<Arc<FeedPosition>>,
     ) -> Self {
         let budget = Arc::new(OperationBudget::new(&environment.limits));
         Self {
@@ -112,13 +113,18 @@ impl Operation {
             executable,
             introspection,
             shared: Mutex::default(),
-            delivery: Delivery::new(environment.event_slots.clone()),
+            delivery: Delivery::new(environment.event_slots.clone(), position),
         }
     }
 
     /// Returns the operation's clock: one instant (UTC, microseconds) for all fields.
     pub fn now(&self) -> DateTime {
         *lock(&self.clock)
+    }
+
+    /// Returns the cursor after which a client resumes that gives no cursor in its operation.
+    pub fn resume_after(&self) -> Option<&str> {
+        self.delivery.resume_after()
     }
 
     /// Resets the state of the operation (clock, budget, pending loads) for the next event of a
@@ -229,13 +235,17 @@ impl Operation {
 }
 
 /// Turns a source of events into the stream of a subscription field. Each event is an operation of its
-/// own, with a new clock and budget. An error of the source ends the stream.
+/// own, with a new clock and budget. An error of the source ends the stream. `start` is the cursor
+/// behind which the events begin, and `cursor` returns that of an event.
 pub fn deliver<T: Clone + Send>(
     operation: Arc<Operation>,
+    start: String,
     events: impl Stream<Item = Result<T>> + Send,
+    cursor: fn(&T) -> String,
 ) -> impl Stream<Item = Result<T>> + Send {
+    operation.delivery.start(start);
     let state = Some((Box::pin(events), None::<T>));
-    stream::unfold((operation, state), |(operation, state)| async move {
+    stream::unfold((operation, state), move |(operation, state)| async move {
         let (mut events, mut last) = state?;
         if !operation.delivery.is_repeated() {
             last = match events.next().await? {
@@ -246,6 +256,7 @@ pub fn deliver<T: Clone + Send>(
         let event = last.clone()?;
         let permit = operation.delivery.slot().await?;
         operation.reset_for_next_event();
+        operation.delivery.advance(|| cursor(&event));
         operation.delivery.begin(permit);
         Some((Ok(event), (operation, Some((events, last)))))
     })

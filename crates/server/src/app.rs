@@ -15,9 +15,11 @@ use tokio::sync::Semaphore;
 use crate::{
     config::{LimitSettings, Settings, seconds},
     cross_site::Sites,
+    document_labels::DocumentLabels,
     error::Error,
     identity::Verifier,
     shutdown::Shutdown,
+    trace::TraceParent,
     trusted::Trusted,
     unread::Unread,
 };
@@ -45,6 +47,8 @@ pub struct Server {
     pub connections: Arc<Semaphore>,
     /// A permit for each WebSocket that may be open.
     pub sockets: Arc<Semaphore>,
+    /// A permit for each subscription that may be streamed over HTTP.
+    pub streams: Arc<Semaphore>,
     /// A permit for each operation that may run, held until its answer is sent.
     pub operations: Arc<Semaphore>,
     /// Byte budget of unread answers.
@@ -53,6 +57,8 @@ pub struct Server {
     pub trusted: Option<Trusted>,
     /// Automatic persisted queries, by their hash.
     pub persisted: Cache<Arc<str>>,
+    /// Labels of documents in the log and in metrics.
+    pub documents: DocumentLabels,
     /// Days that a change stays in the feed.
     pub keep_changes: u64,
     /// Milliseconds from which an operation is logged as a warning.
@@ -82,19 +88,25 @@ impl Server {
             sites: Sites::new(&settings.access, &settings.host),
             connections: Arc::new(Semaphore::new(limits.connections as usize)),
             sockets: Arc::new(Semaphore::new(limits.sockets as usize)),
+            streams: Arc::new(Semaphore::new(limits.streams as usize)),
             operations: Arc::new(Semaphore::new(limits.operations_at_once as usize)),
             unread: Unread::new(limits.unread_answers),
             trusted,
             persisted: Cache::new(limits.persisted_queries),
+            documents: DocumentLabels::default(),
             keep_changes: settings.keep_changes,
             slow_operation: settings.log.slow_operation,
         }))
     }
 }
 
-/// Identifier of a request in the log and in the answer, for reports of errors.
+/// Identifier of a request in the log and in the answer, for reports of errors, and its trace.
 #[derive(Clone, Debug)]
-pub struct RequestId(Arc<str>);
+pub struct RequestId {
+    id: Arc<str>,
+    /// Set if the sender of the request traces it.
+    pub trace: Option<TraceParent>,
+}
 
 impl RequestId {
     /// Returns an id that no other request has, in other processes neither.
@@ -104,11 +116,22 @@ impl RequestId {
             LazyLock::new(|| format!("{:08x}-", RandomState::new().hash_one(0) as u32));
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        Self([PROCESS.as_str(), &number.to_string()].concat().into())
+        Self {
+            id: [PROCESS.as_str(), &number.to_string()].concat().into(),
+            trace: None,
+        }
+    }
+
+    /// As [`RequestId::next`], with the trace of the request.
+    pub fn traced(trace: Option<TraceParent>) -> Self {
+        Self {
+            trace,
+            ..Self::next()
+        }
     }
 
     /// Returns the id as text.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.id
     }
 }

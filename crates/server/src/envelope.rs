@@ -24,39 +24,52 @@ pub struct Envelope {
     pub unknown_version: Option<String>,
 }
 
+/// Fault of a request whose document is not read. Each holds a message for a developer.
+#[derive(Debug, PartialEq, Eq)]
+pub enum EnvelopeError {
+    /// The text is not JSON, or a key comes twice.
+    Unreadable(String),
+    /// The JSON is not a well-formed request.
+    Malformed(String),
+}
+
 impl Envelope {
-    /// Parses the JSON of a request. The error is a message for a developer.
-    pub fn read(bytes: &[u8], depth: usize) -> Result<Self, String> {
+    /// Parses the JSON of a request.
+    pub fn read(bytes: &[u8], depth: usize) -> Result<Self, EnvelopeError> {
         let bytes = without_bom(bytes);
         if bytes.trim_ascii_start().first() != Some(&b'{') {
-            read(bytes, depth)?;
-            return Err(NO_OBJECT.to_owned());
+            read(bytes, depth).map_err(EnvelopeError::Unreadable)?;
+            return Err(EnvelopeError::Malformed(NO_OBJECT.to_owned()));
         }
-        deserialize(bytes, FieldsSeed(Level(depth)))?.into_envelope()
+        deserialize(bytes, FieldsSeed(Level(depth)))
+            .map_err(EnvelopeError::Unreadable)?
+            .into_envelope()
     }
 
     /// Parses the parameters of a URL.
-    pub fn from_url(query: &str, depth: usize) -> Result<Self, String> {
+    pub fn from_url(query: &str, depth: usize) -> Result<Self, EnvelopeError> {
         let mut request = Fields::default();
         for (name, text) in form_urlencoded::parse(query.as_bytes()) {
             let value = match &*name {
                 "variables" | "extensions" if text.is_empty() => Value::Null,
                 "query" | "operationName" | "documentId" => Value::String(text.into_owned()),
-                "variables" | "extensions" => read(text.as_bytes(), depth)
-                    .map_err(|error| format!("`{name}` is not JSON: {error}"))?,
+                "variables" | "extensions" => read(text.as_bytes(), depth).map_err(|error| {
+                    EnvelopeError::Unreadable(format!("`{name}` is not JSON: {error}"))
+                })?,
                 _ => continue,
             };
             if !request.put(&name, value) {
-                return Err(format!("`{name}` is given twice."));
+                let message = format!("`{name}` is given twice.");
+                return Err(EnvelopeError::Unreadable(message));
             }
         }
         request.into_envelope()
     }
 
     /// Converts parsed JSON.
-    pub fn from_value(value: Value) -> Result<Self, String> {
+    pub fn from_value(value: Value) -> Result<Self, EnvelopeError> {
         let Value::Object(fields) = value else {
-            return Err(NO_OBJECT.to_owned());
+            return Err(EnvelopeError::Malformed(NO_OBJECT.to_owned()));
         };
         let mut request = Fields::default();
         for (name, value) in fields {
@@ -94,7 +107,11 @@ impl Fields {
         part.replace(value).is_none()
     }
 
-    fn into_envelope(self) -> Result<Envelope, String> {
+    fn into_envelope(self) -> Result<Envelope, EnvelopeError> {
+        self.try_into_envelope().map_err(EnvelopeError::Malformed)
+    }
+
+    fn try_into_envelope(self) -> Result<Envelope, String> {
         let text = |name: &str, value| match value {
             None | Some(Value::Null) => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
@@ -283,29 +300,42 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_as_it_should_be_is_refused() {
+    fn text_that_is_not_json_or_repeats_a_key_is_unreadable() {
         for bad in [
             "",
             "{",
-            "[]",
-            r#"[{"query": "{ a }"}]"#,
             r#"{"query": "{ a }"} x"#,
-            r#"{"query": 1}"#,
-            r#"{"query": null}"#,
-            "{}",
             r#"{"query": "{ a }", "query": "{ b }"}"#,
             r#"{"query": "{ a }", "variables": {"x": 1, "x": 2}}"#,
             r#"{"query": "{ a }", "variables": {"x": {"y": 1, "y": 1}}}"#,
+            "{\"query\": \"\u{0}\"}",
+        ] {
+            let refused = Envelope::read(bad.as_bytes(), 10);
+            assert!(
+                matches!(refused, Err(EnvelopeError::Unreadable(_))),
+                "{bad}"
+            );
+        }
+        assert!(Envelope::read(b"{\"query\": \"\xff\"}", 10).is_err());
+    }
+
+    #[test]
+    fn json_of_another_shape_is_malformed() {
+        for bad in [
+            "[]",
+            r#"[{"query": "{ a }"}]"#,
+            r#"{"query": 1}"#,
+            r#"{"query": null}"#,
+            "{}",
             r#"{"query": "{ a }", "variables": []}"#,
             r#"{"query": "{ a }", "variables": "{}"}"#,
             r#"{"query": "{ a }", "operationName": 1}"#,
             r#"{"query": "{ a }", "extensions": 1}"#,
             r#"{"extensions": {"persistedQuery": {}}}"#,
-            "{\"query\": \"\u{0}\"}",
         ] {
-            assert!(Envelope::read(bad.as_bytes(), 10).is_err(), "{bad}");
+            let refused = Envelope::read(bad.as_bytes(), 10);
+            assert!(matches!(refused, Err(EnvelopeError::Malformed(_))), "{bad}");
         }
-        assert!(Envelope::read(b"{\"query\": \"\xff\"}", 10).is_err());
     }
 
     #[test]

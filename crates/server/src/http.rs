@@ -1,8 +1,11 @@
 //! The routes, and headers and checks of all of them. `/graphql` itself is in `graphql`.
 
 mod body;
+mod events;
 mod graphql;
 mod negotiate;
+mod schema;
+mod viewer;
 
 use std::{convert::Infallible, future::ready, io, net::SocketAddr};
 
@@ -13,6 +16,7 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
+    routing::get,
 };
 use tokio::net::TcpListener;
 use tower::{Layer, ServiceExt, service_fn};
@@ -32,7 +36,8 @@ const WORTH_COMPRESSING: u16 = 4_096;
 ///
 /// | route | answer |
 /// | --- | --- |
-/// | `POST /graphql`, `GET /graphql`, also as `/graphql/` | GraphQL; no mutations by GET; WebSockets |
+/// | `POST`, `GET` or `QUERY /graphql`, also as `/graphql/` | GraphQL; mutations by POST only; WebSockets, server-sent events |
+/// | `GET /graphql/schema.graphql` | the schema |
 /// | `GET /`, `GET /app`, `GET /playground/…` | GraphiQL, and a frontend that shows the data, see [`playground`] |
 /// | `GET /health/live`, `GET /health/ready` | see [`health`]; any host, any origin |
 ///
@@ -58,6 +63,10 @@ pub fn others(app: &App) -> Router {
         only_from_our_sites(&app, request, |request| next.run(request)).await
     };
     playground::routes()
+        .route(
+            "/graphql/schema.graphql",
+            get(schema::schema).with_state(app.clone()),
+        )
         .fallback(async || elsewhere(StatusCode::NOT_FOUND))
         .method_not_allowed_fallback(async || elsewhere(StatusCode::METHOD_NOT_ALLOWED))
         .layer(compression())
@@ -67,7 +76,7 @@ pub fn others(app: &App) -> Router {
 
 /// Names the endpoint to a client that is configured with another path.
 fn elsewhere(status: StatusCode) -> Response {
-    let message = "GraphQL is at /graphql: send POST, GET or a WebSocket there.";
+    let message = "GraphQL is at /graphql: send POST, GET, QUERY or a WebSocket there.";
     (status, error(message, "BAD_REQUEST")).into_response()
 }
 
@@ -97,9 +106,13 @@ async fn answer_graphql(app: App, request: Request) -> Response {
 }
 
 fn compression() -> CompressionLayer<impl Predicate> {
+    let worth = SizeAbove::new(WORTH_COMPRESSING)
+        .and(NotForContentType::IMAGES)
+        // An event would wait in the compressor for the next one.
+        .and(NotForContentType::SSE);
     CompressionLayer::new()
         .quality(CompressionLevel::Fastest)
-        .compress_when(SizeAbove::new(WORTH_COMPRESSING).and(NotForContentType::IMAGES))
+        .compress_when(worth)
 }
 
 /// Compresses a large answer if the client accepts it. The answer is the body of its request.
@@ -237,7 +250,7 @@ fn preflight(headers: &HeaderMap) -> Response {
         [
             (
                 header::ACCESS_CONTROL_ALLOW_METHODS,
-                HeaderValue::from_static("GET, POST"),
+                HeaderValue::from_static("GET, POST, QUERY"),
             ),
             (header::ACCESS_CONTROL_ALLOW_HEADERS, allowed),
             (

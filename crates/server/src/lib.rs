@@ -9,12 +9,13 @@
 //! | [`app`] | the state that requests share: the API, limits, permits, access |
 //! | [`accept`] | the accept loop, timeouts of connections, fairness between them |
 //! | [`background`] | tasks beside the requests: the change feed |
-//! | [`http`], [`websocket`] | `/graphql` both ways |
+//! | [`http`], [`websocket`] | `/graphql`: answers, server-sent events, WebSockets |
 //! | [`playground`] | the pages: GraphiQL and `/app` |
-//! | [`envelope`], [`operation`] | common to both: strict JSON in, one operation, an answer out |
+//! | [`envelope`], [`operation`] | common to all: strict JSON in, one operation, an answer out |
 //! | [`trusted`] | trusted documents: the manifest of those that may run |
 //! | [`unread`] | the byte budget of unread answers |
 //! | [`cross_site`], [`identity`] | allowed hosts and origins, tokens |
+//! | [`trace`], [`document_labels`] | traces of requests, and names of documents in the log and in metrics |
 //! | [`log`] | form and filter of the log, request ids in its lines |
 //! | [`metrics`] | counters, gauges, histograms, and `/metrics` |
 //! | [`health`] | liveness and readiness |
@@ -33,6 +34,7 @@ pub mod background;
 pub mod config;
 pub mod cross_site;
 pub mod database;
+pub mod document_labels;
 pub mod envelope;
 pub mod error;
 pub mod health;
@@ -46,6 +48,7 @@ pub mod playground;
 mod privileges;
 pub mod seed;
 pub mod shutdown;
+pub mod trace;
 pub mod trusted;
 pub mod unread;
 pub mod websocket;

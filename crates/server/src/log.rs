@@ -1,4 +1,4 @@
-//! The log: its filter, its form, and the id of the request in its lines.
+//! The log: its filter, its form, and the id and the trace of the request in its lines.
 
 use std::{
     env, fmt,
@@ -63,19 +63,27 @@ pub fn begin(format: LogFormat) {
     }
 }
 
-/// Adds the id of the request to the lines that the future logs.
+/// Adds the id and the trace of the request to the lines that the future logs.
 pub fn of_request<F: Future>(id: &RequestId, future: F) -> TaskLocalFuture<RequestId, F> {
     REQUEST.scope(id.clone(), future)
 }
 
-/// Format of events that adds the id of the running request to each line.
+/// Format of events that adds the id and the trace of the running request to each line.
 struct WithRequestId<F> {
     format: F,
     add: fn(&str, &RequestId) -> Result<String, fmt::Error>,
 }
 
 fn add_to_text(line: &str, id: &RequestId) -> Result<String, fmt::Error> {
-    Ok(format!("{line} request={}", id.as_str()))
+    let mut line = format!("{line} request={}", id.as_str());
+    if let Some(trace) = &id.trace {
+        line += &format!(
+            " trace_id={} parent_id={}",
+            trace.trace_id(),
+            trace.parent_id()
+        );
+    }
+    Ok(line)
 }
 
 fn add_to_json(line: &str, id: &RequestId) -> Result<String, fmt::Error> {
@@ -87,7 +95,12 @@ fn add_to_json(line: &str, id: &RequestId) -> Result<String, fmt::Error> {
         fields: Map<String, Value>,
     }
     let mut line: Line = serde_json::from_str(line).map_err(|_| fmt::Error)?;
-    line.fields.insert("request".to_owned(), id.as_str().into());
+    let mut add = |name: &str, value: &str| line.fields.insert(name.to_owned(), value.into());
+    add("request", id.as_str());
+    if let Some(trace) = &id.trace {
+        add("trace_id", trace.trace_id());
+        add("parent_id", trace.parent_id());
+    }
     serde_json::to_string(&line).map_err(|_| fmt::Error)
 }
 

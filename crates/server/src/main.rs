@@ -21,7 +21,7 @@ use server::{
     database, http, identity, log, metrics, migrate,
     seed::{self, Company},
     shutdown::Shutdown,
-    trusted::Trusted,
+    trusted::{FaultyDocument, Trusted},
 };
 use tokio::net::TcpListener;
 
@@ -241,14 +241,23 @@ fn check_schema(path: &Path) -> Result<(), Error> {
 fn check_documents(path: &Path, limits: &LimitSettings) -> Result<(), Error> {
     let trusted = Trusted::read(path)?;
     let faults = trusted.faults(limits.operation);
-    for (id, faults) in &faults {
-        for fault in faults {
+    for FaultyDocument {
+        id,
+        description,
+        errors,
+    } in &faults
+    {
+        let described = match description.is_empty() {
+            true => String::new(),
+            false => format!(" ({description})"),
+        };
+        for fault in errors {
             let place = fault.locations.first();
             let place = place.map_or(String::new(), |place| {
                 format!(" (line {}, column {})", place.line, place.column)
             });
             let message = fault.message.replace('\n', "\n    ");
-            print(&format!("{id}: {message}{place}"))?;
+            print(&format!("{id}{described}: {message}{place}"))?;
         }
     }
     if faults.is_empty() {

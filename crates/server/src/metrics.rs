@@ -1,6 +1,9 @@
 //! Counters, gauges and histograms, and `/metrics` in the text format of Prometheus.
 //!
-//! Labels come from fixed lists, never from a request: no client can create a series.
+//! Labels come from fixed lists, so that no client can create a series at will. [`document_labels`]
+//! bounds those of documents.
+//!
+//! [`document_labels`]: crate::document_labels
 
 use std::{future::IntoFuture, net::SocketAddr, time::Duration};
 
@@ -34,6 +37,14 @@ fn routes(app: App) -> Result<Router, Error> {
         .map_err(|error| failed(error.to_string()))?;
     describe_counter!("roster_operations_total", "Operations by kind and outcome");
     describe_histogram!("roster_operation_seconds", "How long operations took");
+    describe_histogram!(
+        "roster_document_seconds",
+        "How long queries and mutations took, by document and operation name"
+    );
+    describe_counter!(
+        "roster_document_errors_total",
+        "Queries and mutations with errors, by document and operation name"
+    );
     describe_counter!("roster_statements_total", "Statements sent by queries");
     describe_counter!("roster_rows_total", "Rows loaded by queries");
     describe_counter!(
@@ -43,9 +54,13 @@ fn routes(app: App) -> Result<Router, Error> {
     describe_counter!("roster_subscriptions_total", "Subscriptions begun");
     describe_gauge!(
         "roster_subscriptions",
-        "Operations that are live on WebSockets"
+        "Operations that are live on WebSockets and as server-sent events"
     );
     describe_gauge!("roster_sockets", "WebSockets that are open");
+    describe_gauge!(
+        "roster_streams",
+        "Streams of server-sent events that are open"
+    );
     describe_gauge!("roster_connections", "Connections that are open");
     describe_gauge!("roster_operations_running", "Operations that are running");
     describe_gauge!(
@@ -90,6 +105,7 @@ fn record_gauges(app: &App) {
         app.connections.available_permits(),
     ));
     gauge!("roster_sockets").set(used(limits.sockets, app.sockets.available_permits()));
+    gauge!("roster_streams").set(used(limits.streams, app.streams.available_permits()));
     gauge!("roster_operations_running").set(used(
         limits.operations_at_once,
         app.operations.available_permits(),
@@ -135,7 +151,7 @@ pub fn subscribed(_: &Checked) {
     counter!("roster_subscriptions_total").increment(1);
 }
 
-/// Changes the gauge of live operations on WebSockets.
+/// Changes the gauge of live operations on WebSockets and as server-sent events.
 pub fn live(change: f64) {
     gauge!("roster_subscriptions").increment(change);
 }

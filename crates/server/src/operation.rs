@@ -29,12 +29,22 @@ use tokio::{sync::OwnedSemaphorePermit, task::JoinSet, time::timeout};
 use crate::{
     app::{App, RequestId, Server},
     config::seconds,
+    document_labels::{DocumentLabel, hex},
     envelope::Envelope,
     log, metrics,
+    trace::TraceParent,
 };
 
 /// The server runs as many operations as it may. The client can try again soon.
 pub struct Overloaded;
+
+/// Checked operation with the label of its document.
+pub struct LabelledOperation {
+    /// The operation.
+    pub checked: Checked,
+    /// Label in the log and in metrics.
+    pub label: Arc<DocumentLabel>,
+}
 
 impl Server {
     /// Finds, parses and checks the text of the operation.
@@ -42,7 +52,7 @@ impl Server {
         &self,
         envelope: Envelope,
         viewer: Viewer,
-    ) -> Result<Checked, Box<OperationResponse>> {
+    ) -> Result<LabelledOperation, Box<OperationResponse>> {
         let Envelope {
             query,
             operation_name,
@@ -54,19 +64,29 @@ impl Server {
             let message = format!("Persisted queries have `version` 1 here, not {version}.");
             return Err(Box::new(refused(coded("BAD_REQUEST", message, None))));
         }
+        let trusted_id = self.trusted.as_ref().and(id.clone());
         let text = self
             .text(query, id)
             .map_err(|error| Box::new(refused(error)))?;
+        // Found before the check, which takes the text; kept behind it, if the document may run.
+        let name = operation_name.as_deref();
+        let document = self.documents.find(&text, name, trusted_id);
         let checked = self.roster.check(Request {
             text,
             operation_name,
             variables,
             viewer,
         });
-        if let Err(answer) = &checked {
-            metrics::refused(answer);
+        match checked {
+            Ok(checked) => Ok(LabelledOperation {
+                label: self.documents.label(document, checked.operation_name()),
+                checked,
+            }),
+            Err(answer) => {
+                metrics::refused(&answer);
+                Err(answer)
+            }
         }
-        checked
     }
 
     /// Returns the text, or the stored text of the id.
@@ -110,7 +130,7 @@ impl Server {
     pub async fn run(
         &self,
         id: &RequestId,
-        checked: &Checked,
+        operation: &LabelledOperation,
     ) -> Result<(OperationResponse, OwnedSemaphorePermit), Overloaded> {
         let Ok(permit) = self.operations.clone().try_acquire_owned() else {
             metrics::rejected("operations_at_once");
@@ -118,7 +138,7 @@ impl Server {
         };
         let start = Instant::now();
         // Pinned here: by value each wrapper would move the large future.
-        let running = pin!(log::of_request(id, self.roster.run(checked)));
+        let running = pin!(log::of_request(id, self.roster.run(&operation.checked)));
         let answer = match timeout(seconds(self.limits.execution_timeout), running).await {
             Ok(answer) => answer,
             Err(_) => {
@@ -129,7 +149,7 @@ impl Server {
                 OperationResponse::failed(coded(code::TIMEOUT, message, None), None)
             }
         };
-        self.record(id, checked, &answer, start.elapsed());
+        self.record(id, operation, &answer, start.elapsed());
         Ok((answer, permit))
     }
 
@@ -137,10 +157,11 @@ impl Server {
     fn record(
         &self,
         id: &RequestId,
-        checked: &Checked,
+        LabelledOperation { checked, label }: &LabelledOperation,
         answer: &OperationResponse,
         took: Duration,
     ) {
+        label.record(took, !answer.response.errors.is_empty());
         metrics::answered(checked.kind(), answer, took);
         let outcome = metrics::outcome(answer);
         let milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
@@ -150,6 +171,9 @@ impl Server {
             ($level:ident, $message:literal) => {
                 tracing::$level!(
                     request = id.as_str(),
+                    trace_id = id.trace.as_ref().map(TraceParent::trace_id),
+                    parent_id = id.trace.as_ref().map(TraceParent::parent_id),
+                    document = &*label.hash,
                     kind = %checked.kind(),
                     operation = name,
                     outcome,
@@ -168,22 +192,22 @@ impl Server {
     }
 }
 
-/// Runs an operation on a WebSocket: returns the answer of a query or a mutation, or every event.
+/// Runs an operation whose results are streamed: returns the answer of a query or a mutation, or every event.
 pub fn run_stream(
     app: &App,
     id: RequestId,
-    checked: Checked,
+    operation: LabelledOperation,
 ) -> BoxStream<'static, OperationResponse> {
     let app = app.clone();
-    if checked.kind() == OperationType::Subscription {
-        metrics::subscribed(&checked);
-        return app.roster.run_stream(checked).boxed();
+    if operation.checked.kind() == OperationType::Subscription {
+        metrics::subscribed(&operation.checked);
+        return app.roster.run_stream(operation.checked).boxed();
     }
     let once = async move {
         // A separate task, aborted when this future is dropped: an operation holds connections even
         // while the client does not read and the socket polls nothing.
         let mut task = JoinSet::new();
-        task.spawn(async move { app.run(&id, &checked).await });
+        task.spawn(async move { app.run(&id, &operation).await });
         match task.join_next().await {
             Some(Ok(Ok((answer, permit)))) => (answer, Some(permit)),
             _ => (refused(overloaded()), None),
@@ -289,7 +313,14 @@ impl Server {
                     &mut error.message,
                     "Something went wrong on the server.".to_owned(),
                 );
-                tracing::error!(request = id.as_str(), path = ?error.path, message, "internal error");
+                let trace = id.trace.as_ref();
+                tracing::error!(
+                    request = id.as_str(),
+                    trace_id = trace.map(TraceParent::trace_id),
+                    path = ?error.path,
+                    message,
+                    "internal error"
+                );
                 let extensions = error
                     .extensions
                     .get_or_insert_with(ErrorExtensionValues::default);
@@ -307,8 +338,4 @@ impl Server {
             extensions: &response.extensions,
         }
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

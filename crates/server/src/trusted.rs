@@ -1,9 +1,11 @@
 //! Trusted documents: a server with a manifest runs only the documents in it.
 //!
 //! graphql-codegen's client preset and the Relay compiler write the manifest: a JSON object of the
-//! text of each document by its id. The server does not interpret ids.
+//! text of each document by its id. Instead of a text a value may be an object of `text` and
+//! `description`, which `roster check-documents` shows. The server does not interpret ids.
 
 use std::{
+    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
 };
@@ -11,14 +13,44 @@ use std::{
 use api::StaffingDomain;
 use async_graphql::ServerError;
 use sea_level::{Documents, Limits};
-use serde_json::{Map, Value};
+use serde::Deserialize;
+use serde_json::Value;
 
 use crate::{envelope, error::Error};
 
 /// The documents of a manifest.
 pub struct Trusted {
     path: PathBuf,
-    documents: Map<String, Value>,
+    documents: BTreeMap<String, TrustedDocument>,
+}
+
+/// One document of a manifest.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum TrustedDocument {
+    Text(String),
+    Described {
+        text: String,
+        #[serde(default)]
+        description: String,
+    },
+}
+
+impl TrustedDocument {
+    fn text(&self) -> &str {
+        let (Self::Text(text) | Self::Described { text, .. }) = self;
+        text
+    }
+}
+
+/// A document that does not run.
+pub struct FaultyDocument<'a> {
+    /// Its id.
+    pub id: &'a str,
+    /// Its description; empty if the manifest has none.
+    pub description: &'a str,
+    /// The reasons.
+    pub errors: Vec<ServerError>,
 }
 
 impl Trusted {
@@ -34,9 +66,12 @@ impl Trusted {
             Value::Object(_) => return Err(unusable("it is empty".to_owned())),
             _ => return Err(unusable("it is no object".to_owned())),
         };
-        if let Some((id, _)) = documents.iter().find(|(_, value)| !value.is_string()) {
-            return Err(unusable(format!("the value of {id:?} is no text")));
-        }
+        let documents = documents.into_iter().map(|(id, value)| {
+            let document = serde_json::from_value(value)
+                .map_err(|_| unusable(format!("the value of {id:?} is no text")))?;
+            Ok((id, document))
+        });
+        let documents = documents.collect::<Result<_, Error>>()?;
         Ok(Self {
             path: path.to_owned(),
             documents,
@@ -50,21 +85,23 @@ impl Trusted {
 
     /// Returns the document with this id.
     pub fn text(&self, id: &str) -> Option<&str> {
-        self.documents.get(id)?.as_str()
+        self.documents.get(id).map(TrustedDocument::text)
     }
 
-    /// Returns the documents that do not run on this schema and within these limits, with the errors.
-    pub fn faults(&self, limits: Limits) -> Vec<(&str, Vec<ServerError>)> {
+    /// Returns the documents that do not run on this schema and within these limits.
+    pub fn faults(&self, limits: Limits) -> Vec<FaultyDocument<'_>> {
         let check = Documents::new::<StaffingDomain>(limits);
         let documents = self.documents.iter();
         documents
-            .map(|(id, value)| {
-                (
-                    id.as_str(),
-                    check.faults(value.as_str().unwrap_or_default()),
-                )
+            .map(|(id, document)| FaultyDocument {
+                id,
+                description: match document {
+                    TrustedDocument::Text(_) => "",
+                    TrustedDocument::Described { description, .. } => description,
+                },
+                errors: check.faults(document.text()),
             })
-            .filter(|(_, faults)| !faults.is_empty())
+            .filter(|document| !document.errors.is_empty())
             .collect()
     }
 

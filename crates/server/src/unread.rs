@@ -51,8 +51,8 @@ pub struct Unsent {
     pub json: Vec<u8>,
     /// Share in the budget of bytes.
     pub share: Share,
-    /// Permit of the operation.
-    pub permit: OwnedSemaphorePermit,
+    /// Permit of a query or a mutation.
+    pub permit: Option<OwnedSemaphorePermit>,
 }
 
 impl AsRef<[u8]> for Unsent {

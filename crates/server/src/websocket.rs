@@ -56,6 +56,7 @@ use crate::{
     envelope::{self, Envelope},
     identity::Identity,
     metrics, operation,
+    trace::TraceParent,
 };
 
 /// Name of the subprotocol.
@@ -139,6 +140,7 @@ pub fn accept(app: &App, parts: &mut Parts) -> Response {
         headers.insert(header::SEC_WEBSOCKET_PROTOCOL, protocol);
     }
     let authorization = headers.get(header::AUTHORIZATION).cloned();
+    let trace = TraceParent::of(headers);
     let app = app.clone();
     tokio::spawn(async move {
         let Ok(stream) = upgrade.await else {
@@ -152,7 +154,7 @@ pub fn accept(app: &App, parts: &mut Parts) -> Response {
             .max_frame_size(Some(most));
         let stream = TokioIo::new(stream);
         let socket = WebSocketStream::from_raw_socket(stream, Side::Server, Some(config)).await;
-        let session = Session::new(app, socket, authorization, permit);
+        let session = Session::new(app, socket, authorization, trace, permit);
         session.run(has_protocol).await;
     });
     answer
@@ -188,6 +190,8 @@ struct Session {
     socket: Socket,
     /// The header of the upgrade request.
     authorization: Option<HeaderValue>,
+    /// Trace of the upgrade request.
+    trace: Option<TraceParent>,
     /// Set by `connection_init`; the inner value is `None` if the server requires no tokens.
     identity: Option<Option<Identity>>,
     operations: SelectAll<BoxStream<'static, (u64, Event)>>,
@@ -209,12 +213,14 @@ impl Session {
         app: App,
         socket: Socket,
         authorization: Option<HeaderValue>,
+        trace: Option<TraceParent>,
         permit: OwnedSemaphorePermit,
     ) -> Self {
         Self {
             app,
             socket,
             authorization,
+            trace,
             identity: None,
             operations: SelectAll::new(),
             live: HashMap::new(),
@@ -401,8 +407,8 @@ impl Session {
         if self.live.values().any(|live| live.id == id) {
             return Err(DUPLICATE);
         }
-        let request = RequestId::next();
-        let checked = if self.live.len() >= self.app.limits.socket_operations {
+        let request = RequestId::traced(self.trace);
+        let operation = if self.live.len() >= self.app.limits.socket_operations {
             metrics::rejected("socket_operations");
             let message = format!(
                 "A socket has at most {} operations at once.",
@@ -416,14 +422,14 @@ impl Session {
         } else {
             self.app.check(envelope, viewer)
         };
-        let checked = match checked {
-            Ok(checked) => checked,
+        let operation = match operation {
+            Ok(operation) => operation,
             Err(answer) => return self.answer(&request, &id, *answer).await,
         };
         let number = self.next;
         self.next += 1;
-        let is_subscription = checked.kind() == OperationType::Subscription;
-        let answers = operation::run_stream(&self.app, request.clone(), checked);
+        let is_subscription = operation.checked.kind() == OperationType::Subscription;
+        let answers = operation::run_stream(&self.app, request.clone(), operation);
         let (answers, abort) = abortable(answers);
         let events = answers.map(move |answer| (number, Event::Answer(Box::new(answer))));
         let end = once(async move { (number, Event::End) });

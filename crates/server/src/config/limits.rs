@@ -28,6 +28,7 @@ pub struct LimitSettings {
     pub socket_init_timeout: u64,
     pub socket_ping: u64,
     pub socket_pong_timeout: u64,
+    pub streams: u32,
     pub operation: sea_level::Limits,
 }
 
@@ -54,6 +55,7 @@ impl LimitSettings {
         socket_init_timeout: 10,
         socket_ping: 25,
         socket_pong_timeout: 10,
+        streams: 1_000,
         operation: sea_level::Limits::DEFAULT,
     };
 }
@@ -201,6 +203,7 @@ pub const LIMITS: &[Limit] = &[
     limit("socket_init_timeout", SECONDS, TIME, |all| &mut all.server.socket_init_timeout, "Time to begin with `connection_init`"),
     limit("socket_ping", SECONDS, TIME, |all| &mut all.server.socket_ping, "Time between pings of a WebSocket"),
     limit("socket_pong_timeout", SECONDS, TIME, |all| &mut all.server.socket_pong_timeout, "Time to answer a ping, and to take a message"),
+    limit("streams", COUNT, 0..=1_000_000, |all| &mut all.server.streams, "Subscriptions at once as server-sent events"),
     limit("events_at_once", COUNT, MANY, |all| &mut all.server.operation.events_at_once, "Events of all subscriptions that are resolved at once; more wait"),
 
     limit("tokens", COUNT, MANY, |all| &mut all.server.operation.document.tokens, "Names, numbers, strings and signs in the text of a document"),

@@ -1,4 +1,5 @@
-//! `/graphql` over HTTP, by the specification «GraphQL over HTTP»: reading of requests, execution, status codes.
+//! `/graphql` over HTTP, by the first release of «GraphQL over HTTP» (September 2026): reading of
+//! requests, execution, status codes.
 
 use std::{panic::AssertUnwindSafe, pin::pin};
 
@@ -15,19 +16,24 @@ use sea_level::{
 };
 
 use futures_util::FutureExt;
+use hyper::ext::ReasonPhrase;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::{
     body::{self, BodyError},
+    events::EventStream,
     negotiate::{self, Media},
+    viewer::{Unauthenticated, identify},
 };
 use crate::{
-    app::{App, RequestId, Server},
+    app::{App, RequestId},
     config::seconds,
-    envelope::Envelope,
+    envelope::{Envelope, EnvelopeError},
+    identity::Identity,
     metrics,
-    operation::{Overloaded, overloaded, refused, too_much_unread},
+    operation::{LabelledOperation, Overloaded, overloaded, refused, too_much_unread},
     playground,
+    trace::TraceParent,
     unread::Unsent,
     websocket,
 };
@@ -35,10 +41,16 @@ use crate::{
 /// Viewer of requests without a token, if the server requires none.
 const ANONYMOUS: Viewer = Viewer::anonymous(Role::Editor);
 
+static ACCEPT_QUERY: HeaderName = HeaderName::from_static("accept-query");
+static LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+static X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 static X_COST: HeaderName = HeaderName::from_static("x-cost");
 static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Answers GET and POST; a GET may also become a WebSocket.
+/// Reason phrase of status 294, which HTTP does not define.
+const PARTIAL_SUCCESS: ReasonPhrase = ReasonPhrase::from_static(b"Partial Success");
+
+/// Answers GET, POST and QUERY; a GET may also become a WebSocket.
 pub(super) async fn graphql(app: &App, parts: &mut Parts, body: Body) -> Response {
     if websocket::is_upgrade(parts) {
         return websocket::accept(app, parts);
@@ -46,11 +58,10 @@ pub(super) async fn graphql(app: &App, parts: &mut Parts, body: Body) -> Respons
     if parts.method == Method::GET && negotiate::wants_page(&parts.headers) {
         return playground::page_at(&parts.uri).await;
     }
-    let id = RequestId::next();
+    let id = RequestId::traced(TraceParent::of(&parts.headers));
     let accepted = Media::accepted(&parts.headers);
     let exchange = Exchange {
-        // Errors of an unacceptable request have the type that every client reads.
-        media: accepted.unwrap_or(Media::Json),
+        media: accepted.unwrap_or(Media::Response),
         is_acceptable: accepted.is_some(),
         wants_cost: parts
             .headers
@@ -111,7 +122,7 @@ struct Exchange<'a> {
     is_acceptable: bool,
     wants_cost: bool,
     id: &'a RequestId,
-    app: &'a Server,
+    app: &'a App,
 }
 
 impl Exchange<'_> {
@@ -119,12 +130,19 @@ impl Exchange<'_> {
         let Parts {
             method, headers, ..
         } = parts;
-        if method != Method::GET && method != Method::POST && method != Method::HEAD {
-            let message = "Send queries by GET or POST, mutations by POST.";
-            let failure = Failure::new(StatusCode::METHOD_NOT_ALLOWED, "BAD_REQUEST", message);
-            return Err(failure.with(header::ALLOW, "GET, POST"));
-        }
-        let viewer = self.viewer(headers)?;
+        let has_body = match method.as_str() {
+            "POST" | "QUERY" => true,
+            "GET" | "HEAD" => false,
+            _ => {
+                let message = "Send queries by GET, POST or QUERY, mutations by POST.";
+                let failure = Failure::new(StatusCode::METHOD_NOT_ALLOWED, "BAD_REQUEST", message);
+                return Err(failure.with(header::ALLOW, "GET, HEAD, POST, QUERY"));
+            }
+        };
+        let identity = identify(self.app, headers)?;
+        let viewer = identity
+            .as_ref()
+            .map_or(ANONYMOUS, |identity| identity.viewer.clone());
         if !self.is_acceptable {
             return Err(Failure::new(
                 StatusCode::NOT_ACCEPTABLE,
@@ -132,46 +150,72 @@ impl Exchange<'_> {
                 "Answers are application/graphql-response+json or application/json.",
             ));
         }
-        let envelope = if method == Method::POST {
+        let envelope = if has_body {
             self.read(headers, body).await?
         } else {
             let query = parts.uri.query().unwrap_or_default();
-            Envelope::from_url(query, self.app.limits.json_depth).map_err(bad_request)?
+            Envelope::from_url(query, self.app.limits.json_depth)?
         };
-        let checked = match self.app.check(envelope, viewer) {
-            Ok(checked) => checked,
+        let operation = match self.app.check(envelope, viewer) {
+            Ok(operation) => operation,
+            Err(answer) if self.media == Media::Events => return Ok(self.stream(*answer, None)),
             Err(answer) => return Ok(self.respond(*answer).map(Body::from)),
         };
-        // A link, an image or a crawler can GET: nothing may change by it.
-        if method != Method::POST && checked.kind() != OperationType::Query {
-            let message = "GET is for queries; send mutations by POST.";
+        let kind = operation.checked.kind();
+        // GET and QUERY are safe methods (RFC 9110, RFC 10008): a link, a crawler or a retry of a
+        // proxy may send them, so nothing may change by them.
+        if method != Method::POST && kind == OperationType::Mutation {
+            let message = format!("{method} is for queries; send mutations by POST.");
             let failure = Failure::new(StatusCode::METHOD_NOT_ALLOWED, "BAD_REQUEST", message);
             return Err(failure.with(header::ALLOW, "POST"));
         }
-        if checked.kind() == OperationType::Subscription {
-            let message = "Subscriptions are sent by WebSocket, with graphql-transport-ws.";
-            let error = coded("BAD_REQUEST", message, None);
-            return Ok(self.respond(refused(error)).map(Body::from));
+        if kind == OperationType::Subscription {
+            if self.media == Media::Events || Media::accepts_events(headers) {
+                return self.subscribe(operation, headers, identity.as_ref());
+            }
+            let message = "A subscription needs `Accept: text/event-stream`, or a WebSocket with the \
+                           protocol graphql-transport-ws.";
+            let status = StatusCode::NOT_ACCEPTABLE;
+            return Err(Failure::new(status, "BAD_REQUEST", message));
         }
-        match self.app.run(self.id, &checked).await {
-            Ok((answer, permit)) => self.send(checked.kind(), answer, permit),
+        match self.app.run(self.id, &operation).await {
+            Ok((answer, permit)) if self.media == Media::Events => {
+                Ok(self.stream(answer, Some(permit)))
+            }
+            Ok((answer, permit)) => self.send(kind, answer, permit),
             Err(Overloaded) => Err(Failure::unavailable(overloaded())),
         }
     }
 
-    fn viewer(&self, headers: &HeaderMap) -> Result<Viewer, Failure> {
-        let Some(verifier) = &self.app.verifier else {
-            return Ok(ANONYMOUS);
+    /// Streams a subscription, if a stream is free.
+    fn subscribe(
+        &self,
+        operation: LabelledOperation,
+        headers: &HeaderMap,
+        identity: Option<&Identity>,
+    ) -> Result<Response, Failure> {
+        let Ok(permit) = self.app.streams.clone().try_acquire_owned() else {
+            metrics::rejected("streams");
+            return Err(Failure::unavailable(overloaded()));
         };
-        let bearer = headers
-            .get(header::AUTHORIZATION)
-            .and_then(|value| value.to_str().ok());
-        let identity = bearer.and_then(|bearer| verifier.identify_bearer(bearer));
-        identity.map(|identity| identity.viewer).ok_or_else(|| {
-            let message = "Send a valid token as `Authorization: Bearer …`.";
-            let failure = Failure::new(StatusCode::UNAUTHORIZED, "UNAUTHENTICATED", message);
-            failure.with(header::WWW_AUTHENTICATE, "Bearer")
-        })
+        let last_event = headers.get(&LAST_EVENT_ID).filter(|id| !id.is_empty());
+        let last_event = last_event.map(|id| String::from_utf8_lossy(id.as_bytes()).into_owned());
+        let events = EventStream::of_subscription(
+            self.app,
+            self.id,
+            self.wants_cost,
+            operation,
+            last_event,
+            identity,
+            permit,
+        );
+        Ok(respond_with(events))
+    }
+
+    /// Streams one answer.
+    fn stream(&self, answer: OperationResponse, permit: Option<OwnedSemaphorePermit>) -> Response {
+        let events = EventStream::of_answer(self.app, self.id, self.wants_cost, answer, permit);
+        respond_with(events)
     }
 
     async fn read(&self, headers: &HeaderMap, body: Body) -> Result<Envelope, Failure> {
@@ -184,11 +228,13 @@ impl Exchange<'_> {
             return Err(failure.with(header::ACCEPT_ENCODING, "identity"));
         }
         if !negotiate::is_json(headers) {
-            return Err(Failure::new(
+            let failure = Failure::new(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "BAD_REQUEST",
                 "Send application/json in UTF-8.",
-            ));
+            );
+            // RFC 10008, section 3; RFC 9110 leaves other methods to ignore it.
+            return Err(failure.with(ACCEPT_QUERY.clone(), "application/json"));
         }
         let limits = &self.app.limits;
         let time = seconds(limits.body_timeout);
@@ -207,9 +253,16 @@ impl Exchange<'_> {
                 let failure = Failure::new(StatusCode::REQUEST_TIMEOUT, "BAD_REQUEST", message);
                 return Err(failure.with(header::CONNECTION, "close"));
             }
-            Err(BodyError::Broken) => return Err(bad_request("The request broke off.".to_owned())),
+            Err(BodyError::Broken) => {
+                let message = "The request broke off.";
+                return Err(Failure::new(
+                    StatusCode::BAD_REQUEST,
+                    "BAD_REQUEST",
+                    message,
+                ));
+            }
         };
-        Envelope::read(&bytes, limits.json_depth).map_err(bad_request)
+        Ok(Envelope::read(&bytes, limits.json_depth)?)
     }
 
     /// Responds with an answer that holds its permit until it has been sent. A query whose answer has
@@ -227,7 +280,7 @@ impl Exchange<'_> {
                 let unsent = Unsent {
                     json,
                     share,
-                    permit,
+                    permit: Some(permit),
                 };
                 Bytes::from(unsent).into()
             })),
@@ -239,32 +292,34 @@ impl Exchange<'_> {
     }
 
     fn respond(&self, mut answer: OperationResponse) -> axum::http::Response<Vec<u8>> {
-        let status = if answer.executed || self.media == Media::Json {
-            StatusCode::OK
-        } else {
-            StatusCode::BAD_REQUEST
-        };
-        // A request that is no GraphQL request is 400 in every media type.
-        let is_unreadable = answer.codes().any(|code| code == "BAD_REQUEST");
-        let status = if is_unreadable {
-            StatusCode::BAD_REQUEST
-        } else {
-            status
-        };
+        let status = status(&answer);
         let json = self
             .app
             .client_response(self.id, &mut answer, self.wants_cost)
             .to_json();
         let mut response = axum::http::Response::new(json);
-        *response.status_mut() = status;
-        let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, self.media.content_type());
+        self.label(&mut response, status);
         response
+    }
+
+    /// Sets the status and the media type. A client that accepts `application/json` only gets the same
+    /// statuses, except that 2xx is 200: such a client reads a 2xx by its label, all else by its status.
+    fn label<B>(&self, response: &mut axum::http::Response<B>, status: StatusCode) {
+        let (status, media) = match self.media {
+            Media::Json if status.is_success() => (StatusCode::OK, Media::Json),
+            _ => (status, Media::Response),
+        };
+        *response.status_mut() = status;
+        if status.as_u16() == 294 {
+            response.extensions_mut().insert(PARTIAL_SUCCESS);
+        }
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, media.content_type());
     }
 
     fn fail(&self, failure: Failure) -> Response {
         let mut response = self.respond(refused(*failure.error)).map(Body::from);
-        *response.status_mut() = failure.status;
+        self.label(&mut response, failure.status);
         if let Some((name, value)) = failure.header {
             response
                 .headers_mut()
@@ -274,6 +329,46 @@ impl Exchange<'_> {
     }
 }
 
-fn bad_request(message: String) -> Failure {
-    Failure::new(StatusCode::BAD_REQUEST, "BAD_REQUEST", message)
+fn respond_with(events: EventStream) -> Response {
+    let mut response = Response::new(events.into_body());
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, Media::Events.content_type());
+    // nginx would hold events back until its buffer is full.
+    headers.insert(&X_ACCEL_BUFFERING, HeaderValue::from_static("no"));
+    response
+}
+
+impl From<Unauthenticated> for Failure {
+    fn from(_: Unauthenticated) -> Self {
+        let message = Unauthenticated::MESSAGE;
+        let failure = Self::new(StatusCode::UNAUTHORIZED, "UNAUTHENTICATED", message);
+        failure.with(header::WWW_AUTHENTICATE, "Bearer")
+    }
+}
+
+impl From<EnvelopeError> for Failure {
+    fn from(error: EnvelopeError) -> Self {
+        let (status, message) = match error {
+            EnvelopeError::Unreadable(message) => (StatusCode::BAD_REQUEST, message),
+            EnvelopeError::Malformed(message) => (StatusCode::UNPROCESSABLE_ENTITY, message),
+        };
+        Self::new(status, "BAD_REQUEST", message)
+    }
+}
+
+/// Returns the status of an answer (specification, section «Status Codes»).
+fn status(answer: &OperationResponse) -> StatusCode {
+    if answer.executed {
+        return match answer.response.errors.is_empty() {
+            true => StatusCode::OK,
+            false => StatusCode::from_u16(294).unwrap_or(StatusCode::OK),
+        };
+    }
+    match answer.codes().next() {
+        Some("GRAPHQL_PARSE_FAILED") => StatusCode::BAD_REQUEST,
+        Some("FORBIDDEN") => StatusCode::FORBIDDEN,
+        Some("UNAVAILABLE") => StatusCode::SERVICE_UNAVAILABLE,
+        Some("INTERNAL") => StatusCode::INTERNAL_SERVER_ERROR,
+        _ => StatusCode::UNPROCESSABLE_ENTITY,
+    }
 }

@@ -7,43 +7,60 @@ use axum::http::{HeaderMap, HeaderValue, header};
 /// The media types of answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Media {
-    /// `application/graphql-response+json`: the status depends on whether the operation ran.
+    /// `application/graphql-response+json`.
     Response,
-    /// `application/json`: 200 unless the request could not be read.
+    /// `application/json`, for clients that do not know the other type: the label of answers with a
+    /// 2xx status only, which then is 200.
     Json,
+    /// `text/event-stream`: the result as server-sent events.
+    Events,
 }
 
 impl Media {
-    /// Returns the value of `Content-Type`.
+    /// Returns the value of `Content-Type` of a successful answer.
     pub(super) fn content_type(self) -> HeaderValue {
         const RESPONSE: HeaderValue =
             HeaderValue::from_static("application/graphql-response+json; charset=utf-8");
         const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
+        const EVENTS: HeaderValue = HeaderValue::from_static("text/event-stream; charset=utf-8");
         match self {
             Self::Response => RESPONSE,
             Self::Json => JSON,
+            Self::Events => EVENTS,
         }
     }
 
-    /// Returns the type that the client prefers; `None` if it accepts neither.
+    /// Returns the type that the client prefers; `None` if it accepts none. A client that accepts
+    /// several alike gets the first of them in the order of this enum.
     pub(super) fn accepted(headers: &HeaderMap) -> Option<Self> {
         let ranges = ranges(headers);
         if ranges.is_empty() {
-            return Some(Self::Json);
+            return Some(Self::Response);
         }
-        let response = quality(&ranges, "application", "graphql-response+json");
-        let json = quality(&ranges, "application", "json");
-        // Wildcards select the old type, which every client reads.
-        let named = ranges
-            .iter()
-            .any(|range| range.subtype == "graphql-response+json");
-        if named && response > 0 && response >= json {
-            Some(Self::Response)
-        } else if json > 0 {
-            Some(Self::Json)
-        } else {
-            (response > 0).then_some(Self::Response)
+        let types = [
+            (Self::Response, "application", "graphql-response+json"),
+            (Self::Json, "application", "json"),
+            (Self::Events, "text", "event-stream"),
+        ];
+        let mut best = None;
+        for (media, kind, subtype) in types {
+            let quality = quality(&ranges, kind, subtype);
+            if quality > best.map_or(0, |(_, quality)| quality) {
+                best = Some((media, quality));
+            }
         }
+        best.map(|(media, _)| media)
+    }
+
+    /// Returns whether the client accepts server-sent events by name. A wildcard is not enough: it
+    /// belongs to clients that wait for the end of an answer.
+    pub(super) fn accepts_events(headers: &HeaderMap) -> bool {
+        let mut ranges = ranges(headers).into_iter();
+        ranges.any(|range| {
+            range.kind.eq_ignore_ascii_case("text")
+                && range.subtype.eq_ignore_ascii_case("event-stream")
+                && range.quality > 0
+        })
     }
 }
 
@@ -150,20 +167,21 @@ mod tests {
 
     #[test]
     fn the_type_of_the_answer_follows_accept() {
-        use Media::{Json, Response};
-        assert_eq!(Media::accepted(&HeaderMap::new()), Some(Json));
+        use Media::{Events, Json, Response};
+        assert_eq!(Media::accepted(&HeaderMap::new()), Some(Response));
         for (accept, expected) in [
-            ("*/*", Some(Json)),
-            ("application/*", Some(Json)),
+            ("*/*", Some(Response)),
+            ("application/*", Some(Response)),
             ("application/json", Some(Json)),
             ("application/json; charset=utf-8", Some(Json)),
+            ("application/json, */*;q=0.1", Some(Json)),
             ("application/graphql-response+json", Some(Response)),
             (
                 "application/graphql-response+json, application/json;q=0.9",
                 Some(Response),
             ),
             (
-                "application/graphql-response+json, application/json",
+                "application/json, application/graphql-response+json",
                 Some(Response),
             ),
             (
@@ -176,9 +194,13 @@ mod tests {
                 "application/graphql-response+json;q=0.5, */*;q=0.1",
                 Some(Response),
             ),
+            ("text/event-stream", Some(Events)),
+            ("text/event-stream, multipart/mixed", Some(Events)),
+            ("text/event-stream, application/json", Some(Json)),
+            ("text/event-stream, application/json;q=0.5", Some(Events)),
             ("text/html", None),
             ("application/json;q=0", None),
-            ("image/png, text/*", None),
+            ("image/png, text/html", None),
         ] {
             assert_eq!(
                 Media::accepted(&with(header::ACCEPT, accept)),
@@ -186,6 +208,16 @@ mod tests {
                 "{accept}"
             );
         }
+    }
+
+    #[test]
+    fn events_are_accepted_by_name_only() {
+        let accepts = |accept| Media::accepts_events(&with(header::ACCEPT, accept));
+        assert!(accepts("text/event-stream"));
+        assert!(accepts("application/json, Text/Event-Stream;q=0.1"));
+        assert!(!accepts("*/*"));
+        assert!(!accepts("text/*"));
+        assert!(!accepts("text/event-stream;q=0"));
     }
 
     #[test]
