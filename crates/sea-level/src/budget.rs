@@ -133,7 +133,7 @@ impl OperationBudget {
 }
 
 /// Creates the error for a response of more than `most` bytes.
-pub fn answer_too_large(most: usize, pos: Option<Pos>) -> ServerError {
+pub(crate) fn answer_too_large(most: usize, pos: Option<Pos>) -> ServerError {
     let message = format!(
         "This answer would be larger than {most} bytes. Ask for smaller pages with `first`, or for \
          fewer fields."
@@ -142,20 +142,20 @@ pub fn answer_too_large(most: usize, pos: Option<Pos>) -> ServerError {
 }
 
 /// Runs a statement within the budget of its operation.
-pub async fn within<F: Future>(budget: Arc<OperationBudget>, statement: F) -> F::Output {
+pub(crate) async fn within<F: Future>(budget: Arc<OperationBudget>, statement: F) -> F::Output {
     CURRENT.scope(budget, statement).await
 }
 
 /// Returns the LIMIT of a statement of the current operation: one more than the rows that are left, so
 /// that an excess shows. Without a limit outside of an operation.
-pub fn row_limit() -> usize {
+pub(crate) fn row_limit() -> usize {
     CURRENT
         .try_with(|budget| budget.rows_left() + 1)
         .unwrap_or(usize::MAX)
 }
 
 /// Charges rows to the current operation.
-pub fn charge_rows(count: usize) -> Result<()> {
+pub(crate) fn charge_rows(count: usize) -> Result<()> {
     CURRENT
         .try_with(|budget| budget.charge_rows(count))
         .unwrap_or(Ok(()))

@@ -29,14 +29,14 @@ const MAX_KEYS: usize = 100;
 
 /// Coalescers of all kinds. Clones share them.
 #[derive(Clone, Default)]
-pub struct Coalescers(Arc<Mutex<foldhash::HashMap<Kind, Arc<dyn Any + Send + Sync>>>>);
+pub(crate) struct Coalescers(Arc<Mutex<foldhash::HashMap<Kind, Arc<dyn Any + Send + Sync>>>>);
 
 /// Type of the value of a statement, and its columns.
 type Kind = (TypeId, ColumnSet);
 
 impl Coalescers {
     /// Returns the coalescer of statements that load a `T` with these columns.
-    pub fn of<T: Send + 'static>(&self, columns: ColumnSet) -> Arc<Coalescer<T>> {
+    pub(crate) fn of<T: Send + 'static>(&self, columns: ColumnSet) -> Arc<Coalescer<T>> {
         let mut kinds = lock(&self.0);
         let coalescer = kinds
             .entry((TypeId::of::<T>(), columns))
@@ -47,7 +47,7 @@ impl Coalescers {
 }
 
 /// Coalescer of one kind of lookups. All lookups of a statement get the same `T`.
-pub struct Coalescer<T>(Mutex<State<T>>);
+pub(crate) struct Coalescer<T>(Mutex<State<T>>);
 
 struct State<T> {
     running: usize,
@@ -69,7 +69,7 @@ impl<T> Default for Coalescer<T> {
 impl<T: Clone + Send + 'static> Coalescer<T> {
     /// Looks up a key. If a shared statement fails for another reason than that the database is not
     /// available, each lookup sends a statement of its own: the failure of one key reaches no other.
-    pub async fn load<F>(
+    pub(crate) async fn load<F>(
         self: Arc<Self>,
         key: i64,
         statement: impl Fn(Vec<i64>) -> F + Clone + Send + Sync + 'static,

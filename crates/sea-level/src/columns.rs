@@ -137,21 +137,21 @@ const MAX_WIDTH: usize = 63;
 
 /// Columns that the loads which share a statement request together.
 #[derive(Debug)]
-pub struct RequestedColumns(AtomicU64);
+pub(crate) struct RequestedColumns(AtomicU64);
 
 impl RequestedColumns {
     /// Creates the columns of the first load.
-    pub fn new(columns: ColumnSet) -> Self {
+    pub(crate) fn new(columns: ColumnSet) -> Self {
         Self(AtomicU64::new(columns.0))
     }
 
     /// Adds the columns of another load.
-    pub fn join(&self, other: &Self) {
+    pub(crate) fn join(&self, other: &Self) {
         self.0.fetch_or(other.get().0, Ordering::Relaxed);
     }
 
     /// Returns the columns of all loads so far.
-    pub fn get(&self) -> ColumnSet {
+    pub(crate) fn get(&self) -> ColumnSet {
         ColumnSet(self.0.load(Ordering::Relaxed))
     }
 }
@@ -226,7 +226,7 @@ const fn width(columns: &[&str], references: &[Reference]) -> usize {
 
 /// Returns the column of the primary key. Composite keys do not implement
 /// [`Node`](crate::node::Node).
-pub fn primary_key<E: EntityTrait>() -> E::Column {
+pub(crate) fn primary_key<E: EntityTrait>() -> E::Column {
     let mut keys = E::PrimaryKey::iter();
     let key = keys.next().expect("an entity of SeaORM has a primary key");
     assert!(
@@ -237,11 +237,11 @@ pub fn primary_key<E: EntityTrait>() -> E::Column {
 }
 
 /// The primary key of an entity whose rows `R` decodes.
-pub fn key<E: EntityTrait, R: Columns>() -> ColumnSet {
+pub(crate) fn key<E: EntityTrait, R: Columns>() -> ColumnSet {
     of_column::<E, R>(primary_key::<E>())
 }
 
 /// One column of an entity whose rows `R` decodes.
-pub fn of_column<E: EntityTrait, R: Columns>(column: E::Column) -> ColumnSet {
+pub(crate) fn of_column<E: EntityTrait, R: Columns>(column: E::Column) -> ColumnSet {
     ColumnSet::named::<R>(column.as_str()).unwrap_or_else(ColumnSet::own::<R>)
 }

@@ -31,7 +31,7 @@ use crate::{
 
 /// Operation in the form that resolvers take. Equal for all requests with the same document and the
 /// same facts about its variables: see [`CheckedDocument::dependencies`].
-pub struct Executable {
+pub(crate) struct Executable {
     /// Query, mutation or subscription.
     pub kind: OperationType,
     /// The operation's name; absent from an anonymous one.

@@ -23,11 +23,11 @@ pub struct PageArguments {
 }
 
 /// Values of the sort keys, the primary key last.
-pub type CursorKey = Vec<Json>;
+pub(crate) type CursorKey = Vec<Json>;
 
 /// Validated paging arguments.
 #[derive(Clone, PartialEq)]
-pub struct PageRange {
+pub(crate) struct PageRange {
     /// Number of rows.
     pub limit: u64,
     /// True if the page is at the end.
@@ -44,7 +44,7 @@ fn list_name<N: Node>(field: &str, order: &Order<N>) -> String {
 }
 
 /// Encodes a position in a list as a cursor.
-pub fn cursor<N: Node>(
+pub(crate) fn cursor<N: Node>(
     field: &str,
     order: &Order<N>,
     position: impl IntoIterator<Item = Json>,
@@ -56,7 +56,11 @@ pub fn cursor<N: Node>(
 
 impl PageRange {
     /// Validates the arguments.
-    pub fn new<N: Node>(field: &str, order: &Order<N>, arguments: PageArguments) -> Result<Self> {
+    pub(crate) fn new<N: Node>(
+        field: &str,
+        order: &Order<N>,
+        arguments: PageArguments,
+    ) -> Result<Self> {
         let PageArguments {
             first,
             after,

@@ -17,46 +17,48 @@
 //!
 //! A module uses modules of lower floors only; `tests/layout.rs` holds it.
 
+#![warn(unreachable_pub)]
+
 // The derives name this crate.
 extern crate self as sea_level;
 
 pub mod auth;
-pub mod budget;
+mod budget;
 pub mod cache;
-pub mod coalescer;
-pub mod columns;
-pub mod comparison;
-pub mod compat;
-pub mod connection;
-pub mod cursor;
+mod coalescer;
+mod columns;
+mod comparison;
+mod compat;
+mod connection;
+mod cursor;
 pub mod delivery;
-pub mod documents;
-pub mod engine;
+mod documents;
+mod engine;
 pub mod error;
-pub mod executor;
+mod executor;
 pub mod filter;
-pub mod find;
+mod find;
 pub mod guard;
 pub mod json;
-pub mod key;
-pub mod limits;
-pub mod list_filter;
-pub mod loader;
+mod key;
+mod limits;
+mod list_filter;
+mod loader;
 pub mod node;
-pub mod objects;
-pub mod operation;
-pub mod order;
-pub mod page;
-pub mod relation;
+mod objects;
+mod operation;
+mod order;
+mod page;
+mod relation;
 pub mod response;
 pub mod scalar;
-pub mod selection;
-pub mod sort_key;
-pub mod source;
+mod selection;
+mod sort_key;
+mod source;
 pub mod sql;
 pub mod text;
 pub mod write;
-pub mod written;
+mod written;
 
 pub use columns::{ColumnSet, Columns, FieldColumns, Reads, Reference};
 pub use comparison::{

@@ -3,9 +3,9 @@
 use language::DocumentLimits;
 
 /// Items of a page when neither `first` nor `last` is given.
-pub const DEFAULT_PAGE: u64 = 20;
+pub(crate) const DEFAULT_PAGE: u64 = 20;
 /// Items that a page may have.
-pub const LARGEST_PAGE: i32 = 1000;
+pub(crate) const LARGEST_PAGE: i32 = 1000;
 
 /// Limits of one operation. An operation over any of them is refused with `LIMIT_EXCEEDED`, and the
 /// error names the field of this struct or of [`DocumentLimits`].

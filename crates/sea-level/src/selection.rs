@@ -32,7 +32,7 @@ impl Reference {
 }
 
 /// Columns of the row that the field returns, with its key.
-pub fn of_field<N: Node>(ctx: &Context<'_>) -> ColumnSet {
+pub(crate) fn of_field<N: Node>(ctx: &Context<'_>) -> ColumnSet {
     let columns = of_object::<N>(&ctx.schema_env.registry, &ctx.field());
     // A single row comes without its references, which are loaded by their keys.
     let keys = columns.keys_of_references::<N::ListRow>();
@@ -64,7 +64,7 @@ fn whole_unless_pruned<N: Node>(ctx: &Context<'_>, columns: ColumnSet) -> Column
 }
 
 /// Columns of the rows of the connection that the field returns, which is sorted by `sorted`.
-pub fn of_connection<N: Node>(ctx: &Context<'_>, sorted: ColumnSet) -> ColumnSet {
+pub(crate) fn of_connection<N: Node>(ctx: &Context<'_>, sorted: ColumnSet) -> ColumnSet {
     let registry = &ctx.schema_env.registry;
     let of_cursor = || sorted.or(key::<N::Entity, N>()).or(ColumnSet::POSITION);
     let of = |field: SelectionField<'_>| match field.name() {

@@ -8,7 +8,7 @@ use std::{
 
 /// Rows as one transaction left them, by entity and primary key.
 #[derive(Default)]
-pub struct WrittenRows(HashMap<(TypeId, i64), Arc<dyn Any + Send + Sync>>);
+pub(crate) struct WrittenRows(HashMap<(TypeId, i64), Arc<dyn Any + Send + Sync>>);
 
 impl WrittenRows {
     /// Sets the row of entity `E` with this key.

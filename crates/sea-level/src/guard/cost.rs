@@ -26,7 +26,7 @@ struct Costs<'a> {
 }
 
 /// Measures an operation. Also returns whether its cost depends on variables.
-pub fn cost(
+pub(super) fn cost(
     schema: &Schema,
     operation: &NormalizedOperation,
     variables: &Variables,

@@ -62,14 +62,14 @@ impl<R: Row> Row for WithExtras<R> {
 }
 
 /// Decoder of a JSON row of these columns.
-pub struct JsonRow<R> {
+pub(super) struct JsonRow<R> {
     columns: ColumnSet,
     row: PhantomData<fn() -> R>,
 }
 
 impl<R> JsonRow<R> {
     /// Other columns get defaults.
-    pub fn new(columns: ColumnSet) -> Self {
+    pub(super) fn new(columns: ColumnSet) -> Self {
         Self {
             columns,
             row: PhantomData,
@@ -105,7 +105,7 @@ impl<'de, R: Row> Visitor<'de> for JsonRow<R> {
 
 /// Decoder of a JSON array, by the decoder of its elements.
 #[derive(Clone)]
-pub struct JsonList<S>(pub S);
+pub(super) struct JsonList<S>(pub S);
 
 impl<'de, S: DeserializeSeed<'de> + Clone> DeserializeSeed<'de> for JsonList<S> {
     type Value = Vec<S::Value>;
@@ -132,7 +132,7 @@ impl<'de, S: DeserializeSeed<'de> + Clone> Visitor<'de> for JsonList<S> {
 }
 
 /// Decoder of a JSON row behind the index of its key.
-pub struct JsonNumbered<R>(pub JsonRow<R>);
+pub(super) struct JsonNumbered<R>(pub JsonRow<R>);
 
 impl<R> Clone for JsonNumbered<R> {
     fn clone(&self) -> Self {

@@ -99,7 +99,7 @@ fn take_u32(bytes: &mut &[u8]) -> Option<u32> {
 }
 
 /// Error for a row that does not fit its entity.
-pub fn malformed() -> SqlxError {
+pub(super) fn malformed() -> SqlxError {
     SqlxError::Decode(BoxDynError::from(
         "a column holds something else than its entity says",
     ))
