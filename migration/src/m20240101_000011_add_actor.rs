@@ -11,7 +11,9 @@ pub(crate) struct Migration;
 impl Step for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         // Null for older rows, and without a token.
-        parts::execute(manager, "ALTER TABLE changes ADD COLUMN actor TEXT").await
+        let text = parts::either(manager, "TEXT", r#"TEXT COLLATE "C""#);
+        let add = format!("ALTER TABLE changes ADD COLUMN actor {text}");
+        parts::execute(manager, &add).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
