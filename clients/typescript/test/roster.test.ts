@@ -1,31 +1,16 @@
 // Runs the client against `roster demo`, once by text and once by the ids of trusted documents.
 
 import assert from 'node:assert/strict';
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { createInterface } from 'node:readline';
+import { spawnSync, type ChildProcess } from 'node:child_process';
 import { after, before, describe, test } from 'node:test';
 import type { ApolloClient, ObservableQuery } from '@apollo/client';
 import { filter, firstValueFrom } from 'rxjs';
 import WebSocket from 'ws';
 import { connect } from '../src/client.js';
 import { assign, CHANGES, deleteEmployee, EMPLOYEES, LATEST, PROJECT } from '../src/roster.js';
+import { demo, ROSTER } from './demo.js';
 
-const ROSTER = process.env.ROSTER ?? `${process.env.CARGO_TARGET_DIR ?? '../../target'}/debug/roster`;
 const MANIFEST = 'src/generated/persisted-documents.json';
-
-/** A server with the lesson's company, and where it listens. */
-async function demo(options: string[]) {
-  const args = ['demo', '--port', '0', ...options];
-  const server = spawn(ROSTER, args, { stdio: ['ignore', 'pipe', 'inherit'] });
-  for await (const line of createInterface(server.stdout)) {
-    const url = line.match(/http:\/\/\S+\/graphql$/)?.[0];
-    if (!url) continue;
-    const ready = await fetch(url.replace('/graphql', '/health/ready'));
-    assert.equal(ready.status, 200);
-    return { server, url };
-  }
-  throw new Error(`${ROSTER} did not say where it listens`);
-}
 
 /** Waits until the answer is whole, and as it should be. */
 const shows = <Data>(query: ObservableQuery<Data, any>, wanted = () => true) =>
