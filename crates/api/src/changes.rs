@@ -1,22 +1,24 @@
 //! Change feed: pages of the [outbox](crate::outbox) for `Query.changes` and for the
 //! [subscription](crate::feed). A cursor is the number of a row, which is the order of commit.
 
-use std::{collections::HashSet, sync::Arc};
+mod filter;
 
-use async_graphql::{Context, Enum, ID, InputObject, Object};
+use std::sync::Arc;
+
+use async_graphql::{Context, Enum, ID, Object};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use chrono::Utc;
 use entity::change::{self, Column, Kind, Subject};
 use futures_util::{FutureExt, future::BoxFuture};
 use sea_level::{
-    Columns, DateTime, Error, FilterContext, ListOutput, Loader, Node, ObjectOutput, Operation,
-    PageBounds, PageInfo, Provided, Reader, Result, Row, column, find_object, operation,
+    Columns, DateTime, Error, ListOutput, Loader, Node, ObjectOutput, Operation, PageBounds,
+    PageInfo, Reader, Result, Row, column, find_object, operation,
     scalar::{key_of, public_id},
     sql::select_rows,
 };
 use sea_orm::{
     ActiveEnum, DbBackend, Iterable,
-    sea_query::{Condition, Expr, ExprTrait, JoinType, Order as Direction, Query, SelectStatement},
+    sea_query::{Expr, ExprTrait, JoinType, Order as Direction, Query, SelectStatement},
 };
 
 use crate::{
@@ -27,6 +29,8 @@ use crate::{
     project::Project,
     staffing::short_list,
 };
+
+pub use filter::{ChangeFilter, ChangePredicate};
 
 /// What kind of thing changed.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -209,108 +213,6 @@ impl ChangeEdge {
     /// The change.
     async fn node(&self) -> ObjectOutput<Change> {
         ObjectOutput(self.0.clone())
-    }
-}
-
-/// Which changes. Everything given must hold.
-#[derive(InputObject, Clone, Debug, Default, PartialEq)]
-pub struct ChangeFilter {
-    /// One of these kinds of thing. An empty list matches nothing, here and below.
-    types: Provided<Vec<ChangeSubject>>,
-    /// One of these kinds of change.
-    kinds: Provided<Vec<ChangeKind>>,
-    /// Touches one of these ids: the thing itself, or either end of a link or assignment.
-    touching: Provided<Vec<ID>>,
-}
-
-/// Predicate of a [`ChangeFilter`].
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct ChangePredicate {
-    subjects: Option<Vec<Subject>>,
-    kinds: Option<Vec<Kind>>,
-    touching: Option<Touching>,
-}
-
-/// Keys of each kind.
-#[derive(Clone, Debug, Default, PartialEq)]
-struct Touching {
-    employees: HashSet<i64>,
-    meetings: HashSet<i64>,
-    projects: HashSet<i64>,
-    assignments: HashSet<i64>,
-}
-
-impl From<Option<ChangeFilter>> for ChangePredicate {
-    fn from(filter: Option<ChangeFilter>) -> Self {
-        let ChangeFilter {
-            types,
-            kinds,
-            touching,
-        } = filter.unwrap_or_default();
-        let keys = |ids: &[ID], prefix| ids.iter().filter_map(|id| key_of(prefix, id)).collect();
-        Self {
-            subjects: types
-                .0
-                .map(|types| types.into_iter().map(Into::into).collect()),
-            kinds: kinds
-                .0
-                .map(|kinds| kinds.into_iter().map(Into::into).collect()),
-            touching: touching.0.map(|ids| Touching {
-                employees: keys(&ids, Employee::PREFIX),
-                meetings: keys(&ids, Meeting::PREFIX),
-                projects: keys(&ids, Project::PREFIX),
-                assignments: keys(&ids, Assignment::PREFIX),
-            }),
-        }
-    }
-}
-
-impl ChangePredicate {
-    /// True if the change matches.
-    pub fn holds(&self, change: &change::Model) -> bool {
-        let one_of =
-            |keys: &HashSet<i64>, key: Option<i64>| key.is_some_and(|key| keys.contains(&key));
-        change.subject != Subject::Feed
-            && self
-                .subjects
-                .as_ref()
-                .is_none_or(|subjects| subjects.contains(&change.subject))
-            && self
-                .kinds
-                .as_ref()
-                .is_none_or(|kinds| kinds.contains(&change.kind))
-            && self.touching.as_ref().is_none_or(|touching| {
-                one_of(&touching.employees, change.employee_id)
-                    || one_of(&touching.meetings, change.meeting_id)
-                    || one_of(&touching.projects, change.project_id)
-                    || one_of(&touching.assignments, change.assignment_id)
-            })
-    }
-
-    /// Builds the condition in SQL.
-    fn condition(&self, backend: DbBackend) -> Condition {
-        let mut all = Condition::all().add(column(Column::Subject).ne(Subject::Feed));
-        if let Some(subjects) = &self.subjects {
-            all = all.add(column(Column::Subject).is_in(subjects.iter().copied()));
-        }
-        if let Some(kinds) = &self.kinds {
-            all = all.add(column(Column::Kind).is_in(kinds.iter().copied()));
-        }
-        if let Some(touching) = &self.touching {
-            let context = FilterContext::new(backend, "");
-            let one_of = |id: Column, keys: &HashSet<i64>| {
-                let keys: Vec<i64> = keys.iter().copied().collect();
-                context.among_numbers(column(id), &keys)
-            };
-            all = all.add(
-                Condition::any()
-                    .add(one_of(Column::EmployeeId, &touching.employees))
-                    .add(one_of(Column::MeetingId, &touching.meetings))
-                    .add(one_of(Column::ProjectId, &touching.projects))
-                    .add(one_of(Column::AssignmentId, &touching.assignments)),
-            );
-        }
-        all
     }
 }
 

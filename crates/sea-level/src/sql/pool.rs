@@ -10,14 +10,17 @@
 //! * No connection is pinged on release or acquire, unless it was idle for 10 s. SQLx's own
 //!   pool pings on every release, which is as much work as a small statement.
 
+mod deadline;
+mod fault;
+
 use std::{
     future::Future,
     io,
     sync::{
         Arc,
-        atomic::{AtomicU32, AtomicU64, Ordering},
+        atomic::{AtomicU32, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use deadpool::{
@@ -31,11 +34,14 @@ use sea_orm::{
     DbBackend, DbErr, RuntimeErr, SqlxError, Statement,
     sqlx::{
         self, AssertSqlSafe, ConnectOptions, Connection, Database, Postgres, Sqlite,
-        postgres::{PgConnectOptions, PgConnection, PgDatabaseError, PgSeverity},
+        postgres::{PgConnectOptions, PgConnection},
         sqlite::{SqliteConnectOptions, SqliteConnection},
     },
 };
 use tokio::time::{sleep, timeout};
+
+pub use deadline::Deadline;
+pub use fault::Fault;
 
 /// A connection that was not used for this long is pinged before it is used again.
 const IDLE: Duration = Duration::from_secs(10);
@@ -408,65 +414,6 @@ impl<DB: Backend> Drop for PooledConnection<DB> {
     }
 }
 
-/// State of a connection after a statement failed on it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
-    /// The connection works: the statement is at fault.
-    Statement,
-    /// The connection is closed. A statement that only reads can be sent again.
-    Closed,
-    /// Its prepared statements are older than the tables (PostgreSQL's 0A000, “cached plan must not
-    /// change result type”, for as long as the connection lives). The statement did not run.
-    StalePlan,
-    /// The database did not answer in time.
-    Silent,
-}
-
-impl Fault {
-    /// Reads it from an error of SQLx.
-    pub fn of(error: &SqlxError) -> Self {
-        match error {
-            SqlxError::Io(error) if error.kind() == io::ErrorKind::TimedOut => Self::Silent,
-            SqlxError::Database(error) => match error.code().as_deref() {
-                Some("0A000") => Self::StalePlan,
-                // Connection exceptions, and operator intervention: shutdown, crash.
-                Some(code) if code.starts_with("08") || code.starts_with("57P") => Self::Closed,
-                _ => match error.try_downcast_ref::<PgDatabaseError>() {
-                    Some(error) if is_fatal(error.severity()) => Self::Closed,
-                    _ => Self::Statement,
-                },
-            },
-            SqlxError::Io(_)
-            | SqlxError::Tls(_)
-            | SqlxError::Protocol(_)
-            | SqlxError::WorkerCrashed
-            | SqlxError::BeginFailed
-            | SqlxError::PoolClosed => Self::Closed,
-            _ => Self::Statement,
-        }
-    }
-
-    /// Reads it from an error of SeaORM.
-    pub fn of_db(error: &DbErr) -> Self {
-        match error {
-            DbErr::Conn(RuntimeErr::SqlxError(error))
-            | DbErr::Exec(RuntimeErr::SqlxError(error))
-            | DbErr::Query(RuntimeErr::SqlxError(error)) => Self::of(error),
-            _ => Self::Statement,
-        }
-    }
-
-    /// Whether a statement that only reads, or a whole transaction, is worth another connection.
-    pub fn is_retryable(self) -> bool {
-        matches!(self, Self::Closed | Self::StalePlan)
-    }
-}
-
-/// Whether PostgreSQL closes the connection behind the error.
-fn is_fatal(severity: PgSeverity) -> bool {
-    matches!(severity, PgSeverity::Fatal | PgSeverity::Panic)
-}
-
 /// Ends a generation, unless it has ended already: connections that fail later must not let the new
 /// ones be replaced.
 fn replace(current: &AtomicU32, generation: u32) {
@@ -483,180 +430,5 @@ pub(crate) async fn within<T>(
     timeout(limit, statement).await.unwrap_or_else(silent)
 }
 
-/// When the statements of a SQLite connection end at the latest. SQLite has no such limit, and its
-/// thread does not notice that a statement was cancelled; but it asks now and then whether to go on.
-#[derive(Clone, Debug)]
-pub struct Deadline {
-    after: Duration,
-    clock: Instant,
-    /// When the connection was taken, in milliseconds of the clock.
-    began: Arc<AtomicU64>,
-}
-
-impl Deadline {
-    /// How often SQLite asks: a few hundred times a second.
-    const INSTRUCTIONS: i32 = 20_000;
-
-    fn new(after: Duration) -> Self {
-        Self {
-            after,
-            clock: Instant::now(),
-            began: Arc::default(),
-        }
-    }
-
-    /// Begins again, for the next user of the connection.
-    fn restart(&self) {
-        self.began.store(self.now(), Ordering::Relaxed);
-    }
-
-    async fn watch(&self, connection: &mut SqliteConnection) -> Result<(), SqlxError> {
-        self.restart();
-        let deadline = self.clone();
-        let mut handle = connection.lock_handle().await?;
-        handle.set_progress_handler(Self::INSTRUCTIONS, move || !deadline.is_over());
-        Ok(())
-    }
-
-    fn is_over(&self) -> bool {
-        let took = self
-            .now()
-            .saturating_sub(self.began.load(Ordering::Relaxed));
-        u128::from(took) >= self.after.as_millis()
-    }
-
-    fn now(&self) -> u64 {
-        u64::try_from(self.clock.elapsed().as_millis()).unwrap_or(u64::MAX)
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use std::future::{pending, ready};
-
-    use sea_orm::sqlx::Executor;
-    use tempfile::TempDir;
-
-    use super::*;
-
-    fn pool(size: u32) -> (Pool<Sqlite>, TempDir) {
-        let directory = tempfile::tempdir().expect("a directory");
-        let options = SqliteConnectOptions::new()
-            .filename(directory.path().join("test.db"))
-            .create_if_missing(true);
-        let settings = PoolSettings {
-            size,
-            acquire: Duration::from_millis(100),
-            statement: Duration::from_millis(100),
-            lock: Duration::ZERO,
-        };
-        let pool = Pool::new(Connector::new(options, "", settings)).expect("a pool");
-        (pool, directory)
-    }
-
-    /// Marks the connection, which only a temporary table can; false when it was marked before.
-    async fn mark(connection: &mut PooledConnection<Sqlite>) -> bool {
-        let connection = connection.get_mut().expect("not released");
-        connection
-            .execute("CREATE TEMP TABLE mark (x)")
-            .await
-            .is_ok()
-    }
-
-    async fn get(pool: &Pool<Sqlite>) -> PooledConnection<Sqlite> {
-        pool.get().await.expect("a connection")
-    }
-
-    #[tokio::test]
-    async fn a_connection_is_used_again_only_when_it_was_released() {
-        let (pool, _directory) = pool(1);
-        let mut connection = get(&pool).await;
-        assert!(mark(&mut connection).await);
-        connection.release();
-        let mut connection = get(&pool).await;
-        assert!(!mark(&mut connection).await, "the same connection");
-        drop(connection);
-        assert_eq!(pool.size(), (0, 0));
-        assert!(mark(&mut get(&pool).await).await, "another connection");
-    }
-
-    #[tokio::test]
-    async fn after_a_fault_every_open_connection_is_replaced_once() {
-        let (pool, _directory) = pool(2);
-        let [mut one, mut other] = [get(&pool).await, get(&pool).await];
-        assert!(mark(&mut one).await && mark(&mut other).await);
-        // Both fail, and the second failure does not count against the new ones.
-        for connection in [&one, &other] {
-            let fault = ready(Err::<(), _>(SqlxError::WorkerCrashed));
-            let fault = pool.within(connection.generation(), fault);
-            assert!(fault.await.is_err());
-        }
-        one.release();
-        other.release();
-        let [mut one, mut other] = [get(&pool).await, get(&pool).await];
-        assert!(mark(&mut one).await && mark(&mut other).await);
-        one.release();
-        other.release();
-        assert!(!mark(&mut get(&pool).await).await, "no longer replaced");
-    }
-
-    #[tokio::test]
-    async fn a_statement_that_fails_is_no_fault_of_its_connection() {
-        let (pool, _directory) = pool(1);
-        let mut connection = get(&pool).await;
-        assert!(mark(&mut connection).await);
-        let generation = connection.generation();
-        let failed = connection.get_mut().expect("not released");
-        let failed = pool.within(generation, failed.execute("SELECT nothing"));
-        assert!(failed.await.is_err());
-        connection.release();
-        assert!(!mark(&mut get(&pool).await).await, "the same connection");
-    }
-
-    #[tokio::test]
-    async fn a_silent_database_is_reported_and_its_connections_replaced() {
-        let (pool, _directory) = pool(1);
-        let mut connection = get(&pool).await;
-        assert!(mark(&mut connection).await);
-        let generation = connection.generation();
-        connection.release();
-        let silent = pool.within(generation, pending::<Result<(), SqlxError>>());
-        let silent = silent.await;
-        let silent = silent.expect_err("it never answers");
-        assert_eq!(Fault::of(&silent), Fault::Silent);
-        assert!(mark(&mut get(&pool).await).await, "another connection");
-    }
-
-    #[tokio::test]
-    async fn waiting_for_a_connection_has_an_end_and_takes_none() {
-        let (pool, _directory) = pool(1);
-        let held = get(&pool).await;
-        let error = pool.get().await.err().expect("all are in use");
-        assert!(matches!(error, DbErr::Conn(RuntimeErr::SqlxError(error))
-            if matches!(*error, SqlxError::PoolTimedOut)));
-        // One that stops waiting does not take the connection with it.
-        let waiting = tokio::spawn({
-            let pool = pool.clone();
-            async move { pool.get().await.is_ok() }
-        });
-        tokio::task::yield_now().await;
-        waiting.abort();
-        held.release();
-        get(&pool).await.release();
-    }
-
-    #[tokio::test]
-    async fn closing_waits_for_the_connections_in_use() {
-        let (pool, _directory) = pool(2);
-        let held = get(&pool).await;
-        let closing = tokio::spawn({
-            let pool = pool.clone();
-            async move { pool.close().await }
-        });
-        tokio::task::yield_now().await;
-        assert!(!closing.is_finished());
-        held.release();
-        closing.await.expect("it ends");
-        assert!(pool.get().await.is_err());
-    }
-}
+mod tests;
