@@ -1,19 +1,19 @@
 //! Relay connections over SeaORM entities, with one SQL statement for each level of a query.
 //!
 //! Resolvers are ordinary async-graphql resolvers. They load rows with [`find()`] and connections with
-//! [`Connection`]; the [`Dispatcher`](loader::Dispatcher) sends one statement for each group of equal
-//! loaders of a level. Knows SeaORM, SQLx and async-graphql; no entity, no HTTP, no environment.
+//! [`Connection`]; the `Dispatcher` sends one statement for each group of equal loaders of a level. Knows
+//! SeaORM, SQLx and async-graphql; no entity, no HTTP, no environment.
 //!
 //! | floor | modules |
 //! | --- | --- |
-//! | 1 | [`mod@auth`], [`mod@cache`], [`mod@columns`], [`mod@delivery`], [`mod@error`], [`mod@json`], [`mod@key`], [`mod@limits`], [`mod@text`], [`mod@written`] |
-//! | 2 | [`mod@budget`], [`mod@coalescer`], [`mod@relation`], [`mod@scalar`] |
-//! | 3 | [`mod@compat`], [`mod@filter`], [`mod@sort_key`], [`mod@sql`] |
-//! | 4 | [`mod@comparison`], [`mod@guard`], [`mod@loader`], [`mod@node`] |
-//! | 5 | [`mod@list_filter`], [`mod@operation`], [`mod@order`], [`mod@response`] |
-//! | 6 | [`mod@cursor`], [`mod@objects`], [`mod@selection`], [`mod@source`], [`mod@write`] |
-//! | 7 | [`mod@executor`], [`mod@find`], [`mod@page`] |
-//! | 8 | [`mod@connection`], [`mod@documents`], [`mod@engine`] |
+//! | 1 | `auth`, `cache`, `columns`, `delivery`, `error`, `json`, `key`, `limits`, `text`, `written` |
+//! | 2 | `budget`, `coalescer`, `relation`, `scalar` |
+//! | 3 | `compat`, `filter`, `sort_key`, `sql` |
+//! | 4 | `comparison`, `guard`, `loader`, `node` |
+//! | 5 | `list_filter`, `operation`, `order`, `response` |
+//! | 6 | `cursor`, `objects`, `selection`, `source`, `write` |
+//! | 7 | `executor`, `find`, `page` |
+//! | 8 | `connection`, `documents`, `engine` |
 //!
 //! A module uses modules of lower floors only; `tests/layout.rs` holds it.
 

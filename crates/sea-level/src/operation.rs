@@ -28,7 +28,7 @@ use crate::{
     written::WrittenRows,
 };
 
-/// State of one operation. Dereferences to the [`Dispatcher`] of its loads.
+/// State of one operation. Dereferences to the `Dispatcher`, which loads.
 pub struct Operation {
     pub(crate) dispatcher: Arc<Dispatcher>,
     limits: Limits,
