@@ -24,7 +24,7 @@ use crate::{
     unread(employee_name),
     references(employee: Employee = employee_id, project: Project = project_id),
     prefix = "asg_",
-    sorted_by(StartDate nulls first),
+    sorted_by(start_date nulls first),
     filter = AssignmentFilter,
     order = AssignmentOrder,
     connection = "A page of assignments.",
@@ -139,10 +139,10 @@ pub struct AssignmentFilter {
     #[condition(is_active)]
     active: ActiveFilter,
     /// By its employee.
-    #[one(EmployeeId)]
+    #[one(employee_id)]
     employee: Box<EmployeeFilter>,
     /// By its project.
-    #[one(ProjectId)]
+    #[one(project_id)]
     project: Box<ProjectFilter>,
 }
 

@@ -5,7 +5,7 @@ mod filter;
 
 use std::sync::Arc;
 
-use async_graphql::{Context, Enum, ID, Object};
+use async_graphql::{Context, Description, Enum, ID, Object};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use chrono::Utc;
 use entity::change::{self, Column, Kind, Subject};
@@ -72,11 +72,10 @@ pub enum ChangeKind {
 }
 
 /// One change, in the order of commit; within one mutation in the order in which it took effect: what is created before what links to it, links and assignments before what is deleted with them, one event each. A mutation that changes nothing makes no event; neither does seeding.
-#[derive(Clone)]
+#[derive(Clone, Description)]
 pub struct Change(pub Arc<change::Model>);
 
-/// One change, in the order of commit; within one mutation in the order in which it took effect: what is created before what links to it, links and assignments before what is deleted with them, one event each. A mutation that changes nothing makes no event; neither does seeding.
-#[Object]
+#[Object(use_type_description)]
 impl Change {
     /// Opaque position in the feed, for `after`.
     async fn cursor(&self) -> String {
@@ -160,13 +159,13 @@ impl Change {
 }
 
 /// A page of changes.
+#[derive(Description)]
 pub struct ChangeConnection {
     loader: ChangesLoader,
     page: Arc<Stretch>,
 }
 
-/// A page of changes.
-#[Object]
+#[Object(use_type_description)]
 impl ChangeConnection {
     /// The page, with cursors.
     async fn edges(&self) -> ListOutput<ChangeEdge> {
@@ -200,10 +199,10 @@ impl ChangeConnection {
 }
 
 /// One change in a page.
+#[derive(Description)]
 pub struct ChangeEdge(Change);
 
-/// One change in a page.
-#[Object]
+#[Object(use_type_description)]
 impl ChangeEdge {
     /// Opaque position, the same as `node.cursor`.
     async fn cursor(&self) -> String {

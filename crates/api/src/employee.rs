@@ -24,7 +24,7 @@ use crate::{
     entity = employee,
     columns(id, name, hire_date, version),
     prefix = "emp_",
-    sorted_by(Name),
+    sorted_by(name),
     filter = EmployeeFilter,
     order = EmployeeOrder,
     connection = "A page of employees.",

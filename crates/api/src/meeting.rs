@@ -15,7 +15,7 @@ use crate::employee::{Employee, EmployeeFilter};
     entity = meeting,
     columns(id, topic, scheduled_time, location, version),
     prefix = "mtg_",
-    sorted_by(ScheduledTime),
+    sorted_by(scheduled_time),
     filter = MeetingFilter,
     order = MeetingOrder,
     connection = "A page of meetings.",

@@ -24,7 +24,7 @@ use crate::{
     entity = project,
     columns(id, title, budget, version),
     prefix = "prj_",
-    sorted_by(Title),
+    sorted_by(title),
     filter = ProjectFilter,
     order = ProjectOrder,
     connection = "A page of projects.",

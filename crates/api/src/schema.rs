@@ -24,7 +24,7 @@ use crate::{
     project::{BudgetTotals, Project},
     staffing::register_interface,
     user_error::UserError,
-    viewer::Viewer,
+    viewer::ViewerObject,
 };
 
 /// Everything that can be read.
@@ -42,18 +42,11 @@ use crate::{
 #[derive(Default, Description)]
 pub struct Query;
 
-impl Query {
-    /// The root has no key.
-    fn key(&self) -> i64 {
-        0
-    }
-}
-
-#[object]
+#[object(root)]
 impl Query {
     /// Who is asking: what the token says, and what may be done with it.
-    async fn viewer(&self, ctx: &Context<'_>) -> Viewer {
-        Viewer(operation(ctx).viewer.clone())
+    async fn viewer(&self, ctx: &Context<'_>) -> ViewerObject {
+        ViewerObject(operation(ctx).viewer.clone())
     }
 
     /// Fetch anything by id; null when there is no such thing. Try `node(id: "emp_1")`.
@@ -186,6 +179,7 @@ impl Domain for StaffingDomain {
     type Query = Query;
     type Mutation = MutationRoot;
     type Subscription = Subscription;
+    type Log = Outbox;
 
     const DESCRIPTION: &'static str = "Roster: who works on which project, in which role and when, and who attends which meeting. What holds everywhere stands in the description of `Query`.";
 

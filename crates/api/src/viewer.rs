@@ -1,14 +1,14 @@
 //! The client of a request, as it sees itself.
 
-use async_graphql::{Enum, Object};
+use async_graphql::{Description, Enum, Object};
 use sea_level::{DateTime, auth};
 
 /// Who is asking.
-pub struct Viewer(pub auth::Viewer);
+#[derive(Description)]
+pub struct ViewerObject(pub auth::Viewer);
 
-/// Who is asking.
-#[Object]
-impl Viewer {
+#[Object(name = "Viewer", use_type_description)]
+impl ViewerObject {
     /// The `sub` of the token; null when the server asks for no token, or the token has none.
     async fn subject(&self) -> Option<&str> {
         self.0.subject.as_deref()

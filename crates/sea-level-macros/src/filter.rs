@@ -4,16 +4,18 @@ use heck::{ToLowerCamelCase, ToUpperCamelCase};
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 use syn::{
-    Attribute, Error, Field, Ident, ItemStruct, Path, Result, Token, Type,
+    Error, Field, Ident, ItemStruct, Path, Result, Token, Type,
     parse::{Parse, ParseStream},
 };
 
+use crate::{object::take, row::name_of};
+
 /// `of = Node`.
-pub(crate) struct Arguments {
+pub(crate) struct FilterArguments {
     node: Type,
 }
 
-impl Parse for Arguments {
+impl Parse for FilterArguments {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
         Ok(Self { node: of(input)? })
     }
@@ -29,8 +31,8 @@ pub(crate) fn of(input: ParseStream<'_>) -> Result<Type> {
     input.parse()
 }
 
-pub(crate) fn expand(arguments: Arguments, item: ItemStruct) -> Result<TokenStream> {
-    let Arguments { node } = arguments;
+pub(crate) fn expand(arguments: FilterArguments, item: ItemStruct) -> Result<TokenStream> {
+    let FilterArguments { node } = arguments;
     let ItemStruct {
         attrs,
         vis,
@@ -38,9 +40,9 @@ pub(crate) fn expand(arguments: Arguments, item: ItemStruct) -> Result<TokenStre
         fields,
         ..
     } = item;
-    let fields: Vec<Condition> = fields
+    let fields: Vec<FilterField> = fields
         .into_iter()
-        .map(Condition::parse)
+        .map(FilterField::parse)
         .collect::<Result<_>>()?;
     let definitions = fields.iter().map(|condition| {
         let Field {
@@ -49,7 +51,7 @@ pub(crate) fn expand(arguments: Arguments, item: ItemStruct) -> Result<TokenStre
         quote!(#(#attrs)* #ident: ::sea_level::Provided<#ty>)
     });
     let conditions = fields.iter().map(|condition| {
-        let Condition { field, name, build } = condition;
+        let FilterField { field, name, build } = condition;
         let ident = &field.ident;
         quote! {
             if let ::core::option::Option::Some(value) = &self.#ident.0 {
@@ -82,7 +84,7 @@ pub(crate) fn expand(arguments: Arguments, item: ItemStruct) -> Result<TokenStre
                 type Entity = <#node as ::sea_level::Node>::Entity;
                 type Column = <Entity as ::sea_level::macros::sea_orm::EntityTrait>::Column;
                 let prefix = <#node as ::sea_level::Node>::PREFIX;
-                let mut all = ::sea_level::filter::combined::<Self>(
+                let mut all = ::sea_level::macros::combined::<Self>(
                     &self.and, &self.or, &self.not, &self.ids, prefix, context,
                 )?;
                 #(#conditions)*
@@ -93,35 +95,32 @@ pub(crate) fn expand(arguments: Arguments, item: ItemStruct) -> Result<TokenStre
 }
 
 /// Field of a filter, and the expression of its condition.
-struct Condition {
+struct FilterField {
     field: Field,
     name: String,
     build: TokenStream,
 }
 
-impl Condition {
+impl FilterField {
     fn parse(mut field: Field) -> Result<Self> {
         let ident = field
             .ident
             .clone()
             .ok_or_else(|| Error::new_spanned(&field, "the fields of a filter have names"))?;
-        let is_own = |attribute: &mut Attribute| {
-            let path = attribute.path();
-            path.is_ident("many") || path.is_ident("one") || path.is_ident("condition")
-        };
-        let attribute = field.attrs.extract_if(.., is_own).next();
+        let attribute = take(&mut field.attrs, &["many", "one", "condition"])?;
         let build = match attribute {
             None => {
-                let column = format_ident!("{}", ident.to_string().to_upper_camel_case());
-                quote!(::sea_level::ColumnFilter::on_column(value, Column::#column, context))
+                let column = variant(&ident);
+                quote!(::sea_level::macros::ColumnFilter::on_column(value, Column::#column, context))
             }
             Some(attribute) if attribute.path().is_ident("many") => {
-                quote!(::sea_level::many::<Entity, _>(value, context))
+                attribute.meta.require_path_only()?;
+                quote!(::sea_level::macros::many::<Entity, _>(value, context))
             }
             Some(attribute) if attribute.path().is_ident("one") => {
-                let column: Ident = attribute.parse_args()?;
+                let column = variant(&attribute.parse_args()?);
                 quote! {
-                    ::sea_level::one(::sea_level::column(Column::#column), &**value, context)
+                    ::sea_level::macros::one(::sea_level::column(Column::#column), &**value, context)
                 }
             }
             Some(attribute) => {
@@ -131,8 +130,13 @@ impl Condition {
         };
         Ok(Self {
             field,
-            name: ident.to_string().to_lower_camel_case(),
+            name: name_of(&ident).to_lower_camel_case(),
             build,
         })
     }
+}
+
+/// Variant of SeaORM's enum for a column.
+fn variant(column: &Ident) -> Ident {
+    format_ident!("{}", name_of(column).to_upper_camel_case())
 }

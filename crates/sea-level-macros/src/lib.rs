@@ -27,7 +27,7 @@ pub fn derive_row(input: TokenStream) -> TokenStream {
 /// | `unread(employee_name)` | Fields of its model that are never read from the database. |
 /// | `references(employee: Employee = employee_id)` | Fields of the object that are rows of other nodes, with their foreign keys. A list loads them with its rows, into `self.0`. |
 /// | `prefix = "emp_"` | Prefix of public ids. |
-/// | `sorted_by(Name)` | Columns of the default order below a parent. `sorted_by(Start nulls first)` places nulls first. |
+/// | `sorted_by(name)` | Columns of the default order below a parent. `sorted_by(start nulls first)` places nulls first. |
 /// | `filter = EmployeeFilter`, `order = EmployeeOrder` | Inputs of its connections. |
 /// | `connection = "…"`, `edge = "…"` | Descriptions of its connection and edge types. |
 ///
@@ -47,11 +47,16 @@ pub fn derive_node(input: TokenStream) -> TokenStream {
 /// | `#[reads(id, name)]` | The field reads these columns. Any other field reads the whole row. |
 /// | `#[connection(filter = "…", order = "…")]` | The field is a connection. The method returns its `Source`; the texts describe the arguments `where` and `orderBy`. `link = L` names the link, `through = "…"` adds the argument with the link's filter. |
 ///
-/// The description of the object is that of the type.
+/// `#[object(root)]` is for roots, which have no row. The description of the object is that of the type.
 #[proc_macro_attribute]
 pub fn object(arguments: TokenStream, item: TokenStream) -> TokenStream {
-    let _ = parse_macro_input!(arguments as syn::parse::Nothing);
-    object::expand(parse_macro_input!(item))
+    let root = parse_macro_input!(arguments as Option<syn::Ident>);
+    if let Some(other) = root.as_ref().filter(|root| *root != "root") {
+        return syn::Error::new_spanned(other, "expected `root` or nothing")
+            .into_compile_error()
+            .into();
+    }
+    object::expand(root.is_some(), parse_macro_input!(item))
         .unwrap_or_else(syn::Error::into_compile_error)
         .into()
 }
@@ -64,7 +69,7 @@ pub fn object(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// | --- | --- |
 /// | none | Condition on the column of the field's name. |
 /// | `#[many]` | Condition on the rows that SeaORM's `Related` links; the type is a `ListFilter`. |
-/// | `#[one(EmployeeId)]` | Condition on the row that this foreign key refers to; the type is a filter in a `Box`. |
+/// | `#[one(employee_id)]` | Condition on the row that this foreign key refers to; the type is a filter in a `Box`. |
 /// | `#[condition(function)]` | The function builds the condition. |
 #[proc_macro_attribute]
 pub fn filter(arguments: TokenStream, item: TokenStream) -> TokenStream {
@@ -74,10 +79,10 @@ pub fn filter(arguments: TokenStream, item: TokenStream) -> TokenStream {
 }
 
 /// Defines the order of an entity's lists: `#[order(EmployeeOrder, of = Employee, description = "…")]` on
-/// the enum of what lists can be sorted by. The input object has the name that comes first.
+/// the enum of the fields to sort by. The input object has the name that comes first.
 ///
-/// A variant sorts by the column of its name; `#[by(function)]` on a variant names a function from the
-/// condition of `through` to a `SortExpr` instead. `nulls = "…"` adds the field `nulls` with this
+/// A variant sorts by the column of its name; `#[by(expression)]` on a variant gives a function from
+/// the condition of `through` to a `SortExpr` instead. `nulls = "…"` adds the field `nulls` with this
 /// description.
 #[proc_macro_attribute]
 pub fn order(arguments: TokenStream, item: TokenStream) -> TokenStream {

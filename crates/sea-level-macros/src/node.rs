@@ -1,6 +1,6 @@
 //! `#[derive(Node)]`.
 
-use heck::ToSnakeCase;
+use heck::{ToLowerCamelCase, ToSnakeCase, ToUpperCamelCase};
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote};
 use syn::{
@@ -9,11 +9,14 @@ use syn::{
     punctuated::Punctuated,
 };
 
-use crate::{object::description, row::decoder};
+use crate::{
+    object::description,
+    row::{decoder, name_of},
+};
 
 /// The arguments of `#[node(…)]`.
 #[derive(Default)]
-struct Arguments {
+struct NodeArguments {
     entity: Option<Path>,
     prefix: Option<LitStr>,
     connection: Option<LitStr>,
@@ -22,18 +25,18 @@ struct Arguments {
     order: Option<Path>,
     columns: Vec<Ident>,
     unread: Vec<Ident>,
-    references: Vec<Reference>,
+    references: Vec<ReferenceArgument>,
     sorted_by: Vec<SortedBy>,
 }
 
 /// `field: Node = column`.
-struct Reference {
+struct ReferenceArgument {
     field: Ident,
     node: Type,
     column: Ident,
 }
 
-impl Parse for Reference {
+impl Parse for ReferenceArgument {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
         let field = input.parse()?;
         input.parse::<Token![:]>()?;
@@ -48,7 +51,7 @@ impl Parse for Reference {
     }
 }
 
-/// `Column` or `Column nulls first`.
+/// `column` or `column nulls first`.
 struct SortedBy {
     column: Ident,
     nulls_first: bool,
@@ -85,7 +88,7 @@ fn value<T: Parse>(input: ParseStream<'_>) -> Result<Option<T>> {
     input.parse().map(Some)
 }
 
-impl Parse for Arguments {
+impl Parse for NodeArguments {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
         let mut arguments = Self::default();
         while !input.is_empty() {
@@ -118,7 +121,7 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
         .iter()
         .find(|attribute| attribute.path().is_ident("node"))
         .ok_or_else(|| Error::new_spanned(node, "`#[node(…)]` is missing"))?;
-    let arguments: Arguments = attribute.parse_args()?;
+    let arguments: NodeArguments = attribute.parse_args()?;
     let missing = |name| Error::new_spanned(attribute, format!("`{name}` is missing"));
     let entity = arguments.entity.as_ref().ok_or_else(|| missing("entity"))?;
     let prefix = arguments.prefix.as_ref().ok_or_else(|| missing("prefix"))?;
@@ -134,7 +137,10 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
         .first()
         .ok_or_else(|| missing("columns"))?;
 
-    let name = LitStr::new(&node.to_string().to_snake_case(), Span::call_site());
+    let name = LitStr::new(
+        &node.to_string().to_snake_case().replace('_', " "),
+        Span::call_site(),
+    );
     let description = description(&input.attrs);
     let columns: Vec<&Ident> = arguments.columns.iter().collect();
     let decoder = decoder(node, &quote!(#entity::Model), &columns, &arguments.unread);
@@ -143,6 +149,7 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
             column,
             nulls_first,
         } = sorted;
+        let column = format_ident!("{}", name_of(column).to_upper_camel_case());
         let name = column.to_string();
         quote! {
             ::sea_level::SortKey {
@@ -230,7 +237,7 @@ struct ListRows {
 }
 
 impl ListRows {
-    fn with(input: &DeriveInput, entity: &Path, references: &[Reference]) -> Self {
+    fn with(input: &DeriveInput, entity: &Path, references: &[ReferenceArgument]) -> Self {
         let (node, visibility) = (&input.ident, &input.vis);
         let row = format_ident!("{node}ListRow");
         let preloaded = format_ident!("{node}References");
@@ -242,11 +249,18 @@ impl ListRows {
             .iter()
             .map(|reference| &reference.field)
             .collect();
+        // Names of their own, which no reference can shadow.
+        let parts: Vec<_> = fields
+            .iter()
+            .map(|field| format_ident!("referenced_{}", name_of(field)))
+            .collect();
         let nodes: Vec<_> = references.iter().map(|reference| &reference.node).collect();
-        let names = fields.iter().map(ToString::to_string);
+        let names = fields
+            .iter()
+            .map(|field| name_of(field).to_lower_camel_case());
         let columns = references
             .iter()
-            .map(|reference| reference.column.to_string());
+            .map(|reference| name_of(&reference.column));
         let field_docs = fields.iter().map(|field| {
             format!("Rows of the field `{field}`, if the selection reads more than their keys.")
         });
@@ -259,27 +273,27 @@ impl ListRows {
                     .map(|(_, requested)| !requested.is_empty());
                 let mut next_is_requested = || requested.next().unwrap_or_default();
                 #(
-                    let mut #fields = next_is_requested()
+                    let mut #parts = next_is_requested()
                         .then(|| ::std::vec::Vec::with_capacity(rows.len()));
                 )*
                 let mut own = ::std::vec::Vec::with_capacity(rows.len());
                 for row in rows {
                     own.push(row.own);
                     #(
-                        if let ::core::option::Option::Some(#fields) = &mut #fields {
-                            #fields.push(row.#fields);
+                        if let ::core::option::Option::Some(#parts) = &mut #parts {
+                            #parts.push(row.#parts);
                         }
                     )*
                 }
                 ::sea_level::RecordBatch::new(own, #preloaded {
-                    #(#fields: #fields.map(|rows| ::std::sync::Arc::new(rows.into())),)*
+                    #(#fields: #parts.map(|rows| ::std::sync::Arc::new(rows.into())),)*
                 })
             },
             definitions: quote! {
                 #[doc = #row_doc]
                 #visibility struct #row {
                     own: #entity::Model,
-                    #(#fields: ::sea_level::node::Model<#nodes>,)*
+                    #(#parts: ::sea_level::node::Model<#nodes>,)*
                 }
 
                 #[doc = #preloaded_doc]
@@ -305,13 +319,13 @@ impl ListRows {
                         let (own, rest) = columns
                             .split_at_mut_checked(<Self as ::sea_level::Columns>::COLUMNS.len())?;
                         #(
-                            let (#fields, rest) = rest
+                            let (#parts, rest) = rest
                                 .split_at_mut_checked(<#nodes as ::sea_level::Columns>::COLUMNS.len())?;
                         )*
                         let _ = rest;
                         ::core::option::Option::Some(Self {
                             own: <#node as ::sea_level::sql::Row>::read(own)?,
-                            #(#fields: <#nodes as ::sea_level::sql::Row>::read(#fields)?,)*
+                            #(#parts: <#nodes as ::sea_level::sql::Row>::read(#parts)?,)*
                         })
                     }
 
@@ -323,7 +337,7 @@ impl ListRows {
                         let mut next = || requested.next().unwrap_or_default();
                         ::core::result::Result::Ok(Self {
                             own: <#node as ::sea_level::sql::Row>::read_json(array, columns)?,
-                            #(#fields: <#nodes as ::sea_level::sql::Row>::read_json(array, next())?,)*
+                            #(#parts: <#nodes as ::sea_level::sql::Row>::read_json(array, next())?,)*
                         })
                     }
                 }

@@ -2,61 +2,78 @@
 
 use heck::ToLowerCamelCase;
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{quote, quote_spanned};
 use syn::{
     Attribute, Error, Expr, ExprLit, GenericArgument, Ident, ImplItem, ImplItemFn, ItemImpl, Lit,
     LitStr, Meta, PathArguments, Result, ReturnType, Token, Type, parse_quote,
     punctuated::Punctuated, spanned::Spanned,
 };
 
-pub(crate) fn expand(mut block: ItemImpl) -> Result<TokenStream> {
+use crate::row::name_of;
+
+pub(crate) fn expand(is_root: bool, mut block: ItemImpl) -> Result<TokenStream> {
     let object = block.self_ty.clone();
     let mut reads = Vec::new();
     for item in &mut block.items {
         let ImplItem::Fn(method) = item else {
             continue;
         };
-        let field = method.sig.ident.to_string().to_lower_camel_case();
-        if take(&mut method.attrs, "column")?.is_some() {
-            let column = method.sig.ident.to_string();
-            reads.push(columns(&object, &field, &[column]));
-        } else if let Some(attribute) = take(&mut method.attrs, "reads")? {
+        let field = name_of(&method.sig.ident).to_lower_camel_case();
+        let Some(attribute) = take(&mut method.attrs, &["column", "reads", "connection"])? else {
+            continue;
+        };
+        let path = attribute.path();
+        if path.is_ident("column") {
+            attribute.meta.require_path_only()?;
+            reads.push(columns(&object, &field, &[&method.sig.ident]));
+        } else if path.is_ident("reads") {
             let names =
                 attribute.parse_args_with(Punctuated::<Ident, Token![,]>::parse_terminated)?;
-            let names: Vec<_> = names.iter().map(ToString::to_string).collect();
-            reads.push(columns(&object, &field, &names));
-        } else if let Some(attribute) = take(&mut method.attrs, "connection")? {
-            reads.push(quote!((#field, ::sea_level::Reads::Key)));
-            *method = connection(&attribute, method)?;
+            reads.push(columns(&object, &field, &names.iter().collect::<Vec<_>>()));
+        } else {
+            reads.push(quote!((#field, ::sea_level::macros::Reads::Key)));
+            *method = connection(is_root, &attribute, method)?;
         }
     }
+    let columns = (!is_root).then(|| {
+        quote! {
+            impl ::sea_level::macros::FieldColumns for #object {
+                const READS: &'static [(&'static str, ::sea_level::macros::Reads)] =
+                    &[#(#reads),*];
+            }
+        }
+    });
     Ok(quote! {
         #[::sea_level::macros::async_graphql::Object(use_type_description)]
         #block
 
-        impl ::sea_level::FieldColumns for #object {
-            const READS: &'static [(&'static str, ::sea_level::Reads)] = &[#(#reads),*];
-        }
+        #columns
     })
 }
 
 /// Columns that a field reads. A name that is no column does not compile.
-fn columns(object: &Type, field: &str, names: &[String]) -> TokenStream {
+fn columns(object: &Type, field: &str, columns: &[&Ident]) -> TokenStream {
+    let columns = columns.iter().map(|column| {
+        let name = name_of(column);
+        quote_spanned! { column.span() =>
+            .or(::sea_level::ColumnSet::with_name::<#object>(#name))
+        }
+    });
     quote! {
-        (#field, ::sea_level::Reads::Columns(
-            ::sea_level::ColumnSet::with_names::<#object>(&[#(#names),*]),
-        ))
+        (#field, ::sea_level::macros::Reads::Columns(::sea_level::ColumnSet::NONE #(#columns)*))
     }
 }
 
-/// Removes the attribute with this name.
-fn take(attributes: &mut Vec<Attribute>, name: &str) -> Result<Option<Attribute>> {
-    let mut found = attributes.extract_if(.., |attribute| attribute.path().is_ident(name));
+/// Removes the attribute that has one of these names. Refuses a second one.
+pub(crate) fn take(attributes: &mut Vec<Attribute>, names: &[&str]) -> Result<Option<Attribute>> {
+    let mut found = attributes.extract_if(.., |attribute| {
+        names.iter().any(|name| attribute.path().is_ident(name))
+    });
     let first = found.next();
     match found.next() {
         Some(second) => Err(Error::new_spanned(
             second,
-            format!("`{name}` is given twice"),
+            "one attribute of this kind is enough",
         )),
         None => Ok(first),
     }
@@ -64,7 +81,7 @@ fn take(attributes: &mut Vec<Attribute>, name: &str) -> Result<Option<Attribute>
 
 /// The arguments of `#[connection(…)]`.
 #[derive(Default)]
-struct Arguments {
+struct ConnectionArguments {
     filter: Option<LitStr>,
     order: Option<LitStr>,
     through: Option<LitStr>,
@@ -72,8 +89,14 @@ struct Arguments {
 }
 
 /// Field that returns a connection, from a method that returns its source.
-fn connection(attribute: &Attribute, method: &ImplItemFn) -> Result<ImplItemFn> {
-    let mut arguments = Arguments::default();
+fn connection(is_root: bool, attribute: &Attribute, method: &ImplItemFn) -> Result<ImplItemFn> {
+    if method.sig.inputs.len() != 1 || method.sig.asyncness.is_some() {
+        return Err(Error::new_spanned(
+            &method.sig,
+            "a connection is a plain method of `&self`; its arguments are added",
+        ));
+    }
+    let mut arguments = ConnectionArguments::default();
     attribute.parse_nested_meta(|meta| {
         let value = meta.value()?;
         match meta.path.require_ident()?.to_string().as_str() {
@@ -103,6 +126,10 @@ fn connection(attribute: &Attribute, method: &ImplItemFn) -> Result<ImplItemFn> 
         ),
         None => (quote!(), quote!(::core::option::Option::None)),
     };
+    let parent = match is_root {
+        true => quote!(0),
+        false => quote!(self.key()),
+    };
     let (attributes, visibility, name, source) =
         (&method.attrs, &method.vis, &method.sig.ident, &method.block);
     Ok(parse_quote! {
@@ -130,7 +157,7 @@ fn connection(attribute: &Attribute, method: &ImplItemFn) -> Result<ImplItemFn> 
             let arguments = ::sea_level::PageArguments { first, after, last, before };
             let through: #through_type = #through;
             ::sea_level::Connection::new(
-                ctx, source, self.key(), arguments, filter, through, order_by,
+                ctx, source, #parent, arguments, filter, through, order_by,
             )
         }
     })

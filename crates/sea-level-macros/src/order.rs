@@ -7,17 +7,17 @@ use syn::{
     parse::{Parse, ParseStream},
 };
 
-use crate::filter::of;
+use crate::{filter::of, object::take};
 
 /// `Order, of = Node, description = "…"`, and `nulls = "…"` for lists that sort nulls.
-pub(crate) struct Arguments {
+pub(crate) struct OrderArguments {
     order: Ident,
     node: Type,
     description: LitStr,
     nulls: Option<LitStr>,
 }
 
-impl Parse for Arguments {
+impl Parse for OrderArguments {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
         let text = |expected: &str| {
             input.parse::<Token![,]>()?;
@@ -42,8 +42,8 @@ impl Parse for Arguments {
     }
 }
 
-pub(crate) fn expand(arguments: Arguments, mut item: ItemEnum) -> Result<TokenStream> {
-    let Arguments {
+pub(crate) fn expand(arguments: OrderArguments, mut item: ItemEnum) -> Result<TokenStream> {
+    let OrderArguments {
         order,
         node,
         description,
@@ -52,10 +52,8 @@ pub(crate) fn expand(arguments: Arguments, mut item: ItemEnum) -> Result<TokenSt
     let (field, visibility) = (&item.ident, &item.vis);
     let mut keys = Vec::new();
     for variant in &mut item.variants {
-        let mut by = variant
-            .attrs
-            .extract_if(.., |attribute| attribute.path().is_ident("by"));
-        let by = by.next().map(|attribute| attribute.parse_args::<Expr>());
+        let by = take(&mut variant.attrs, &["by"])?;
+        let by = by.map(|attribute| attribute.parse_args::<Expr>());
         let name = &variant.ident;
         let by = match by.transpose()? {
             Some(by) => quote!(#by),

@@ -2,7 +2,7 @@
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
-use syn::{Data, DeriveInput, Error, Fields, Ident, Result};
+use syn::{Data, DeriveInput, Error, Fields, Ident, Result, ext::IdentExt};
 
 pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
     let Data::Struct(data) = &input.data else {
@@ -22,6 +22,11 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
     Ok(decoder(&input.ident, &input.ident, &columns, &[]))
 }
 
+/// Name of an identifier, without `r#`.
+pub(crate) fn name_of(identifier: &Ident) -> String {
+    identifier.unraw().to_string()
+}
+
 /// Implements `Columns` and `Row` for `decoder`, which decodes a struct with these fields.
 pub(crate) fn decoder(
     decoder: &Ident,
@@ -29,7 +34,7 @@ pub(crate) fn decoder(
     columns: &[&Ident],
     unread: &[Ident],
 ) -> TokenStream {
-    let names = columns.iter().map(ToString::to_string);
+    let names = columns.iter().map(|column| name_of(column));
     quote! {
         impl ::sea_level::Columns for #decoder {
             const COLUMNS: &'static [&'static str] = &[#(#names),*];

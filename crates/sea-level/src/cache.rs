@@ -2,19 +2,19 @@
 
 use std::sync::Arc;
 
-use quick_cache::{
-    DefaultHashBuilder, OptionsBuilder, Weighter,
-    sync::{self, DefaultLifecycle},
-};
+use quick_cache::{DefaultHashBuilder, Lifecycle, OptionsBuilder, Weighter, sync};
 
 /// Bytes of an entry beside its text and its value.
 const OVERHEAD: usize = 128;
 
-/// Number of entries that the cache reckons with. The bytes are the limit.
+/// Expected number of entries. The bytes are the limit.
 const ENTRIES: usize = 1_000;
 
 /// Cache of values by text, within a number of bytes that includes the texts.
-pub struct Cache<V: Clone>(sync::Cache<Arc<str>, Entry<V>, Bytes>);
+pub struct Cache<V: Clone> {
+    entries: sync::Cache<Arc<str>, Entry<V>, ByteWeighter, DefaultHashBuilder, DropLater>,
+    most: usize,
+}
 
 /// Value with its bytes.
 #[derive(Clone)]
@@ -24,11 +24,23 @@ struct Entry<V> {
 }
 
 #[derive(Clone)]
-struct Bytes;
+struct ByteWeighter;
 
-impl<V> Weighter<Arc<str>, Entry<V>> for Bytes {
+impl<V> Weighter<Arc<str>, Entry<V>> for ByteWeighter {
     fn weight(&self, text: &Arc<str>, entry: &Entry<V>) -> u64 {
         (OVERHEAD + text.len() + entry.bytes) as u64
+    }
+}
+
+/// Collects all evicted entries, so that none is dropped under the lock of the cache.
+#[derive(Clone)]
+struct DropLater;
+
+impl<V> Lifecycle<Arc<str>, Entry<V>> for DropLater {
+    type RequestState = Vec<Entry<V>>;
+
+    fn on_evict(&self, evicted: &mut Self::RequestState, _: Arc<str>, entry: Entry<V>) {
+        evicted.push(entry);
     }
 }
 
@@ -43,22 +55,22 @@ impl<V: Clone> Cache<V> {
             .build()
             .expect("both capacities are given");
         let hasher = DefaultHashBuilder::default();
-        Self(sync::Cache::with_options(
-            options,
-            Bytes,
-            hasher,
-            DefaultLifecycle::default(),
-        ))
+        Self {
+            entries: sync::Cache::with_options(options, ByteWeighter, hasher, DropLater),
+            most,
+        }
     }
 
     /// Returns the value of a text, if it is cached.
     pub fn get(&self, text: &str) -> Option<V> {
-        self.0.get(text).map(|entry| entry.value)
+        self.entries.get(text).map(|entry| entry.value)
     }
 
-    /// Keeps a value of this many bytes, unless it is too large for the cache.
+    /// Keeps a value of this many bytes, unless the entry is larger than half of the cache.
     pub fn insert(&self, text: &str, value: V, bytes: usize) {
-        self.0.insert(text.into(), Entry { value, bytes });
+        if OVERHEAD + text.len() + bytes <= self.most / 2 {
+            self.entries.insert(text.into(), Entry { value, bytes });
+        }
     }
 
     /// Returns the value of a text, made if it is not cached. Others can use the cache while it is made.
@@ -82,16 +94,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_entry_in_use_stays_within_the_bytes() {
+    fn entries_in_use_and_the_newest_stay_within_the_bytes() {
         let each = OVERHEAD + 3 + 10;
         let cache = Cache::new(each * 10);
         for n in 0..1_000 {
             cache.insert(&format!("{n:03}"), n, 10);
-            assert!(cache.0.weight() <= (each * 10) as u64);
+            assert_eq!(cache.get(&format!("{n:03}")), Some(n));
+            assert!(cache.entries.weight() <= (each * 10) as u64);
             assert_eq!(cache.get("000"), Some(0));
         }
         assert_eq!(cache.get("500"), None);
-        cache.insert("large", 0, each * 10);
+        cache.insert("large", 0, each * 5);
         assert_eq!(cache.get("large"), None);
     }
 

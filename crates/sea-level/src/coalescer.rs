@@ -11,7 +11,7 @@
 use std::{
     any::{Any, TypeId},
     future::Future,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex},
 };
 
 use tokio::{runtime::Handle, sync::oneshot};
@@ -19,6 +19,7 @@ use tokio::{runtime::Handle, sync::oneshot};
 use crate::{
     columns::ColumnSet,
     error::{Error, Result},
+    mutex::lock,
 };
 
 /// Statements of a kind that run at once.
@@ -146,11 +147,6 @@ impl<T: Clone + Send + 'static> Coalescer<T> {
             }
         });
     }
-}
-
-/// Locks a mutex. The state is consistent even after a panic.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

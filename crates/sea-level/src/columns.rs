@@ -20,7 +20,8 @@ pub trait Columns {
 pub struct ColumnSet(u64);
 
 impl ColumnSet {
-    pub(crate) const NONE: Self = Self(0);
+    /// No columns.
+    pub const NONE: Self = Self(0);
     /// Position of the row in its list, for cursors. Not a column of a row.
     pub(crate) const POSITION: Self = Self(1 << MAX_WIDTH);
 
@@ -109,16 +110,20 @@ impl ColumnSet {
         Self((1 << columns) - 1)
     }
 
-    /// Returns the columns with these names. A constant with a name that is no column of the row does not
-    /// compile.
-    pub const fn with_names<R: Columns>(names: &[&str]) -> Self {
-        let mut columns = 0;
-        let mut index = 0;
-        while index < names.len() {
-            columns |= 1 << position(R::COLUMNS, names[index]);
-            index += 1;
-        }
-        Self(columns)
+    /// Returns the column with this name. A constant with a name that is no column of the row does not
+    /// compile:
+    ///
+    /// ```compile_fail
+    /// use sea_level::{ColumnSet, Columns};
+    /// struct Pair;
+    /// impl Columns for Pair {
+    ///     const COLUMNS: &'static [&'static str] = &["one", "other"];
+    /// }
+    /// const MISSING: ColumnSet = ColumnSet::with_name::<Pair>("third");
+    /// # let _ = MISSING;
+    /// ```
+    pub const fn with_name<R: Columns>(name: &str) -> Self {
+        Self(1 << position(R::COLUMNS, name))
     }
 
     pub(crate) fn named<R: Columns>(name: &str) -> Option<Self> {
@@ -127,7 +132,7 @@ impl ColumnSet {
     }
 
     /// Union of two sets.
-    pub fn or(self, other: Self) -> Self {
+    pub const fn or(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 }
@@ -202,7 +207,7 @@ const fn position(columns: &[&str], name: &str) -> usize {
         }
         index += 1;
     }
-    panic!("a field reads a column that the row does not have")
+    panic!("the row has no column of this name")
 }
 
 /// Equality of texts, for constants.
@@ -238,6 +243,11 @@ pub(crate) fn primary_key<E: EntityTrait>() -> E::Column {
 
 /// The primary key of an entity whose rows `R` decodes.
 pub(crate) fn key<E: EntityTrait, R: Columns>() -> ColumnSet {
+    debug_assert_eq!(
+        R::COLUMNS.first().copied(),
+        Some(primary_key::<E>().as_str()),
+        "the primary key is the first of the columns"
+    );
     of_column::<E, R>(primary_key::<E>())
 }
 

@@ -175,7 +175,7 @@ impl From<DateTime> for Value {
     }
 }
 
-/// Returns the condition that the column compares so with each value that is given.
+/// Compares the column with each value that is given; all must hold.
 fn compare<T: Copy + Into<Value>, const N: usize>(
     column: &Expr,
     values: [(BinOper, &Provided<T>); N],
@@ -189,6 +189,23 @@ fn compare<T: Copy + Into<Value>, const N: usize>(
         }
     }
     Ok(all)
+}
+
+/// As [`compare`], with the values of `eq`, `ne`, `lt`, `lte`, `gt` and `gte`.
+fn compare_each<T: Copy + Into<Value>>(
+    column: &Expr,
+    [eq, ne, lt, lte, gt, gte]: [&Provided<T>; 6],
+    context: &mut FilterContext,
+) -> Result<Condition> {
+    let values = [
+        (BinOper::Equal, eq),
+        (BinOper::NotEqual, ne),
+        (BinOper::SmallerThan, lt),
+        (BinOper::SmallerThanOrEqual, lte),
+        (BinOper::GreaterThan, gt),
+        (BinOper::GreaterThanOrEqual, gte),
+    ];
+    compare(column, values, context)
 }
 
 /// Conditions on a count; all that are given must hold.
@@ -210,16 +227,9 @@ pub struct IntFilter {
 
 impl Comparison for IntFilter {
     fn on(&self, column: Expr, context: &mut FilterContext) -> Result<Condition> {
-        compare(
+        compare_each(
             &column,
-            [
-                (BinOper::Equal, &self.eq),
-                (BinOper::NotEqual, &self.ne),
-                (BinOper::SmallerThan, &self.lt),
-                (BinOper::SmallerThanOrEqual, &self.lte),
-                (BinOper::GreaterThan, &self.gt),
-                (BinOper::GreaterThanOrEqual, &self.gte),
-            ],
+            [&self.eq, &self.ne, &self.lt, &self.lte, &self.gt, &self.gte],
             context,
         )
     }
@@ -246,16 +256,9 @@ pub struct LongFilter {
 
 impl Comparison for LongFilter {
     fn on(&self, column: Expr, context: &mut FilterContext) -> Result<Condition> {
-        let all = compare(
+        let all = compare_each(
             &column,
-            [
-                (BinOper::Equal, &self.eq),
-                (BinOper::NotEqual, &self.ne),
-                (BinOper::SmallerThan, &self.lt),
-                (BinOper::SmallerThanOrEqual, &self.lte),
-                (BinOper::GreaterThan, &self.gt),
-                (BinOper::GreaterThanOrEqual, &self.gte),
-            ],
+            [&self.eq, &self.ne, &self.lt, &self.lte, &self.gt, &self.gte],
             context,
         )?;
         add_is_null(all, column, &self.is_null, context)
@@ -283,16 +286,9 @@ pub struct DateFilter {
 
 impl Comparison for DateFilter {
     fn on(&self, column: Expr, context: &mut FilterContext) -> Result<Condition> {
-        let all = compare(
+        let all = compare_each(
             &column,
-            [
-                (BinOper::Equal, &self.eq),
-                (BinOper::NotEqual, &self.ne),
-                (BinOper::SmallerThan, &self.lt),
-                (BinOper::SmallerThanOrEqual, &self.lte),
-                (BinOper::GreaterThan, &self.gt),
-                (BinOper::GreaterThanOrEqual, &self.gte),
-            ],
+            [&self.eq, &self.ne, &self.lt, &self.lte, &self.gt, &self.gte],
             context,
         )?;
         add_is_null(all, column, &self.is_null, context)

@@ -4,7 +4,7 @@
 //! An event is never delivered in part: an event without its node means that the node was deleted.
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
 
@@ -12,6 +12,8 @@ use tokio::{
     sync::{Notify, OwnedSemaphorePermit, Semaphore, SetOnce},
     time::{Instant, sleep, sleep_until},
 };
+
+use crate::mutex::lock;
 
 /// Attempts to resolve an event before its subscription ends.
 const ATTEMPTS: u32 = 6;
@@ -54,7 +56,7 @@ impl FeedPosition {
         self.start.wait().await
     }
 
-    /// Returns the cursor of the event that was resolved last.
+    /// Returns the cursor of the event that was handed to its resolvers last.
     pub fn last(&self) -> Option<String> {
         lock(&self.last).clone()
     }
@@ -91,7 +93,7 @@ impl Delivery {
         }
     }
 
-    /// Records the cursor of the event that is about to be resolved.
+    /// Records the cursor of an event that is handed to its resolvers.
     pub(crate) fn advance(&self, cursor: impl FnOnce() -> String) {
         if let Some(position) = &self.position {
             *lock(&position.last) = Some(cursor());
@@ -157,10 +159,6 @@ impl Delivery {
     fn lock(&self) -> MutexGuard<'_, DeliveryState> {
         lock(&self.state)
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Pause after a failure: 100 ms, doubled each time, up to 2 s.

@@ -20,7 +20,6 @@ use crate::{
     operation::{Environment, Operation, Shortcuts},
     response::{Cost, OperationResponse, error_code},
     sql::Database,
-    write::EventLog,
 };
 
 /// Runs the operations of a domain on a database. The schema itself is not accessible: all requests
@@ -45,10 +44,10 @@ impl<D: Domain> Clone for Engine<D> {
 
 impl<D: Domain> Engine<D> {
     /// Creates an engine whose mutations append to `log`. Resolvers find `data` in their context.
-    pub fn new<L: EventLog, T: Send + Sync + 'static>(
+    pub fn new<T: Send + Sync + 'static>(
         database: Database,
         limits: Limits,
-        log: L,
+        log: D::Log,
         data: T,
     ) -> Self {
         Self {

@@ -35,6 +35,8 @@ pub trait Domain: Send + Sync + 'static {
     type Mutation: ObjectType + Default + 'static;
     /// Root of subscriptions.
     type Subscription: SubscriptionType + Default + 'static;
+    /// Event log of its mutations, see [`crate::write::Mutation`].
+    type Log: EventLog;
     /// Description of the schema.
     const DESCRIPTION: &'static str;
 
@@ -195,11 +197,7 @@ fn introspected(ctx: &Context<'_>) -> ServerResult<Option<Value>> {
 
 impl<D: Domain> Executor<D> {
     /// Creates an executor whose resolvers find these values in their context.
-    pub(crate) fn new(
-        database: Database,
-        log: impl EventLog,
-        data: impl Send + Sync + 'static,
-    ) -> Self {
+    pub(crate) fn new(database: Database, log: D::Log, data: impl Send + Sync + 'static) -> Self {
         let captured = Arc::new(OnceLock::new());
         let capture = Capture::<D> {
             captured: captured.clone(),

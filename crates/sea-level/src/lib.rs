@@ -6,8 +6,8 @@
 //!
 //! | floor | modules |
 //! | --- | --- |
-//! | 1 | `auth`, `cache`, `columns`, `delivery`, `error`, `json`, `key`, `limits`, `text`, `written` |
-//! | 2 | `budget`, `coalescer`, `relation`, `scalar` |
+//! | 1 | `auth`, `cache`, `columns`, `error`, `json`, `key`, `limits`, `mutex`, `text`, `written` |
+//! | 2 | `budget`, `coalescer`, `delivery`, `relation`, `scalar` |
 //! | 3 | `compat`, `filter`, `sort_key`, `sql` |
 //! | 4 | `comparison`, `guard`, `loader`, `node` |
 //! | 5 | `list_filter`, `operation`, `order`, `response` |
@@ -44,6 +44,7 @@ mod key;
 mod limits;
 mod list_filter;
 mod loader;
+mod mutex;
 pub mod node;
 mod objects;
 mod operation;
@@ -60,10 +61,8 @@ pub mod text;
 pub mod write;
 mod written;
 
-pub use columns::{ColumnSet, Columns, FieldColumns, Reads, Reference};
-pub use comparison::{
-    ColumnFilter, Comparison, DateFilter, DateTimeFilter, IntFilter, LongFilter, StringFilter,
-};
+pub use columns::{ColumnSet, Columns, Reference};
+pub use comparison::{Comparison, DateFilter, DateTimeFilter, IntFilter, LongFilter, StringFilter};
 pub use connection::{Connection, Edge, LinkFields, NoFields, Plain};
 pub use cursor::PageArguments;
 pub use documents::Documents;
@@ -74,7 +73,7 @@ pub use filter::{Filter, FilterContext, NoThrough, Provided, Through, link_condi
 pub use find::{find, find_by_id, find_object, find_objects, records_per_key, referenced};
 pub use key::{Key, key_part};
 pub use limits::Limits;
-pub use list_filter::{ListFilter, many, one};
+pub use list_filter::ListFilter;
 pub use loader::Loader;
 pub use node::{Node, Record, RecordBatch};
 pub use objects::{ListOutput, ObjectOutput};
@@ -91,6 +90,12 @@ pub use sql::{Database, Reader, Transaction};
 /// Names that the derives and attributes refer to.
 #[doc(hidden)]
 pub mod macros {
+    pub use crate::{
+        columns::{FieldColumns, Reads},
+        comparison::ColumnFilter,
+        filter::combined,
+        list_filter::{many, one},
+    };
     pub use async_graphql;
     pub use sea_orm;
     pub use serde::de::SeqAccess;

@@ -19,7 +19,7 @@ use std::{
     future::{Future, poll_fn},
     pin::pin,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex,
         atomic::{AtomicU8, AtomicUsize, Ordering},
     },
     task::{Poll, Waker},
@@ -33,6 +33,7 @@ use crate::{
     budget::{OperationBudget, within},
     error::{Error, Result},
     key::Key,
+    mutex::lock,
     sql::Reader,
 };
 
@@ -280,9 +281,4 @@ impl<L: Loader> AnyBatch for PendingBatch<L> {
         }
         .boxed()
     }
-}
-
-/// Locks a mutex. A poisoned lock means that a resolver panicked; the state itself is consistent.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

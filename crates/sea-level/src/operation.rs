@@ -5,7 +5,7 @@ use std::{
     collections::HashMap,
     ops::Deref,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -24,6 +24,7 @@ use crate::{
     error::{Error, Result},
     limits::Limits,
     loader::Dispatcher,
+    mutex::lock,
     scalar::DateTime,
     written::WrittenRows,
 };
@@ -122,7 +123,7 @@ impl Operation {
         *lock(&self.clock)
     }
 
-    /// Returns the cursor after which a client resumes that gives no cursor in its operation.
+    /// Returns the cursor to resume after when the operation gives none.
     pub fn resume_after(&self) -> Option<&str> {
         self.delivery.resume_after()
     }
@@ -282,9 +283,4 @@ fn field_number(ctx: &Context<'_>) -> usize {
 
 fn now() -> DateTime {
     DateTime(chrono::Utc::now().trunc_subsecs(6))
-}
-
-/// Locks a mutex. A poisoned lock means that a resolver panicked; the state itself is consistent.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -111,7 +111,7 @@ pub trait Mutation: Send + Sync + 'static {
 /// Outcome of a mutation.
 pub type Outcome<M> = Result<<M as Mutation>::Done, <M as Mutation>::Refusal>;
 
-/// Carries out a mutation. A result has been committed; a refusal has written nothing.
+/// Carries out a mutation of a domain whose log is `M::Log`. A result has been committed; a refusal has written nothing.
 ///
 /// Dropping the future does not end the transaction between its writes and its commit: it goes on in
 /// a task.

@@ -182,10 +182,10 @@ impl RowQuery {
             let columns = columns.of(reference.columns);
             from += &match backend {
                 DbBackend::Sqlite => {
-                    format!(" CROSS JOIN {table} AS {field} ON {field}.{key} = t.{column}")
+                    format!(" CROSS JOIN {table} AS \"{field}\" ON \"{field}\".{key} = t.{column}")
                 }
                 _ => format!(
-                    " CROSS JOIN LATERAL (SELECT {} FROM {table} WHERE {key} = t.{column} LIMIT 1) AS {field}",
+                    " CROSS JOIN LATERAL (SELECT {} FROM {table} WHERE {key} = t.{column} LIMIT 1) AS \"{field}\"",
                     joined(columns.map(str::to_owned))
                 ),
             };
@@ -208,7 +208,7 @@ impl RowQuery {
                 let place = if is_key_only {
                     format!("t.{}", reference.column)
                 } else {
-                    format!("{field}.{column}")
+                    format!("\"{field}\".{column}")
                 };
                 (field, column, place)
             })

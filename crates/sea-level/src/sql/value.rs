@@ -3,8 +3,6 @@
 //! A row with a column whose type is no [`Value`] does not compile. SQLx would look up the type of each
 //! element of an array.
 
-use std::{fmt, marker::PhantomData};
-
 use chrono::{DateTime, NaiveDate, Utc};
 use sea_orm::{
     SqlxError,
@@ -12,7 +10,7 @@ use sea_orm::{
 };
 use serde::{
     Deserialize, Deserializer,
-    de::{self, DeserializeOwned, DeserializeSeed, SeqAccess, Visitor},
+    de::{self, DeserializeOwned, SeqAccess},
 };
 
 /// One column of all rows of a PostgreSQL result, as an array. A column that was not requested yields
@@ -130,28 +128,8 @@ impl<T: Value> Value for Option<T> {
     }
 
     fn read_json<'de, D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
-        struct Nullable<T>(PhantomData<T>);
-
-        impl<'de, T: Value> Visitor<'de> for Nullable<T> {
-            type Value = Option<T>;
-
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("a value or null")
-            }
-
-            fn visit_none<E: de::Error>(self) -> Result<Self::Value, E> {
-                Ok(None)
-            }
-
-            fn visit_unit<E: de::Error>(self) -> Result<Self::Value, E> {
-                Ok(None)
-            }
-
-            fn visit_some<D: Deserializer<'de>>(self, json: D) -> Result<Self::Value, D::Error> {
-                T::read_json(json).map(Some)
-            }
-        }
-        json.deserialize_option(Nullable(PhantomData))
+        let value = Option::<JsonValue<T>>::deserialize(json)?;
+        Ok(value.map(|JsonValue(value)| value))
     }
 
     fn null() -> Option<Self> {
@@ -238,17 +216,15 @@ pub fn json_element<'de, A: SeqAccess<'de>, T: Value + Default>(
         return Ok(T::default());
     }
     let missing = || de::Error::custom("a row has too few columns");
-    array
-        .next_element_seed(Element(PhantomData))?
-        .ok_or_else(missing)
+    let JsonValue(value) = array.next_element()?.ok_or_else(missing)?;
+    Ok(value)
 }
 
-struct Element<T>(PhantomData<T>);
+/// Value in SQLite's JSON.
+struct JsonValue<T>(T);
 
-impl<'de, T: Value> DeserializeSeed<'de> for Element<T> {
-    type Value = T;
-
-    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<T, D::Error> {
-        T::read_json(json)
+impl<'de, T: Value> Deserialize<'de> for JsonValue<T> {
+    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
+        T::read_json(json).map(Self)
     }
 }

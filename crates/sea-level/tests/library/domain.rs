@@ -63,13 +63,13 @@ impl sea_level::sql::Value for State {
     }
 }
 
-/// A person who writes books and borrows others.
+/// An author, with the books on loan.
 #[derive(Clone, Node)]
 #[node(
     entity = author,
     columns(id, name, is_living, card),
     prefix = "author_",
-    sorted_by(Name),
+    sorted_by(name),
     filter = AuthorFilter,
     order = AuthorOrder,
     connection = "A page of authors.",
@@ -140,7 +140,7 @@ pub enum AuthorOrderField {
     entity = book,
     columns(id, title, price),
     prefix = "book_",
-    sorted_by(Title),
+    sorted_by(title),
     filter = BookFilter,
     order = BookOrder,
     connection = "A page of books.",
@@ -184,9 +184,9 @@ pub enum BookOrderField {
 #[node(
     entity = loan,
     columns(id, author_id, book_id, lent_on, state, version),
-    references(author: Author = author_id),
+    references(lent_to: Author = author_id),
     prefix = "loan_",
-    sorted_by(LentOn),
+    sorted_by(lent_on),
     filter = LoanFilter,
     order = LoanOrder,
     connection = "A page of loans.",
@@ -206,8 +206,8 @@ impl Loan {
         self.0.state
     }
 
-    async fn author(&self, ctx: &Context<'_>) -> Result<ObjectOutput<Author>> {
-        referenced(ctx, &self.0, |rows| &rows.author, self.0.author_id).await
+    async fn lent_to(&self, ctx: &Context<'_>) -> Result<ObjectOutput<Author>> {
+        referenced(ctx, &self.0, |rows| &rows.lent_to, self.0.author_id).await
     }
 }
 
@@ -216,7 +216,7 @@ pub struct LoanFilter {
     lent_on: sea_level::DateFilter,
     #[condition(has_state)]
     state: State,
-    #[one(AuthorId)]
+    #[one(author_id)]
     author: Box<AuthorFilter>,
 }
 
@@ -266,14 +266,7 @@ impl BorrowingFields {
 #[derive(Default, Description)]
 pub struct Query;
 
-impl Query {
-    /// The root has no key.
-    fn key(&self) -> i64 {
-        0
-    }
-}
-
-#[object]
+#[object(root)]
 impl Query {
     #[connection(filter = "Keep only authors that match.", order = "Default: id.")]
     fn authors(&self) -> Source<Author> {
@@ -349,10 +342,10 @@ impl Mutation for Lend {
 }
 
 /// Outcome of a loan.
-pub struct Lent(Result<i64, String>);
+pub struct LendPayload(Result<i64, String>);
 
 #[Object]
-impl Lent {
+impl LendPayload {
     async fn loan(&self, ctx: &Context<'_>) -> Option<Result<ObjectOutput<Loan>>> {
         find_object::<Loan>(ctx, self.0.as_ref().ok().copied()).await
     }
@@ -367,8 +360,8 @@ pub struct Mutations;
 
 #[Object]
 impl Mutations {
-    async fn lend(&self, ctx: &Context<'_>, input: Lend) -> Result<Lent> {
-        write::mutate(ctx, input).await.map(Lent)
+    async fn lend(&self, ctx: &Context<'_>, input: Lend) -> Result<LendPayload> {
+        write::mutate(ctx, input).await.map(LendPayload)
     }
 }
 
@@ -379,6 +372,7 @@ impl Domain for Library {
     type Query = Query;
     type Mutation = Mutations;
     type Subscription = EmptySubscription;
+    type Log = Log;
 
     const DESCRIPTION: &'static str = "A library.";
 

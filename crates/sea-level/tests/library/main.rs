@@ -112,11 +112,11 @@ async fn cursors_of_booleans_and_enums_continue() {
 async fn a_list_brings_the_rows_that_it_refers_to_in_one_statement() {
     for library in libraries().await {
         let (data, statements) = library
-            .answer("{ books { nodes { loans { nodes { state lentOn author { name } } } } } }")
+            .answer("{ books { nodes { loans { nodes { state lentOn lentTo { name } } } } } }")
             .await;
         assert_eq!(
             data["books"]["nodes"][2]["loans"]["nodes"],
-            json!([{ "state": "OUT", "lentOn": "2024-05-01", "author": { "name": "Édith" } }])
+            json!([{ "state": "OUT", "lentOn": "2024-05-01", "lentTo": { "name": "Édith" } }])
         );
         assert_eq!(statements, 2);
     }
@@ -127,7 +127,7 @@ async fn a_mutation_writes_its_row_and_its_event_or_nothing() {
     for library in libraries().await {
         let lend = async |author: &str| {
             let text = format!(
-                r#"mutation {{ lend(input: {{ author: "{author}", book: 3, lentOn: "2024-06-01" }}) {{ loan {{ state author {{ name }} }} refusal }} }}"#
+                r#"mutation {{ lend(input: {{ author: "{author}", book: 3, lentOn: "2024-06-01" }}) {{ loan {{ state lentTo {{ name }} }} refusal }} }}"#
             );
             library.data(&text).await["lend"].clone()
         };
@@ -137,7 +137,7 @@ async fn a_mutation_writes_its_row_and_its_event_or_nothing() {
         );
         assert_eq!(
             lend("author_3").await,
-            json!({ "loan": { "state": "OUT", "author": { "name": "Bo" } }, "refusal": null })
+            json!({ "loan": { "state": "OUT", "lentTo": { "name": "Bo" } }, "refusal": null })
         );
         let events = library.events().await;
         assert_eq!(events.len(), 1, "{events:?}");
