@@ -228,10 +228,13 @@ fn an_unusable_manifest_ends_the_program_with_the_reason() {
         ("{", "not JSON"),
         ("[]", "it is no object"),
         ("{}", "it is empty"),
-        (r#"{"a": 1}"#, r#"the value of "a" is no text"#),
+        (
+            r#"{"a": 1}"#,
+            r#"the value of "a" is neither a text nor an object"#,
+        ),
         (
             r#"{"a": {"description": "x"}}"#,
-            r#"the value of "a" is no text"#,
+            r#"the value of "a" is neither a text nor an object"#,
         ),
         (r#"{"a": "{ a }", "a": "{ b }"}"#, "comes twice"),
     ] {

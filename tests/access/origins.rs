@@ -140,6 +140,8 @@ async fn a_preflight_of_an_allowed_origin_is_granted_its_headers() {
             .header("access-control-request-headers", asked);
         let response = request.send().await.unwrap();
         assert_eq!(response.status(), StatusCode::NO_CONTENT);
+        let methods = &response.headers()["access-control-allow-methods"];
+        assert_eq!(methods, "GET, POST, QUERY");
         let allowed = response.headers()["access-control-allow-headers"].clone();
         allowed.to_str().unwrap().to_owned()
     };

@@ -58,6 +58,16 @@ async fn a_viewer_has_the_subject_the_role_and_the_end_of_the_token() {
         "subject": "ann@example.com", "role": "VIEWER", "expiresAt": "2100-01-01T00:00:00Z",
     });
     assert_eq!(answer["data"]["viewer"], viewer);
+    // The end is beyond what `DateTime` can express.
+    for exp in [1_000_000_000_000_u64, 1_000_000_000_000_000] {
+        let claims = json!({ "role": "viewer", "exp": exp });
+        let (status, answer) = send(&app, &signed(claims, SECRET), VIEWER).await;
+        assert_eq!(status, StatusCode::OK, "{exp}: {answer}");
+        assert_eq!(answer["data"]["viewer"]["expiresAt"], Value::Null);
+    }
+    let endless = json!({ "role": "viewer", "exp": u64::MAX });
+    let (status, _) = send(&app, &signed(endless, SECRET), VIEWER).await;
+    assert_eq!(status, StatusCode::UNAUTHORIZED);
     let (_, answer) = send(&app, &token("viewer", 60), VIEWER).await;
     assert_eq!(answer["data"]["viewer"]["subject"], Value::Null);
 }

@@ -1,5 +1,5 @@
-// What others say a GraphQL server must do: the audits of graphql-http, and the clients graphql-ws,
-// graphql-sse and EventSource.
+// External conformance suites: the audits of graphql-http, and the clients graphql-ws, graphql-sse and
+// EventSource.
 //
 // `npm ci && npm test` in this folder; ROSTER is the program, target/debug/roster unless given.
 
@@ -149,6 +149,9 @@ await checkSse('a subscription gives every change', async (client) => {
 try {
   const query = 'subscription { changes { touchedIds } }';
   let connections = 0;
+  // The subscription begins with an id; `open` comes before it.
+  let started;
+  const start = new Promise((resolve) => { started = resolve; });
   const source = new EventSource(`${url}?query=${encodeURIComponent(query)}`, {
     fetch: async (address, init) => {
       connections += 1;
@@ -158,7 +161,9 @@ try {
       const cut = new TransformStream({
         transform(bytes, controller) {
           controller.enqueue(bytes);
-          if (new TextDecoder().decode(bytes).includes('event: next')) controller.terminate();
+          const text = new TextDecoder().decode(bytes);
+          if (text.includes('id:')) started();
+          if (text.includes('event: next')) controller.terminate();
         },
       });
       return new Response(response.body.pipeThrough(cut), response);
@@ -170,10 +175,12 @@ try {
     received.push(JSON.parse(data).data.changes.touchedIds[0]);
     arrived();
   });
-  await new Promise((resolve) => source.addEventListener('open', resolve, { once: true }));
+  await start;
   const made = [];
   for (let n = 0; n < 5; n++) made.push((await run(CREATE)).createEmployee.employee.id);
+  const late = setTimeout(() => { throw new Error(`only ${received} of ${made} arrived`); }, 20_000);
   while (received.length < made.length) await new Promise((resolve) => { arrived = resolve; });
+  clearTimeout(late);
   source.close();
   assert.deepEqual(received, made);
   assert.ok(connections > 1, 'it was not cut');

@@ -10,7 +10,25 @@ use crate::support::{
 };
 
 #[tokio::test]
-async fn the_status_says_how_far_the_operation_came() {
+async fn data_with_errors_has_a_reason_phrase() {
+    let app = lesson_with(|_| {}).await;
+    let body = query("{ employees(first: 9999) { totalCount } }").to_string();
+    let head = "POST /graphql HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n";
+    let length = body.len();
+    let kind = "content-type: application/json";
+    let answer = app
+        .raw(&format!(
+            "{head}{kind}\r\ncontent-length: {length}\r\n\r\n{body}"
+        ))
+        .await;
+    assert!(
+        answer.starts_with("HTTP/1.1 294 Partial Success\r\n"),
+        "{answer}"
+    );
+}
+
+#[tokio::test]
+async fn the_status_tells_refused_partial_and_complete_answers_apart() {
     let app = lesson_with(|settings| settings.limits.operation.document.aliases = 3).await;
     for (query, status, expected) in [
         ("{ __typename }", 200, None),

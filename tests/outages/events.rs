@@ -16,6 +16,7 @@ use tokio::time::sleep;
 use crate::support::{
     app::{TestApp, apps},
     client::{PATIENCE, send, succeeds},
+    events::EventSource,
     home::migrated_homes,
     operations::{CREATE, NAMES},
     postgres::Postgres,
@@ -111,7 +112,17 @@ async fn an_event_that_stays_unreadable_ends_its_subscription_and_the_client_res
         assert_eq!(end["type"], "error", "{}: {end}", app.name());
         let code = &end["payload"][0]["extensions"]["code"];
         assert!(code == "TIMEOUT" || code == "UNAVAILABLE", "{end}");
+        let body = json!({ "query": LISTEN, "variables": after });
+        let mut stream = EventSource::post(&server.url, &body).await;
+        let failed = stream.result().await;
+        let code = &failed["errors"][0]["extensions"]["code"];
+        assert!(code == "TIMEOUT" || code == "UNAVAILABLE", "{failed}");
+        // After a `complete` the client would not connect again.
+        assert_eq!(stream.event().await, None);
         readable(&app, held).await;
+        let last = stream.last_event_id.as_deref();
+        let mut stream = EventSource::get(&server.url, LISTEN, last).await;
+        assert_eq!(stream.change().await["node"]["meetings"]["totalCount"], 0);
         let mut listener = WebSocket::subscribed(&server.url, LISTEN, after).await;
         assert_eq!(listener.change().await["node"]["meetings"]["totalCount"], 0);
     }

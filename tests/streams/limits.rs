@@ -76,7 +76,7 @@ async fn a_client_that_does_not_read_is_closed_and_takes_bounded_memory() {
     let events = format!("subscription {{ changes {{ {aliases} }} }}");
     let mut unread = Vec::new();
     for _ in 0..20 {
-        unread.push(deaf(address, &events).await);
+        unread.push(subscribe_without_reading(address, &events).await);
     }
     let client = reqwest::Client::new();
     let other = format!("{}/graphql?query={}", program.url, percent(CHANGES));
@@ -102,11 +102,26 @@ async fn a_client_that_does_not_read_is_closed_and_takes_bounded_memory() {
         send(&program.url, CREATE).await;
         tokio::time::sleep(Duration::from_millis(25)).await;
     }
-    panic!("it is not closed");
+    panic!("the unread streams stay open");
+}
+
+#[tokio::test]
+async fn an_idle_stream_receives_comments() {
+    let app = lesson_with(|settings| settings.limits.stream_ping = 1).await;
+    let url = format!("{}/graphql?query={}", app.url, percent(CHANGES));
+    let request = app.client.get(url).header("accept", EVENT_STREAM);
+    let mut response = request.send().await.unwrap();
+    let mut text = String::new();
+    while text.matches("\n:\n").count() < 2 {
+        let chunk = tokio::time::timeout(Duration::from_secs(20), response.chunk()).await;
+        let chunk = chunk.expect("no comment in time").unwrap().unwrap();
+        text += std::str::from_utf8(&chunk).unwrap();
+    }
+    assert!(!text.contains("event:"), "{text}");
 }
 
 /// Subscribes with a small receive buffer, and reads nothing behind the start of the stream.
-async fn deaf(address: std::net::SocketAddr, events: &str) -> TcpStream {
+async fn subscribe_without_reading(address: std::net::SocketAddr, events: &str) -> TcpStream {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4 << 10).unwrap();
     let mut stream = socket.connect(address).await.unwrap();

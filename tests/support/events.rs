@@ -84,7 +84,8 @@ impl EventSource {
                 }
             }
             let chunk = timeout(PATIENCE, self.response.chunk()).await;
-            let chunk = chunk.expect("no event in time").ok().flatten()?;
+            let chunk = chunk.expect("no event in time");
+            let chunk = chunk.expect("the body broke off")?;
             self.text += std::str::from_utf8(&chunk).unwrap();
         }
     }

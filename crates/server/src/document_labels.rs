@@ -22,27 +22,29 @@ const OTHER: &str = "other";
 /// Labels of the documents that ran.
 #[derive(Default)]
 pub struct DocumentLabels {
-    state: RandomState,
+    hasher: RandomState,
     /// By a keyed hash of text and name: texts may be long. Two texts that collide would share a label.
-    known: RwLock<HashMap<u64, Arc<DocumentLabel>>>,
-    other: OnceLock<Arc<Figures>>,
+    labels: RwLock<Labels>,
+    other: OnceLock<Arc<DocumentMetrics>>,
 }
+
+type Labels = HashMap<u64, Arc<DocumentLabel>>;
 
 /// Label of an operation.
 pub struct DocumentLabel {
     /// The id of a trusted document in its manifest, or else the SHA-256 of the text in hexadecimal.
     pub hash: Box<str>,
-    figures: Arc<Figures>,
+    figures: Arc<DocumentMetrics>,
 }
 
-/// Figures of the operations with one label.
-struct Figures {
+/// Metrics of the operations with one label.
+struct DocumentMetrics {
     seconds: Histogram,
     errors: Counter,
 }
 
 /// Document of a request, before its check.
-pub enum Document {
+pub enum LabelLookup {
     /// The document has run before.
     Known(Arc<DocumentLabel>),
     /// The document has no label yet.
@@ -58,15 +60,18 @@ pub enum Document {
 
 impl DocumentLabels {
     /// Looks up a document and the operation that the request names. `id` is that of a trusted document.
-    pub fn find(&self, text: &str, name: Option<&str>, id: Option<String>) -> Document {
-        let key = self.state.hash_one((text, name));
-        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(label) = known.get(&key) {
-            return Document::Known(label.clone());
+    pub fn find(&self, text: &str, name: Option<&str>, id: Option<String>) -> LabelLookup {
+        let key = self.hasher.hash_one((text, name));
+        let label = {
+            let labels = self.labels.read().unwrap_or_else(PoisonError::into_inner);
+            labels.get(&key).cloned()
+        };
+        if let Some(label) = label {
+            return LabelLookup::Known(label);
         }
         let is_trusted = id.is_some();
-        let hash = id.unwrap_or_else(|| hex(&Sha256::digest(text)));
-        Document::New {
+        let hash = id.unwrap_or_else(|| format!("{:x}", Sha256::digest(text)));
+        LabelLookup::New {
             key,
             hash,
             is_trusted,
@@ -74,29 +79,37 @@ impl DocumentLabels {
     }
 
     /// Returns the label of a document that runs, and of its operation.
-    pub fn label(&self, document: Document, operation: Option<&str>) -> Arc<DocumentLabel> {
+    pub fn label(&self, document: LabelLookup, operation: Option<&str>) -> Arc<DocumentLabel> {
         let (key, hash, is_trusted) = match document {
-            Document::Known(label) => return label,
-            Document::New {
+            LabelLookup::Known(label) => return label,
+            LabelLookup::New {
                 key,
                 hash,
                 is_trusted,
             } => (key, hash, is_trusted),
         };
-        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        if !is_trusted && known.len() >= MOST {
+        let is_full = |labels: &Labels| !is_trusted && labels.len() >= MOST;
+        let other = |hash: String| {
             let other = self
                 .other
-                .get_or_init(|| Arc::new(Figures::new(OTHER, OTHER)));
-            return Arc::new(DocumentLabel {
+                .get_or_init(|| Arc::new(DocumentMetrics::new(OTHER, OTHER)));
+            Arc::new(DocumentLabel {
                 hash: hash.into(),
                 figures: other.clone(),
-            });
+            })
+        };
+        // Most documents beyond the first ones take the lock for reading only.
+        if is_full(&self.labels.read().unwrap_or_else(PoisonError::into_inner)) {
+            return other(hash);
+        }
+        let mut labels = self.labels.write().unwrap_or_else(PoisonError::into_inner);
+        if is_full(&labels) {
+            return other(hash);
         }
         // Another thread may have added it since.
-        let label = known.entry(key).or_insert_with(|| {
+        let label = labels.entry(key).or_insert_with(|| {
             Arc::new(DocumentLabel {
-                figures: Arc::new(Figures::new(&hash, operation.unwrap_or("-"))),
+                figures: Arc::new(DocumentMetrics::new(&hash, operation.unwrap_or("-"))),
                 hash: hash.into(),
             })
         });
@@ -114,7 +127,7 @@ impl DocumentLabel {
     }
 }
 
-impl Figures {
+impl DocumentMetrics {
     fn new(document: &str, operation: &str) -> Self {
         let labels = [
             ("document", document.to_owned()),
@@ -125,11 +138,6 @@ impl Figures {
             errors: counter!("roster_document_errors_total", &labels),
         }
     }
-}
-
-/// Returns the bytes in hexadecimal.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

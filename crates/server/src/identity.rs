@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use chrono::DateTime;
+use chrono::{DateTime, Utc};
 use jsonwebtoken::{
     Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode,
     jwk::JwkSet,
@@ -35,6 +35,28 @@ pub struct Identity {
     pub viewer: Viewer,
     /// End of the validity of the token.
     pub expires: SystemTime,
+}
+
+impl Identity {
+    /// Later than any process lives.
+    pub const FOREVER: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
+
+    /// Returns the time until the token expires, [`Identity::FOREVER`] at most.
+    pub fn left(&self) -> Duration {
+        let left = self.expires.duration_since(SystemTime::now());
+        left.unwrap_or_default().min(Self::FOREVER)
+    }
+}
+
+/// Viewer of requests without a token, if the server requires none.
+pub const ANONYMOUS: Viewer = Viewer::anonymous(Role::Editor);
+
+/// Returns the end of a token for its bearer; `None` if it is after the year 9999, which the API cannot
+/// express.
+fn expires_at(exp: u64) -> Option<DateTime<Utc>> {
+    const END_OF_9999: i64 = 253_402_300_799;
+    let seconds = i64::try_from(exp).ok().filter(|exp| *exp <= END_OF_9999)?;
+    DateTime::from_timestamp(seconds, 0)
 }
 
 #[derive(Serialize, Deserialize)]
@@ -131,14 +153,14 @@ impl Verifier {
         if claims.sub.as_ref().is_some_and(|sub| !is_subject(sub)) {
             return None;
         }
-        let end = |seconds: u64| UNIX_EPOCH.checked_add(Duration::from_secs(seconds));
         Some(Identity {
             viewer: Viewer {
                 role,
                 subject: claims.sub.map(Into::into),
-                expires_at: end(claims.exp).map(DateTime::from),
+                expires_at: expires_at(claims.exp),
             },
-            expires: end(claims.exp.saturating_add(LEEWAY))?,
+            expires: UNIX_EPOCH
+                .checked_add(Duration::from_secs(claims.exp.saturating_add(LEEWAY)))?,
         })
     }
 

@@ -29,7 +29,7 @@ use tokio::{sync::OwnedSemaphorePermit, task::JoinSet, time::timeout};
 use crate::{
     app::{App, RequestId, Server},
     config::seconds,
-    document_labels::{DocumentLabel, hex},
+    document_labels::DocumentLabel,
     envelope::Envelope,
     log, metrics,
     trace::TraceParent,
@@ -68,7 +68,7 @@ impl Server {
         let text = self
             .text(query, id)
             .map_err(|error| Box::new(refused(error)))?;
-        // Found before the check, which takes the text; kept behind it, if the document may run.
+        // The check consumes the text, so the label is looked up first. Only a valid document gets one.
         let name = operation_name.as_deref();
         let document = self.documents.find(&text, name, trusted_id);
         let checked = self.roster.check(Request {
@@ -108,7 +108,7 @@ impl Server {
         match (query, id.map(|hash| hash.to_ascii_lowercase())) {
             (Some(query), None) => Ok(query),
             (Some(query), Some(hash)) => {
-                if hex(&Sha256::digest(&query)) != hash {
+                if format!("{:x}", Sha256::digest(&query)) != hash {
                     let message = "The hash of the persisted query is not that of `query`.";
                     return Err(coded("BAD_REQUEST", message, None));
                 }
@@ -317,6 +317,7 @@ impl Server {
                 tracing::error!(
                     request = id.as_str(),
                     trace_id = trace.map(TraceParent::trace_id),
+                    parent_id = trace.map(TraceParent::parent_id),
                     path = ?error.path,
                     message,
                     "internal error"

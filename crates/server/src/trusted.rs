@@ -67,8 +67,11 @@ impl Trusted {
             _ => return Err(unusable("it is no object".to_owned())),
         };
         let documents = documents.into_iter().map(|(id, value)| {
-            let document = serde_json::from_value(value)
-                .map_err(|_| unusable(format!("the value of {id:?} is no text")))?;
+            let document = serde_json::from_value(value).map_err(|_| {
+                unusable(format!(
+                    "the value of {id:?} is neither a text nor an object with `text`"
+                ))
+            })?;
             Ok((id, document))
         });
         let documents = documents.collect::<Result<_, Error>>()?;

@@ -47,8 +47,8 @@ impl Unread {
 /// Answer with its permits, which are free again once the socket has taken the last byte or the
 /// connection has ended.
 pub struct Unsent {
-    /// The JSON.
-    pub json: Vec<u8>,
+    /// The answer, or an event with it.
+    pub bytes: Vec<u8>,
     /// Share in the budget of bytes.
     pub share: Share,
     /// Permit of a query or a mutation.
@@ -57,7 +57,7 @@ pub struct Unsent {
 
 impl AsRef<[u8]> for Unsent {
     fn as_ref(&self) -> &[u8] {
-        &self.json
+        &self.bytes
     }
 }
 

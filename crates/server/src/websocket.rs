@@ -22,11 +22,7 @@ use futures_util::{
 };
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
-use sea_level::{
-    auth::{Role, Viewer},
-    error::coded,
-    response::OperationResponse,
-};
+use sea_level::{error::coded, response::OperationResponse};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use tokio::{
@@ -54,7 +50,7 @@ use crate::{
     app::{App, RequestId},
     config::seconds,
     envelope::{self, Envelope},
-    identity::Identity,
+    identity::{ANONYMOUS, Identity},
     metrics, operation,
     trace::TraceParent,
 };
@@ -72,9 +68,6 @@ const LARGEST_FRAME: usize = 64 << 10;
 
 /// Characters that the id of an operation may have.
 const LONGEST_ID: usize = 128;
-
-/// Later than any process lives.
-const NEVER: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
 
 /// Time for the close handshake.
 const CLOSING: Duration = Duration::from_secs(1);
@@ -283,7 +276,7 @@ impl Session {
             seconds(app.limits.socket_pong_timeout),
         );
         let mut init = Box::pin(after(seconds(app.limits.socket_init_timeout)));
-        let mut expiry = Box::pin(after(NEVER));
+        let mut expiry = Box::pin(after(Identity::FOREVER));
         let mut heartbeat = Box::pin(after(ping));
         let mut shutdown = app.shutdown.draining().boxed();
         let mut is_draining = false;
@@ -330,10 +323,7 @@ impl Session {
                 return close;
             }
             if let Some(Some(identity)) = &self.identity {
-                let left = identity.expires.duration_since(SystemTime::now());
-                expiry
-                    .as_mut()
-                    .reset(Instant::now() + left.unwrap_or_default().min(NEVER));
+                expiry.as_mut().reset(Instant::now() + identity.left());
             }
         }
     }
@@ -399,7 +389,7 @@ impl Session {
     async fn subscribe(&mut self, id: String, payload: Value) -> Result<(), Close> {
         let viewer = match &self.identity {
             None => return Err(UNAUTHORIZED),
-            Some(None) => Viewer::anonymous(Role::Editor),
+            Some(None) => ANONYMOUS,
             Some(Some(identity)) if identity.expires <= SystemTime::now() => return Err(FORBIDDEN),
             Some(Some(identity)) => identity.viewer.clone(),
         };

@@ -29,6 +29,7 @@ pub struct LimitSettings {
     pub socket_ping: u64,
     pub socket_pong_timeout: u64,
     pub streams: u32,
+    pub stream_ping: u64,
     pub operation: sea_level::Limits,
 }
 
@@ -56,6 +57,7 @@ impl LimitSettings {
         socket_ping: 25,
         socket_pong_timeout: 10,
         streams: 1_000,
+        stream_ping: 15,
         operation: sea_level::Limits::DEFAULT,
     };
 }
@@ -204,6 +206,7 @@ pub const LIMITS: &[Limit] = &[
     limit("socket_ping", SECONDS, TIME, |all| &mut all.server.socket_ping, "Time between pings of a WebSocket"),
     limit("socket_pong_timeout", SECONDS, TIME, |all| &mut all.server.socket_pong_timeout, "Time to answer a ping, and to take a message"),
     limit("streams", COUNT, 0..=1_000_000, |all| &mut all.server.streams, "Subscriptions at once as server-sent events"),
+    limit("stream_ping", SECONDS, TIME, |all| &mut all.server.stream_ping, "Time between comments of an event stream"),
     limit("events_at_once", COUNT, MANY, |all| &mut all.server.operation.events_at_once, "Events of all subscriptions that are resolved at once; more wait"),
 
     limit("tokens", COUNT, MANY, |all| &mut all.server.operation.document.tokens, "Names, numbers, strings and signs in the text of a document"),

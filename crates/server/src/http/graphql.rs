@@ -9,19 +9,14 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, request::Parts},
     response::Response,
 };
-use sea_level::{
-    auth::{Role, Viewer},
-    error::coded,
-    response::OperationResponse,
-};
-
 use futures_util::FutureExt;
 use hyper::ext::ReasonPhrase;
+use sea_level::{error::coded, response::OperationResponse};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::{
     body::{self, BodyError},
-    events::EventStream,
+    events::{EventStream, answer_body},
     negotiate::{self, Media},
     viewer::{Unauthenticated, identify},
 };
@@ -29,7 +24,7 @@ use crate::{
     app::{App, RequestId},
     config::seconds,
     envelope::{Envelope, EnvelopeError},
-    identity::Identity,
+    identity::{self, Identity},
     metrics,
     operation::{LabelledOperation, Overloaded, overloaded, refused, too_much_unread},
     playground,
@@ -38,16 +33,16 @@ use crate::{
     websocket,
 };
 
-/// Viewer of requests without a token, if the server requires none.
-const ANONYMOUS: Viewer = Viewer::anonymous(Role::Editor);
-
 static ACCEPT_QUERY: HeaderName = HeaderName::from_static("accept-query");
 static LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 static X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 static X_COST: HeaderName = HeaderName::from_static("x-cost");
 static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Reason phrase of status 294, which HTTP does not define.
+/// Status of data with errors.
+const PARTIAL: u16 = 294;
+
+/// Reason phrase of that status, which HTTP does not define.
 const PARTIAL_SUCCESS: ReasonPhrase = ReasonPhrase::from_static(b"Partial Success");
 
 /// Answers GET, POST and QUERY; a GET may also become a WebSocket.
@@ -142,12 +137,12 @@ impl Exchange<'_> {
         let identity = identify(self.app, headers)?;
         let viewer = identity
             .as_ref()
-            .map_or(ANONYMOUS, |identity| identity.viewer.clone());
+            .map_or(identity::ANONYMOUS, |identity| identity.viewer.clone());
         if !self.is_acceptable {
             return Err(Failure::new(
                 StatusCode::NOT_ACCEPTABLE,
                 "BAD_REQUEST",
-                "Answers are application/graphql-response+json or application/json.",
+                "Answers are application/graphql-response+json, application/json or text/event-stream.",
             ));
         }
         let envelope = if has_body {
@@ -158,7 +153,9 @@ impl Exchange<'_> {
         };
         let operation = match self.app.check(envelope, viewer) {
             Ok(operation) => operation,
-            Err(answer) if self.media == Media::Events => return Ok(self.stream(*answer, None)),
+            Err(answer) if self.media == Media::Events => {
+                return Ok(self.stream(*answer, None));
+            }
             Err(answer) => return Ok(self.respond(*answer).map(Body::from)),
         };
         let kind = operation.checked.kind();
@@ -180,7 +177,7 @@ impl Exchange<'_> {
         }
         match self.app.run(self.id, &operation).await {
             Ok((answer, permit)) if self.media == Media::Events => {
-                Ok(self.stream(answer, Some(permit)))
+                Ok(self.stream(answer, Some((kind, permit))))
             }
             Ok((answer, permit)) => self.send(kind, answer, permit),
             Err(Overloaded) => Err(Failure::unavailable(overloaded())),
@@ -200,7 +197,7 @@ impl Exchange<'_> {
         };
         let last_event = headers.get(&LAST_EVENT_ID).filter(|id| !id.is_empty());
         let last_event = last_event.map(|id| String::from_utf8_lossy(id.as_bytes()).into_owned());
-        let events = EventStream::of_subscription(
+        let events = EventStream::new(
             self.app,
             self.id,
             self.wants_cost,
@@ -209,13 +206,16 @@ impl Exchange<'_> {
             identity,
             permit,
         );
-        Ok(respond_with(events))
+        Ok(event_stream(events.into_body()))
     }
 
     /// Streams one answer.
-    fn stream(&self, answer: OperationResponse, permit: Option<OwnedSemaphorePermit>) -> Response {
-        let events = EventStream::of_answer(self.app, self.id, self.wants_cost, answer, permit);
-        respond_with(events)
+    fn stream(
+        &self,
+        answer: OperationResponse,
+        ran: Option<(OperationType, OwnedSemaphorePermit)>,
+    ) -> Response {
+        event_stream(answer_body(self.app, self.id, self.wants_cost, answer, ran))
     }
 
     async fn read(&self, headers: &HeaderMap, body: Body) -> Result<Envelope, Failure> {
@@ -278,7 +278,7 @@ impl Exchange<'_> {
         match self.app.unread.take(&json) {
             Some(share) => Ok(response.map(|_| {
                 let unsent = Unsent {
-                    json,
+                    bytes: json,
                     share,
                     permit: Some(permit),
                 };
@@ -310,7 +310,7 @@ impl Exchange<'_> {
             _ => (status, Media::Response),
         };
         *response.status_mut() = status;
-        if status.as_u16() == 294 {
+        if status.as_u16() == PARTIAL {
             response.extensions_mut().insert(PARTIAL_SUCCESS);
         }
         let headers = response.headers_mut();
@@ -329,8 +329,8 @@ impl Exchange<'_> {
     }
 }
 
-fn respond_with(events: EventStream) -> Response {
-    let mut response = Response::new(events.into_body());
+fn event_stream(body: Body) -> Response {
+    let mut response = Response::new(body);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, Media::Events.content_type());
     // nginx would hold events back until its buffer is full.
@@ -361,7 +361,7 @@ fn status(answer: &OperationResponse) -> StatusCode {
     if answer.executed {
         return match answer.response.errors.is_empty() {
             true => StatusCode::OK,
-            false => StatusCode::from_u16(294).unwrap_or(StatusCode::OK),
+            false => StatusCode::from_u16(PARTIAL).unwrap_or(StatusCode::OK),
         };
     }
     match answer.codes().next() {

@@ -40,11 +40,13 @@ impl Media {
         let types = [
             (Self::Response, "application", "graphql-response+json"),
             (Self::Json, "application", "json"),
-            (Self::Events, "text", "event-stream"),
         ];
+        let qualities =
+            types.map(|(media, kind, subtype)| (media, quality(&ranges, kind, subtype)));
+        // By name only: a wildcard belongs to clients that wait for the end of an answer.
+        let events = (Self::Events, quality_of_events(&ranges));
         let mut best = None;
-        for (media, kind, subtype) in types {
-            let quality = quality(&ranges, kind, subtype);
+        for (media, quality) in qualities.into_iter().chain([events]) {
             if quality > best.map_or(0, |(_, quality)| quality) {
                 best = Some((media, quality));
             }
@@ -52,16 +54,19 @@ impl Media {
         best.map(|(media, _)| media)
     }
 
-    /// Returns whether the client accepts server-sent events by name. A wildcard is not enough: it
-    /// belongs to clients that wait for the end of an answer.
+    /// Returns whether the client accepts server-sent events, by name.
     pub(super) fn accepts_events(headers: &HeaderMap) -> bool {
-        let mut ranges = ranges(headers).into_iter();
-        ranges.any(|range| {
-            range.kind.eq_ignore_ascii_case("text")
-                && range.subtype.eq_ignore_ascii_case("event-stream")
-                && range.quality > 0
-        })
+        quality_of_events(&ranges(headers)) > 0
     }
+}
+
+/// Returns the quality of server-sent events, in thousandths; 0 unless the client names them.
+fn quality_of_events(ranges: &[Range<'_>]) -> u16 {
+    let named = ranges.iter().find(|range| {
+        range.kind.eq_ignore_ascii_case("text")
+            && range.subtype.eq_ignore_ascii_case("event-stream")
+    });
+    named.map_or(0, |range| range.quality)
 }
 
 /// Returns true if the client prefers HTML, as a browser does.
@@ -200,7 +205,8 @@ mod tests {
             ("text/event-stream, application/json;q=0.5", Some(Events)),
             ("text/html", None),
             ("application/json;q=0", None),
-            ("image/png, text/html", None),
+            ("image/png, text/*", None),
+            ("application/*;q=0.5, */*", Some(Response)),
         ] {
             assert_eq!(
                 Media::accepted(&with(header::ACCEPT, accept)),

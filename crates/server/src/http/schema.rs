@@ -10,13 +10,13 @@ use axum::{
 use sha2::{Digest, Sha256};
 
 use super::{error, viewer::identify};
-use crate::{app::App, document_labels::hex};
+use crate::app::App;
 
 static SDL: LazyLock<String> = LazyLock::new(api::sdl);
 
 /// Entity tag. Weak, because the answer may be compressed.
 static TAG: LazyLock<String> =
-    LazyLock::new(|| format!("W/\"{}\"", &hex(&Sha256::digest(&*SDL))[..32]));
+    LazyLock::new(|| format!("W/\"{:.32}\"", format!("{:x}", Sha256::digest(&*SDL))));
 
 /// Answers with the schema, to the clients that may introspect.
 pub(super) async fn schema(State(app): State<App>, headers: HeaderMap) -> Response {
@@ -40,10 +40,10 @@ pub(super) async fn schema(State(app): State<App>, headers: HeaderMap) -> Respon
 
 /// Returns whether the client has the current schema (RFC 9110, section 13.1.2).
 fn is_known(headers: &HeaderMap) -> bool {
-    let strong = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
+    let opaque_tag = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
     let values = headers.get_all(header::IF_NONE_MATCH).iter();
     values
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
-        .any(|tag| tag.trim() == "*" || strong(tag) == strong(&TAG))
+        .any(|tag| tag.trim() == "*" || opaque_tag(tag) == opaque_tag(&TAG))
 }
