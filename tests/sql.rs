@@ -99,7 +99,10 @@ async fn statements(app: &TestApp, name: &str, operation: &str, report: &mut Str
     let mut reads: Vec<_> = reads.into_iter().map(|statement| statement.sql).collect();
     reads.sort();
     writeln!(report, "# {name}\n").unwrap();
-    for mut sql in app.database.written().into_iter().chain(reads) {
+    let mut written = app.database.written();
+    // A server prunes the feed when it starts, beside the first operation.
+    written.retain(|sql| !sql.starts_with("WITH oldest"));
+    for mut sql in written.into_iter().chain(reads) {
         for clause in [
             " FROM ",
             " WHERE ",
