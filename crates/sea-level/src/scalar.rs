@@ -1,4 +1,4 @@
-//! The scalars of the schema, and the public form of ids. Knows no table.
+//! Scalars of the schema, and the public form of ids. Knows no table.
 
 use std::borrow::Cow;
 
@@ -11,7 +11,7 @@ use language::ScalarCheck;
 
 use crate::json;
 
-/// A string of a row, which is not copied for long.
+/// String of a row, borrowed until the answer is written.
 pub struct Text<'a>(pub &'a str);
 
 impl OutputType for Text<'_> {
@@ -37,7 +37,7 @@ impl OutputType for Text<'_> {
 pub struct DateTime(pub chrono::DateTime<Utc>);
 
 impl DateTime {
-    /// The error says what is expected.
+    /// Parses. The error names the expected form.
     fn read(text: Option<&str>) -> Result<Self, &'static str> {
         let instant = chrono::DateTime::<FixedOffset>::parse_from_rfc3339(text.unwrap_or_default())
             .map_err(|_| "Give RFC 3339 with an offset, for example \"2023-10-31T09:30:00Z\".")?
@@ -82,7 +82,7 @@ impl ScalarType for DateTime {
 pub struct Date(pub NaiveDate);
 
 impl Date {
-    /// The error says what is expected.
+    /// Parses. The error names the expected form.
     fn read(text: Option<&str>) -> Result<Self, &'static str> {
         // chrono alone also takes `2022-5-17` and `+12022-05-17`.
         let text = text.filter(|text| text.len() == 10);
@@ -110,7 +110,7 @@ impl ScalarType for Date {
     }
 }
 
-/// What chrono writes, in a tenth of the time: there is hardly a row without a date.
+/// Writes a date. chrono takes ten times as long, and most rows have a date.
 fn put_date(text: &mut [u8], date: NaiveDate) {
     let year = date.year().unsigned_abs();
     put(text, 0, year / 100);
@@ -119,9 +119,10 @@ fn put_date(text: &mut [u8], date: NaiveDate) {
     put(text, 8, date.day());
 }
 
-/// Two digits at this place.
-fn put(text: &mut [u8], place: usize, number: u32) {
-    text[place..][..2].copy_from_slice(&[number / 10, number % 10].map(|digit| b'0' + digit as u8));
+/// Writes two digits at a position.
+fn put(text: &mut [u8], position: usize, number: u32) {
+    text[position..][..2]
+        .copy_from_slice(&[number / 10, number % 10].map(|digit| b'0' + digit as u8));
 }
 
 /// A whole number wider than `Int`, sent as a JSON number. This API keeps it within ±9007199254740991 so that JavaScript reads it exactly.
@@ -129,10 +130,10 @@ fn put(text: &mut [u8], place: usize, number: u32) {
 pub struct Long(pub i64);
 
 impl Long {
-    /// The widest whole number that a JSON number carries exactly everywhere: 2^53 − 1.
+    /// Largest integer that every JSON reader keeps exact: 2^53 − 1 (RFC 8259, section 6).
     pub const MAX: i64 = (1 << 53) - 1;
 
-    /// The error says what is expected.
+    /// Parses. The error names the expected form.
     fn read(number: Option<&Number>) -> Result<Self, &'static str> {
         number
             .and_then(integer)
@@ -171,26 +172,26 @@ fn number_of(value: &Value) -> Option<&Number> {
     }
 }
 
-/// The whole number that this is, such as 2 for `2.0`, which JSON does not tell apart.
+/// Returns the integer; also 2 for `2.0`, which is the same number in JSON.
 pub fn integer(number: &Number) -> Option<i64> {
-    // Beyond that neighbours are integers that a double cannot tell apart.
+    // A larger double stands for several integers.
     let is_exact = |float: &f64| float.fract() == 0.0 && float.abs() <= Long::MAX as f64;
     let whole = || number.as_f64().filter(is_exact).map(|float| float as i64);
     number.as_i64().or_else(whole)
 }
 
-/// Says why a scalar of the schema does not take a value.
+/// Checks of input values, by scalar. The error says why a value is refused.
 pub const CHECKS: [(&str, ScalarCheck); 3] = [
-    ("DateTime", |json| told(DateTime::read(json.as_str()))),
-    ("Date", |json| told(Date::read(json.as_str()))),
-    ("Long", |json| told(Long::read(json.as_number()))),
+    ("DateTime", |json| outcome(DateTime::read(json.as_str()))),
+    ("Date", |json| outcome(Date::read(json.as_str()))),
+    ("Long", |json| outcome(Long::read(json.as_number()))),
 ];
 
-fn told<T>(read: Result<T, &'static str>) -> Result<(), String> {
+fn outcome<T>(read: Result<T, &'static str>) -> Result<(), String> {
     read.map(|_| ()).map_err(str::to_owned)
 }
 
-/// The public id of a row, as [`public_id`] makes it, which is not copied for long.
+/// Public id of a row: prefix and key. See [`public_id`].
 pub struct PublicId(pub &'static str, pub i64);
 
 impl OutputType for PublicId {
@@ -212,13 +213,13 @@ impl OutputType for PublicId {
     }
 }
 
-/// The public id of the row with this key: a prefix that names the type, and the key.
+/// Returns the public id of a row: a prefix that names the type, then the key.
 pub fn public_id(prefix: &str, key: i64) -> ID {
     ID([prefix, itoa::Buffer::new().format(key)].concat())
 }
 
-/// The key behind a public id of the type with this prefix; `None` when it is malformed or of
-/// another type. Each key has one spelling: no sign, no leading zero.
+/// Returns the key of a public id; `None` if the id is malformed or has another prefix. Each key has
+/// one spelling: no sign, no leading zero.
 pub fn key_of(prefix: &str, id: &str) -> Option<i64> {
     let digits = id.strip_prefix(prefix)?;
     let plain = digits.bytes().all(|byte| byte.is_ascii_digit()) && !digits.starts_with('0');

@@ -1,14 +1,13 @@
 //! Connection pools of both databases, on deadpool. Every wait on a database has a limit here.
 //!
-//! * The database has limits of its own for a statement, but a connection that died silently (no FIN,
-//!   no RST) never reports them. So each statement also has a limit on this side.
-//! * A connection goes back to its pool only when its user [releases](PooledConnection::release) it.
-//!   Else it is closed: a cancelled statement may still run on it, and where COMMIT fails SQLite has
-//!   rolled back by itself.
-//! * A connection that is found dead, or whose plans are stale, is rarely the only one: all that were
+//! * The database limits the time of a statement, but a connection that died silently (no FIN, no RST)
+//!   reports nothing. So each statement also has a limit on this side.
+//! * A connection returns to its pool only by [`release`](PooledConnection::release). Otherwise it is
+//!   closed, because a cancelled statement may still run on it.
+//! * A connection that is found dead, or whose plans are stale, is rarely the only one. All connections
 //!   opened before the fault are replaced when they are next taken.
-//! * No connection is pinged on release or acquire, unless it was idle for 10 s. SQLx's own
-//!   pool pings on every release, which is as much work as a small statement.
+//! * A connection is pinged only after it was idle for 10 s. SQLx's own pool pings on every release, which
+//!   costs as much as a small statement.
 
 mod deadline;
 mod fault;
@@ -43,7 +42,7 @@ use tokio::time::{sleep, timeout};
 pub use deadline::Deadline;
 pub use fault::Fault;
 
-/// A connection that was not used for this long is pinged before it is used again.
+/// Idle time after which a connection is pinged before it is used again.
 const IDLE: Duration = Duration::from_secs(10);
 
 /// Time for that ping: a dead connection must be replaced within the time of a readiness probe.
@@ -52,10 +51,10 @@ const PING: Duration = Duration::from_millis(300);
 /// Time that the database has, beyond its own limits, to report that a statement exceeded them.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// How many connections a pool has, and how long it waits for them.
+/// Size and time limits of a pool.
 #[derive(Clone, Copy, Debug)]
 pub struct PoolSettings {
-    /// How many connections are open at most.
+    /// Limit of open connections.
     pub size: u32,
     /// Time to wait for a free connection, and to open one.
     pub acquire: Duration,
@@ -67,24 +66,24 @@ pub struct PoolSettings {
 }
 
 impl PoolSettings {
-    /// The limit of a statement on this side, which is reached only where the database is silent.
+    /// Returns the limit of a statement on this side, which is reached only if the database is silent.
     fn limit(&self) -> Duration {
         self.statement.max(self.lock) + GRACE
     }
 }
 
-/// A database that the pool can connect to.
+/// Database that the pool can connect to.
 pub trait Backend:
     Database<Connection: Connection<Database = Self, Options = Self::Connect>>
 {
-    /// How its connections are opened.
+    /// Options of its connections.
     type Connect: ConnectOptions<Connection = Self::Connection> + Sync;
 
     /// Begins a transaction that writes. SQLite takes its one lock at the beginning: a transaction
     /// that first reads fails when another process writes in between.
     const BEGIN: &'static str;
 
-    /// Makes a new connection ready for its first statement.
+    /// Prepares a new connection for its first statement.
     fn set_up(
         connector: &Connector<Self>,
         connection: &mut Self::Connection,
@@ -109,7 +108,7 @@ impl Backend for Sqlite {
 impl Backend for Postgres {
     type Connect = PgConnectOptions;
 
-    /// A standby refuses it, and the connection is replaced: after a failover it leads to the old
+    /// A standby refuses this, and the connection is replaced: after a failover it leads to the former
     /// primary.
     const BEGIN: &'static str = "BEGIN READ WRITE";
 
@@ -119,7 +118,7 @@ impl Backend for Postgres {
     ) -> Result<Option<Deadline>, SqlxError> {
         let session = sqlx::raw_sql(AssertSqlSafe(connector.session.clone()));
         session.execute(&mut *connection).await?;
-        // A cancelled statement ends with its connection, where the server can tell.
+        // Ends a statement whose client is gone. Not every server can detect that.
         let check = "SELECT set_config('client_connection_check_interval', '2s', false)";
         match sqlx::raw_sql(check).execute(connection).await {
             Err(error) if !matches!(error, SqlxError::Database(_)) => Err(error),
@@ -128,11 +127,10 @@ impl Backend for Postgres {
     }
 }
 
-/// Opens connections and decides which may be used again.
+/// Opens connections and decides whether one may be used again.
 pub struct Connector<DB: Backend> {
     options: DB::Connect,
-    /// SQL that sets a session up. Not sent with the startup message, since poolers refuse most
-    /// parameters there.
+    /// SQL that sets up a session. Not sent in the startup message, where poolers refuse most parameters.
     session: Arc<str>,
     settings: PoolSettings,
     /// Connections of an earlier generation are replaced. Pools of one database share it.
@@ -140,7 +138,7 @@ pub struct Connector<DB: Backend> {
 }
 
 impl<DB: Backend> Connector<DB> {
-    /// Opens connections with these options, and runs this SQL on each.
+    /// Creates a connector with these options, which runs this SQL on each connection.
     pub fn new(options: DB::Connect, session: impl Into<Arc<str>>, settings: PoolSettings) -> Self {
         Self {
             options,
@@ -150,7 +148,7 @@ impl<DB: Backend> Connector<DB> {
         }
     }
 
-    /// The same for another pool of the same database.
+    /// Returns a connector for another pool of the same database.
     #[must_use]
     pub fn with_size(&self, size: u32) -> Self {
         Self {
@@ -205,14 +203,14 @@ impl<DB: Backend> managed::Manager for Connector<DB> {
     }
 }
 
-/// An open connection, and what the pool knows of it.
+/// Open connection with its generation and deadline.
 pub struct Session<DB: Backend> {
     connection: DB::Connection,
     generation: u32,
     deadline: Option<Deadline>,
 }
 
-/// A connection pool. All clones are one.
+/// Connection pool. Clones share it.
 pub struct Pool<DB: Backend> {
     pool: managed::Pool<Connector<DB>>,
     limit: Duration,
@@ -228,11 +226,11 @@ impl<DB: Backend> Clone for Pool<DB> {
 }
 
 impl<DB: Backend> Pool<DB> {
-    /// A pool that opens connections when they are needed.
+    /// Creates a pool that opens connections when they are needed.
     ///
     /// # Errors
     ///
-    /// When deadpool refuses the settings.
+    /// Fails if deadpool refuses the settings.
     pub fn new(connector: Connector<DB>) -> Result<Self, managed::BuildError> {
         let settings = connector.settings;
         let pool = managed::Pool::builder(connector)
@@ -248,9 +246,9 @@ impl<DB: Backend> Pool<DB> {
         })
     }
 
-    /// A connection, waited for no longer than the settings say.
+    /// Returns a connection. Waits for a free one, or opens one, within [`PoolSettings::acquire`].
     pub async fn get(&self) -> Result<PooledConnection<DB>, DbErr> {
-        // Most often one is free, and no timer is needed.
+        // Usually a connection is free, and no timer is needed.
         let at_once = Timeouts {
             wait: Some(Duration::ZERO),
             ..self.pool.timeouts()
@@ -271,8 +269,8 @@ impl<DB: Backend> Pool<DB> {
         Ok(connection)
     }
 
-    /// Waits for a statement on a connection of this generation, within the limit on this side. A
-    /// fault of the connection lets all of its generation be replaced, each when it is next taken.
+    /// Waits for a statement on a connection of this generation, within the limit on this side. After a
+    /// fault of the connection, each of its generation is replaced when it is next taken.
     pub async fn within<T>(
         &self,
         generation: u32,
@@ -288,12 +286,12 @@ impl<DB: Backend> Pool<DB> {
         outcome
     }
 
-    /// Opens so many connections in the background, so that the first requests find them.
+    /// Opens connections in the background, so that the first requests find them.
     pub fn warm_up(&self, connections: u32) {
         for _ in 0..connections {
             let pool = self.clone();
             tokio::spawn(async move {
-                // If none can be had, the first statement reports it.
+                // If none can be opened, the first statement reports the reason.
                 if let Ok(connection) = pool.get().await {
                     connection.release();
                 }
@@ -301,17 +299,17 @@ impl<DB: Backend> Pool<DB> {
         }
     }
 
-    /// How many connections are open, and how many of them are free.
+    /// Returns the number of open connections, and how many of them are free.
     pub fn size(&self) -> (usize, usize) {
         let status = self.pool.status();
         (status.size, status.available)
     }
 
-    /// Waits for the connections in use, then closes all. Bounded by the caller.
+    /// Waits for the connections in use, then closes all. The caller limits the time.
     pub async fn close(&self) {
         loop {
             for session in self.pool.retain(|_, _| false).removed {
-                // Gracefully, so that SQLite folds its log into the file.
+                // Gracefully, so that SQLite moves its log into the file.
                 let _ = session.connection.close().await;
             }
             let (open, _) = self.size();
@@ -327,12 +325,12 @@ impl<DB: Backend> Pool<DB> {
 /// Function that is called with each statement before it is sent.
 pub type Observer = dyn Fn(&Statement) + Send + Sync;
 
-/// A pool of either database.
+/// Pool of either database.
 #[derive(Clone)]
 pub enum DatabasePool {
-    /// Of SQLite.
+    /// SQLite.
     Sqlite(Pool<Sqlite>),
-    /// Of PostgreSQL.
+    /// PostgreSQL.
     Postgres(Pool<Postgres>),
 }
 
@@ -349,7 +347,7 @@ impl From<Pool<Postgres>> for DatabasePool {
 }
 
 impl DatabasePool {
-    /// Returns which database it is.
+    /// Returns the kind of database.
     pub fn backend(&self) -> DbBackend {
         match self {
             Self::Sqlite(_) => DbBackend::Sqlite,
@@ -374,11 +372,11 @@ impl DatabasePool {
     }
 }
 
-/// A connection in use. Dropped without [`release`](Self::release), it is closed.
+/// Connection in use. Dropped without [`release`](Self::release), it is closed.
 pub struct PooledConnection<DB: Backend>(Option<Object<Connector<DB>>>);
 
 impl<DB: Backend> PooledConnection<DB> {
-    /// The generation of the connection, for [`Pool::within`].
+    /// Returns the generation of the connection, for [`Pool::within`].
     pub fn generation(&self) -> u32 {
         self.0.as_ref().map_or(0, |session| session.generation)
     }
@@ -394,13 +392,13 @@ impl<DB: Backend> PooledConnection<DB> {
         }
     }
 
-    /// The connection, unless it was released.
+    /// Returns the connection, unless it was released.
     pub fn get_mut(&mut self) -> Result<&mut DB::Connection, SqlxError> {
         let session = self.0.as_mut().ok_or(SqlxError::PoolClosed)?;
         Ok(&mut session.connection)
     }
 
-    /// Gives the connection back to the pool: it works, and no transaction is open on it.
+    /// Returns the connection to the pool. It must work, and no transaction may be open on it.
     pub fn release(mut self) {
         drop(self.0.take());
     }
@@ -414,14 +412,14 @@ impl<DB: Backend> Drop for PooledConnection<DB> {
     }
 }
 
-/// Ends a generation, unless it has ended already: connections that fail later must not let the new
-/// ones be replaced.
+/// Ends a generation, unless it has ended already. A connection that fails later must not cause its
+/// successors to be replaced.
 fn replace(current: &AtomicU32, generation: u32) {
     let next = generation.wrapping_add(1);
     let _ = current.compare_exchange(generation, next, Ordering::Relaxed, Ordering::Relaxed);
 }
 
-/// Waits for the database no longer than this.
+/// Waits for the database within a limit.
 pub(crate) async fn within<T>(
     limit: Duration,
     statement: impl Future<Output = Result<T, SqlxError>>,
