@@ -1,19 +1,19 @@
-//! An answer as JSON. Parts of it may be JSON already, in a [`Value::Binary`]: no type of the schema
-//! has values of that kind, and the library hands them on as they are.
+//! JSON writer of answers. Parts of an answer may be JSON already, in a [`Value::Binary`]: no type of the
+//! schema has binary values, and async-graphql passes them on unchanged.
 
 use std::cell::Cell;
 
 use async_graphql::Value;
+use serde::Serialize;
 
 thread_local! {
     static SPARE: Cell<String> = const { Cell::new(String::new()) };
 }
 
-/// The longest string whose memory is used again.
-const MOST_SPARE: usize = 1 << 10;
+/// Capacity in bytes of the largest string that is reused.
+const MAX_SPARE: usize = 1 << 10;
 
-/// A string of these parts as a value, in memory that was another one's before: most are written at
-/// once, and a page of a thousand names would ask for memory a thousand times.
+/// Returns the concatenated parts as a value, in the memory of the last written string.
 pub fn string(parts: &[&str]) -> Value {
     let mut string = SPARE.take();
     for part in parts {
@@ -22,22 +22,22 @@ pub fn string(parts: &[&str]) -> Value {
     Value::String(string)
 }
 
-/// Keeps the memory of a value that has been written, for the next [`string()`].
+/// Keeps the memory of a written value for the next [`string()`].
 pub fn reuse(value: Value) {
     if let Value::String(mut string) = value
-        && string.capacity() <= MOST_SPARE
+        && string.capacity() <= MAX_SPARE
     {
         string.clear();
         SPARE.set(string);
     }
 }
 
-/// JSON that [`write()`] copies as it is.
+/// Returns JSON as a value, which [`write()`] copies unchanged.
 pub fn text(json: Vec<u8>) -> Value {
     Value::Binary(json.into())
 }
 
-/// How long the JSON will be; escapes in strings are not counted, and a number counts 8 bytes.
+/// Returns the estimated length in bytes: escapes do not count, a number counts 8 bytes.
 pub fn length(value: &Value) -> usize {
     match value {
         Value::Binary(json) => json.len(),
@@ -55,6 +55,49 @@ pub fn length(value: &Value) -> usize {
     }
 }
 
+/// JSON object some of whose members are JSON already.
+#[derive(Debug)]
+pub struct ObjectText(Vec<u8>);
+
+impl ObjectText {
+    /// Creates an empty object with room for this many bytes.
+    pub fn with_capacity(bytes: usize) -> Self {
+        Self(Vec::with_capacity(bytes))
+    }
+
+    /// Adds a member.
+    pub fn add(&mut self, name: &str, value: &impl Serialize) {
+        serialize(value, self.member(name));
+    }
+
+    /// Adds a member that may hold JSON.
+    pub fn add_value(&mut self, name: &str, value: &Value) {
+        write(value, self.member(name));
+    }
+
+    /// Adds a member that is JSON already.
+    pub fn add_json(&mut self, name: &str, json: &[u8]) {
+        self.member(name).extend_from_slice(json);
+    }
+
+    /// Returns the object as JSON.
+    pub fn finish(mut self) -> Vec<u8> {
+        if self.0.is_empty() {
+            self.0.push(b'{');
+        }
+        self.0.push(b'}');
+        self.0
+    }
+
+    fn member(&mut self, name: &str) -> &mut Vec<u8> {
+        let json = &mut self.0;
+        json.push(if json.is_empty() { b'{' } else { b',' });
+        write_string(name, json);
+        json.push(b':');
+        json
+    }
+}
+
 /// Writes a value as JSON.
 pub fn write(value: &Value, json: &mut Vec<u8>) {
     match value {
@@ -66,7 +109,7 @@ pub fn write(value: &Value, json: &mut Vec<u8>) {
                 if index > 0 {
                     json.push(b',');
                 }
-                leaf(name.as_str(), json);
+                write_string(name, json);
                 json.push(b':');
                 write(value, json);
             }
@@ -82,38 +125,41 @@ pub fn write(value: &Value, json: &mut Vec<u8>) {
             }
             json.push(b']');
         }
-        value => leaf(value, json),
+        value => serialize(value, json),
     }
 }
 
-/// Most strings are the same in JSON, and to see that takes a tenth of the time of writing them
-/// letter by letter.
+/// Writes a string, copied as a whole unless it has a character to escape.
 fn write_string(text: &str, json: &mut Vec<u8>) {
-    if is_same(text.as_bytes()) {
+    if needs_no_escape(text.as_bytes()) {
         json.reserve(text.len() + 2);
         json.push(b'"');
         json.extend_from_slice(text.as_bytes());
         json.push(b'"');
     } else {
-        leaf(text, json);
+        serialize(text, json);
     }
 }
 
-/// Whether nothing of it has to be escaped.
-fn is_same(text: &[u8]) -> bool {
-    let are = |bytes: &[u8]| {
-        let is = |byte: u8| byte >= b' ' && byte != b'"' && byte != b'\\';
-        bytes.iter().fold(true, |same, byte| same & is(*byte))
+fn needs_no_escape(text: &[u8]) -> bool {
+    let are_plain = |bytes: &[u8]| {
+        let is_plain = |byte: u8| byte >= b' ' && byte != b'"' && byte != b'\\';
+        bytes
+            .iter()
+            .fold(true, |plain, byte| plain & is_plain(*byte))
     };
-    // Of known length, so that they are compared at once; the last ones may be looked at twice.
+    // Chunks of constant length compile to vector instructions. The last chunk may overlap another.
     match text.last_chunk::<8>() {
-        Some(last) => text.as_chunks::<8>().0.iter().all(|eight| are(eight)) && are(last),
-        None => are(text),
+        Some(last) => {
+            let chunks = text.as_chunks::<8>().0;
+            chunks.iter().all(|chunk| are_plain(chunk)) && are_plain(last)
+        }
+        None => are_plain(text),
     }
 }
 
-fn leaf<T: serde::Serialize + ?Sized>(value: &T, json: &mut Vec<u8>) {
-    // A vector takes all that is written, and a leaf has no keys that could be no text.
+fn serialize<T: Serialize + ?Sized>(value: &T, json: &mut Vec<u8>) {
+    // Cannot fail: writing to memory succeeds, and the keys of all maps are text.
     let _ = serde_json::to_writer(json, value);
 }
 
@@ -122,17 +168,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn strings_are_escaped_wherever_it_is_needed() {
+    fn a_string_is_escaped_at_every_position() {
         for length in 0..30 {
-            for place in 0..length {
+            for position in 0..length {
                 for odd in ['"', '\\', '\n', '\u{1f}', '\u{7f}', 'é', ' '] {
-                    let letters = (0..length).map(|at| if at == place { odd } else { 'a' });
-                    let text: String = letters.collect();
+                    let characters = (0..length).map(|at| if at == position { odd } else { 'a' });
+                    let text: String = characters.collect();
                     let mut json = Vec::new();
-                    write(&string(&[&text[..place], &text[place..]]), &mut json);
+                    let value = string(&[&text[..position], &text[position..]]);
+                    write(&value, &mut json);
                     assert_eq!(serde_json::from_slice::<String>(&json).ok(), Some(text));
                 }
             }
         }
+    }
+
+    #[test]
+    fn an_object_takes_members_of_every_kind() {
+        let mut object = ObjectText::with_capacity(0);
+        object.add("id", &"a\"b");
+        object.add_value("data", &Value::from(1));
+        object.add_json("payload", b"{\"x\":null}");
+        let json = object.finish();
+        assert_eq!(json, br#"{"id":"a\"b","data":1,"payload":{"x":null}}"#);
+        assert_eq!(ObjectText::with_capacity(0).finish(), b"{}");
     }
 }

@@ -20,7 +20,7 @@ use sea_level::{
     auth::Viewer,
     error::{code, coded},
     guard::{Checked, Request},
-    json,
+    json::{self, ObjectText},
     response::{OperationResponse, error_code},
 };
 use sha2::{Digest, Sha256};
@@ -249,7 +249,7 @@ pub fn refused(error: ServerError) -> OperationResponse {
     }
 }
 
-/// OperationResponse in the form in which the client gets it.
+/// Response in the form in which the client gets it.
 pub struct ClientResponse<'a> {
     /// Errors, in the order of the answer.
     pub errors: &'a [ServerError],
@@ -258,36 +258,24 @@ pub struct ClientResponse<'a> {
 }
 
 impl ClientResponse<'_> {
-    /// Writes the answer as JSON. `data` is written by [`sea_level::json`], which exists for speed.
+    /// Returns the answer as JSON.
     pub fn to_json(&self) -> Vec<u8> {
         let Self {
             errors,
             data,
             extensions,
         } = self;
-        let mut text = Vec::with_capacity(64 + data.map_or(0, json::length));
-        let name = |text: &mut Vec<u8>, name: &str| {
-            text.push(if text.is_empty() { b'{' } else { b',' });
-            text.extend_from_slice(name.as_bytes());
-        };
-        // Serialization cannot fail: the values are our types, and the keys of maps are text.
+        let mut object = ObjectText::with_capacity(64 + data.map_or(0, json::length));
         if !errors.is_empty() {
-            name(&mut text, "\"errors\":");
-            let _ = serde_json::to_writer(&mut text, errors);
+            object.add("errors", errors);
         }
         if let Some(data) = data {
-            name(&mut text, "\"data\":");
-            json::write(data, &mut text);
+            object.add_value("data", data);
         }
         if !extensions.is_empty() {
-            name(&mut text, "\"extensions\":");
-            let _ = serde_json::to_writer(&mut text, extensions);
+            object.add("extensions", extensions);
         }
-        if text.is_empty() {
-            text.push(b'{');
-        }
-        text.push(b'}');
-        text
+        object.finish()
     }
 }
 

@@ -5,6 +5,9 @@
 //!
 //! See <https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md>.
 
+mod close;
+mod handshake;
+
 use std::{
     collections::HashMap,
     time::{Duration, SystemTime},
@@ -12,32 +15,28 @@ use std::{
 
 use async_graphql::parser::types::OperationType;
 use axum::{
-    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, request::Parts},
+    http::{HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
 use futures_util::{
     FutureExt, SinkExt, StreamExt,
-    stream::{AbortHandle, BoxStream, FusedStream, SelectAll, abortable, once},
+    stream::{AbortHandle, BoxStream, SelectAll, abortable, once},
 };
-use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
-use sea_level::{error::coded, response::OperationResponse};
+use sea_level::{error::coded, json::ObjectText, response::OperationResponse};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
     sync::OwnedSemaphorePermit,
     time::{Instant, Sleep, sleep_until, timeout},
 };
 use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::{
-        Error, Message,
-        error::ProtocolError,
-        handshake::derive_accept_key,
+        Message,
         protocol::{
-            CloseFrame, Role as Side, WebSocketConfig,
+            Role as Side, WebSocketConfig,
             frame::{
                 Frame,
                 coding::{Data, OpCode},
@@ -46,6 +45,14 @@ use tokio_tungstenite::{
     },
 };
 
+pub use self::handshake::is_upgrade;
+use self::{
+    close::{
+        BAD_MESSAGE, CLOSED, Close, DUPLICATE, FORBIDDEN, GOING_AWAY, GONE, NO_INIT, NO_PROTOCOL,
+        SECOND_INIT, Socket, UNAUTHORIZED,
+    },
+    handshake::Handshake,
+};
 use crate::{
     app::{App, RequestId},
     config::seconds,
@@ -54,9 +61,6 @@ use crate::{
     metrics, operation,
     trace::TraceParent,
 };
-
-/// Name of the subprotocol.
-const PROTOCOL: &str = "graphql-transport-ws";
 
 /// Bytes of the read buffer, which each idle socket holds. A larger message grows it.
 const READ_BUFFER: usize = 8 << 10;
@@ -69,71 +73,23 @@ const LARGEST_FRAME: usize = 64 << 10;
 /// Characters that the id of an operation may have.
 const LONGEST_ID: usize = 128;
 
-/// Time for the close handshake.
-const CLOSING: Duration = Duration::from_secs(1);
-
-/// Limit in bytes of what is read after a close by the server.
-const CLOSING_BYTES: usize = 8 << 20;
-
-type Socket = WebSocketStream<TokioIo<Upgraded>>;
-
-/// Returns whether the request asks for a WebSocket. Any other upgrade is ignored (RFC 9110,
-/// section 7.8).
-pub fn is_upgrade(parts: &Parts) -> bool {
-    parts.method == Method::GET && has_token(&parts.headers, &header::UPGRADE, "websocket")
-}
-
-fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
-    let values = headers.get_all(name).iter();
-    values
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .any(|value| value.trim().eq_ignore_ascii_case(token))
-}
-
-/// Answers an upgrade request (RFC 6455, section 4.2) if a socket is free.
+/// Answers an upgrade request if a socket is free.
 pub fn accept(app: &App, parts: &mut Parts) -> Response {
-    let headers = &parts.headers;
-    let bad = |message: &'static str| {
-        let version = [("sec-websocket-version", "13")];
-        (StatusCode::BAD_REQUEST, version, message).into_response()
-    };
-    if !has_token(headers, &header::CONNECTION, "upgrade") {
-        return bad("A WebSocket needs the header `Connection: Upgrade`. Does a proxy drop it?");
-    }
-    if !has_token(headers, &header::SEC_WEBSOCKET_VERSION, "13") {
-        return bad("A WebSocket needs the header `Sec-WebSocket-Version: 13`.");
-    }
-    let Some(key) = headers.get(header::SEC_WEBSOCKET_KEY) else {
-        return bad("A WebSocket needs the header `Sec-WebSocket-Key`.");
-    };
-    let Some(upgrade) = parts.extensions.remove::<OnUpgrade>() else {
-        return bad("A WebSocket needs HTTP/1.1.");
+    let handshake = match Handshake::new(parts) {
+        Ok(handshake) => handshake,
+        Err(response) => return response,
     };
     let Ok(permit) = app.sockets.clone().try_acquire_owned() else {
         metrics::rejected("sockets");
         return (StatusCode::SERVICE_UNAVAILABLE, [("retry-after", "1")]).into_response();
     };
-    let mut answer = (
-        StatusCode::SWITCHING_PROTOCOLS,
-        [
-            (header::CONNECTION, "upgrade".to_owned()),
-            (header::UPGRADE, "websocket".to_owned()),
-            (
-                header::SEC_WEBSOCKET_ACCEPT,
-                derive_accept_key(key.as_bytes()),
-            ),
-        ],
-    )
-        .into_response();
-    let has_protocol = has_token(headers, &header::SEC_WEBSOCKET_PROTOCOL, PROTOCOL);
-    if has_protocol {
-        let protocol = HeaderValue::from_static(PROTOCOL);
-        let headers = answer.headers_mut();
-        headers.insert(header::SEC_WEBSOCKET_PROTOCOL, protocol);
-    }
-    let authorization = headers.get(header::AUTHORIZATION).cloned();
-    let trace = TraceParent::of(headers);
+    let Handshake {
+        upgrade,
+        response,
+        has_protocol,
+    } = handshake;
+    let authorization = parts.headers.get(header::AUTHORIZATION).cloned();
+    let trace = TraceParent::of(&parts.headers);
     let app = app.clone();
     tokio::spawn(async move {
         let Ok(stream) = upgrade.await else {
@@ -150,26 +106,8 @@ pub fn accept(app: &App, parts: &mut Parts) -> Response {
         let session = Session::new(app, socket, authorization, trace, permit);
         session.run(has_protocol).await;
     });
-    answer
+    response
 }
-
-/// Close code and reason of a socket.
-struct Close(u16, &'static str);
-
-const BAD_MESSAGE: Close = Close(4400, "Bad message");
-const UNAUTHORIZED: Close = Close(4401, "Unauthorized");
-const FORBIDDEN: Close = Close(4403, "Forbidden");
-const NO_PROTOCOL: Close = Close(4406, "Subprotocol not acceptable");
-const NO_INIT: Close = Close(4408, "Connection initialisation timeout");
-const DUPLICATE: Close = Close(4409, "Subscriber already exists");
-const SECOND_INIT: Close = Close(4429, "Too many initialisation requests");
-const GOING_AWAY: Close = Close(1001, "Going away");
-const PROTOCOL_ERROR: Close = Close(1002, "Protocol error");
-const TOO_LARGE: Close = Close(1009, "Message too large");
-/// The client closes the socket; the library answers.
-const CLOSED: Close = Close(1000, "");
-/// The client no longer answers, so there is no close handshake.
-const GONE: Close = Close(1006, "");
 
 /// Event of a running operation.
 enum Event {
@@ -228,42 +166,7 @@ impl Session {
         metrics::live(-(self.live.len() as f64));
         // Before the close handshake: a transaction must not wait for it.
         self.operations.clear();
-        if close.0 == GONE.0 {
-            return;
-        }
-        let _ = timeout(CLOSING, Box::pin(self.close(close))).await;
-        // Ends the writing side, then lingers: see `Timed`.
-        let _ = self.socket.into_inner().shutdown().await;
-    }
-
-    /// Carries out the close handshake (RFC 6455, section 7.1.2).
-    async fn close(&mut self, Close(code, reason): Close) {
-        if code != CLOSED.0 {
-            let frame = CloseFrame {
-                code: code.into(),
-                reason: reason.into(),
-            };
-            if self.send(Message::Close(Some(frame))).await.is_err() {
-                return;
-            }
-        }
-        let mut left = CLOSING_BYTES;
-        while left > 0 && !self.socket.is_terminated() {
-            // Also writes the answer to a Close of the client.
-            match self.socket.next().await {
-                Some(Ok(message)) => left = left.saturating_sub(message.len()),
-                Some(Err(_)) => {}
-                None => return,
-            }
-        }
-        // After an error the library reads no further, but the client may still be sending.
-        let mut bytes = [0; 4 << 10];
-        while left > 0 {
-            match self.socket.get_mut().read(&mut bytes).await {
-                Ok(read @ 1..) => left = left.saturating_sub(read),
-                _ => return,
-            }
-        }
+        Box::pin(close::close(self.socket, close)).await;
     }
 
     async fn run_protocol(&mut self, has_protocol: bool) -> Close {
@@ -315,7 +218,7 @@ impl Session {
                     Some(Ok(Message::Binary(_))) => Err(BAD_MESSAGE),
                     Some(Ok(Message::Close(_))) => Err(CLOSED),
                     None => Err(GONE),
-                    Some(Err(error)) => Err(broken(&error)),
+                    Some(Err(error)) => Err(close::of_error(&error)),
                 },
                 Some((number, event)) = self.operations.next() => self.handle_event(number, event).await,
             };
@@ -498,28 +401,23 @@ impl Session {
         }
     }
 
-    /// Sends a message, in several frames if it is large. `payload` is JSON already: it is appended as
-    /// it is, since serde would parse and copy answers of up to 32 MiB again.
+    /// Sends a message, in several frames if it is large. `payload` is JSON.
     async fn send_message(
         &mut self,
         id: Option<&str>,
         kind: &str,
         payload: Option<Vec<u8>>,
     ) -> Result<(), Close> {
-        #[derive(Serialize)]
-        struct Head<'a> {
-            #[serde(skip_serializing_if = "Option::is_none")]
-            id: Option<&'a str>,
-            r#type: &'a str,
+        let room = 256 + payload.as_ref().map_or(0, Vec::len);
+        let mut message = ObjectText::with_capacity(room);
+        if let Some(id) = id {
+            message.add("id", &id);
         }
-        let mut json = to_json(&Head { id, r#type: kind });
+        message.add("type", &kind);
         if let Some(payload) = payload {
-            json.pop();
-            json.extend_from_slice(b",\"payload\":");
-            json.extend_from_slice(&payload);
-            json.push(b'}');
+            message.add_json("payload", &payload);
         }
-        let mut rest = Bytes::from(json);
+        let mut rest = Bytes::from(message.finish());
         let mut code = OpCode::Data(Data::Text);
         loop {
             let part = rest.split_to(rest.len().min(LARGEST_FRAME));
@@ -563,18 +461,5 @@ fn id(message: &mut Map<String, Value>) -> Result<String, Close> {
     match message.remove("id") {
         Some(Value::String(id)) if !id.is_empty() && id.chars().count() <= LONGEST_ID => Ok(id),
         _ => Err(BAD_MESSAGE),
-    }
-}
-
-fn broken(error: &Error) -> Close {
-    match error {
-        Error::Capacity(_) => {
-            metrics::rejected("socket_message");
-            TOO_LARGE
-        }
-        Error::Utf8(_) => BAD_MESSAGE,
-        Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => GONE,
-        Error::Protocol(_) => PROTOCOL_ERROR,
-        _ => GONE,
     }
 }
