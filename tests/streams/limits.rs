@@ -16,6 +16,7 @@ use crate::support::{
     http::percent,
     operations::{CREATE, query},
     program::Program,
+    websocket::WebSocket,
 };
 
 #[tokio::test]
@@ -103,6 +104,20 @@ async fn a_client_that_does_not_read_is_closed_and_takes_bounded_memory() {
         tokio::time::sleep(Duration::from_millis(25)).await;
     }
     panic!("the unread streams stay open");
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_holds_no_slot_of_events() {
+    let app = lesson_with(|settings| settings.limits.operation.events_at_once = 1).await;
+    let address = app.url.trim_start_matches("http://").parse().unwrap();
+    let _unread = subscribe_without_reading(address, CHANGES).await;
+    let mut stream = listening(&app).await;
+    let mut socket = WebSocket::changes(&app.url).await;
+    for _ in 0..3 {
+        send(&app.url, CREATE).await;
+        assert_eq!(stream.change().await["type"], "EMPLOYEE");
+        assert_eq!(socket.change().await["type"], "EMPLOYEE");
+    }
 }
 
 #[tokio::test]
