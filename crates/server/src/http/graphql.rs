@@ -6,6 +6,7 @@ use std::{panic::AssertUnwindSafe, pin::pin};
 use async_graphql::{ServerError, parser::types::OperationType};
 use axum::{
     body::{Body, Bytes},
+    extract::{Request, State},
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, request::Parts},
     response::Response,
 };
@@ -46,9 +47,10 @@ const PARTIAL: u16 = 294;
 const PARTIAL_SUCCESS: ReasonPhrase = ReasonPhrase::from_static(b"Partial Success");
 
 /// Answers GET, POST and QUERY; a GET may also become a WebSocket.
-pub(super) async fn graphql(app: &App, parts: &mut Parts, body: Body) -> Response {
-    if websocket::is_upgrade(parts) {
-        return websocket::accept(app, parts);
+pub(super) async fn graphql(State(app): State<App>, request: Request) -> Response {
+    let (mut parts, body) = request.into_parts();
+    if websocket::is_upgrade(&parts) {
+        return websocket::accept(&app, &mut parts);
     }
     if parts.method == Method::GET && negotiate::wants_page(&parts.headers) {
         return playground::page_at(&parts.uri).await;
@@ -63,9 +65,9 @@ pub(super) async fn graphql(app: &App, parts: &mut Parts, body: Body) -> Respons
             .get(&X_COST)
             .is_some_and(|cost| cost == "true"),
         id: &id,
-        app,
+        app: &app,
     };
-    let answer = pin!(exchange.answer(parts, body));
+    let answer = pin!(exchange.answer(&parts, body));
     let mut response = match AssertUnwindSafe(answer).catch_unwind().await {
         Ok(Ok(response)) => response,
         Ok(Err(failure)) => exchange.fail(failure),
@@ -291,20 +293,23 @@ impl Exchange<'_> {
         }
     }
 
-    fn respond(&self, mut answer: OperationResponse) -> axum::http::Response<Vec<u8>> {
+    fn respond(&self, answer: OperationResponse) -> axum::http::Response<Vec<u8>> {
         let status = status(&answer);
+        self.respond_with(status, answer)
+    }
+
+    fn respond_with(
+        &self,
+        status: StatusCode,
+        mut answer: OperationResponse,
+    ) -> axum::http::Response<Vec<u8>> {
         let json = self
             .app
             .client_response(self.id, &mut answer, self.wants_cost)
             .to_json();
         let mut response = axum::http::Response::new(json);
-        self.label(&mut response, status);
-        response
-    }
-
-    /// Sets the status and the media type. A client that accepts `application/json` only gets the same
-    /// statuses, except that 2xx is 200: such a client reads a 2xx by its label, all else by its status.
-    fn label<B>(&self, response: &mut axum::http::Response<B>, status: StatusCode) {
+        // A client that accepts `application/json` only gets the same statuses, except that 2xx is 200:
+        // such a client reads a 2xx by its label, all else by its status.
         let (status, media) = match self.media {
             Media::Json if status.is_success() => (StatusCode::OK, Media::Json),
             _ => (status, Media::Response),
@@ -315,11 +320,12 @@ impl Exchange<'_> {
         }
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, media.content_type());
+        response
     }
 
     fn fail(&self, failure: Failure) -> Response {
-        let mut response = self.respond(refused(*failure.error)).map(Body::from);
-        self.label(&mut response, failure.status);
+        let answer = refused(*failure.error);
+        let mut response = self.respond_with(failure.status, answer).map(Body::from);
         if let Some((name, value)) = failure.header {
             response
                 .headers_mut()
