@@ -8,7 +8,7 @@ use server::config::Settings;
 
 use crate::support::{
     app::{apps, apps_with},
-    oracle::{Pager, cases, delete_employee, difference, fill, random, report, seed},
+    oracle::{Pager, cases, delete_employee, difference, fill, random, random_data, report, seed},
 };
 
 /// The number of queries for each dataset.
@@ -27,7 +27,7 @@ async fn random_queries_have_the_answers_of_a_naive_model() {
     let apps = apps_with(&settings).await;
     for company in 0..companies {
         let mut rng = StdRng::seed_from_u64(seed.wrapping_add(company));
-        let model = random::company(&mut rng);
+        let model = random_data::company(&mut rng);
         let cases: Vec<Value> = (0..QUESTIONS)
             .map(|_| random::case(&mut rng, &model))
             .collect();
@@ -56,7 +56,7 @@ async fn the_pages_of_a_list_add_up_to_the_list_in_both_directions() {
     let apps = apps().await;
     for company in 0..3 {
         let mut rng = StdRng::seed_from_u64(seed.wrapping_add(company));
-        let model = random::company(&mut rng);
+        let model = random_data::company(&mut rng);
         for app in &apps {
             fill(app, &model).await;
         }
@@ -93,7 +93,7 @@ async fn rows_that_stay_are_listed_once_while_others_are_inserted_and_deleted() 
     for app in apps().await {
         for round in 0..20 {
             let mut rng = StdRng::seed_from_u64(seed.wrapping_add(round));
-            let mut model = random::company(&mut rng);
+            let mut model = random_data::company(&mut rng);
             fill(&app, &model).await;
             let field = loop {
                 let (parent, field) = random::list_to_page(&mut rng, &model);

@@ -3,17 +3,25 @@
 //! `ORACLE_SEED` repeats a run, `ORACLE_CASES` makes it longer. A query with a wrong answer is
 //! minimized together with its data before it is reported.
 
+mod document;
 pub mod model;
+mod pager;
 pub mod random;
+pub mod random_data;
+mod shrink;
 
-use std::{collections::HashMap, fmt::Write as _};
+use std::collections::HashMap;
 
 use entity::{assignment, employee, employee_meeting, meeting, project};
 use rand::{SeedableRng, rngs::StdRng};
 use sea_orm::{ActiveValue::Set, ConnectionTrait};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use self::model::{Kind, Model, list, time_text};
+pub use self::pager::Pager;
+use self::{
+    document::Document,
+    model::{Kind, Model, list, time_text},
+};
 use super::app::TestApp;
 
 fn number(variable: &str) -> Option<u64> {
@@ -33,7 +41,7 @@ pub fn cases(usual: u64) -> u64 {
 /// Fills the database with random data and returns random queries on it, with their variables.
 pub async fn questions(app: &TestApp, seed: u64, count: u64) -> Vec<(String, Value)> {
     let mut rng = StdRng::seed_from_u64(seed);
-    let model = random::company(&mut rng);
+    let model = random_data::company(&mut rng);
     fill(app, &model).await;
     let mut questions = Vec::new();
     for _ in 0..count {
@@ -167,7 +175,7 @@ pub async fn report(app: &TestApp, mut model: Model, mut case: Value, mut what: 
     let same = |a: &Wrong, b: &Wrong| std::mem::discriminant(a) == std::mem::discriminant(b);
     if !matches!(what, Wrong::Refused(_)) {
         'smaller: loop {
-            for candidate in random::smaller(&case) {
+            for candidate in shrink::smaller(&case) {
                 if let Some(wrong) = difference(app, &model, &candidate).await
                     && same(&wrong, &what)
                 {
@@ -178,7 +186,7 @@ pub async fn report(app: &TestApp, mut model: Model, mut case: Value, mut what: 
             break;
         }
         'poorer: loop {
-            for candidate in random::poorer(&model) {
+            for candidate in shrink::poorer(&model) {
                 if !all_cursors_known(&candidate, &case) {
                     continue;
                 }
@@ -205,7 +213,7 @@ pub async fn report(app: &TestApp, mut model: Model, mut case: Value, mut what: 
 }
 
 fn all_cursors_known(model: &Model, case: &Value) -> bool {
-    random::cursors(case)
+    shrink::cursors(case)
         .into_iter()
         .all(|(parent, kind, id, _)| match parent {
             None => model.ids(kind).contains(&id),
@@ -256,7 +264,7 @@ impl Cursors {
     /// Reads the cursors from a list of any parent that is linked to the record.
     async fn fetch(app: &TestApp, model: &Model, case: &Value) -> Result<Self, Wrong> {
         let mut known = HashMap::new();
-        for (parent, kind, id, order) in random::cursors(case) {
+        for (parent, kind, id, order) in shrink::cursors(case) {
             let list_of = kind.many();
             let connection = format!(
                 "{list_of}(first: 1000, orderBy: $order) {{ edges {{ cursor node {{ id }} }} }}"
@@ -287,284 +295,5 @@ impl Cursors {
             known.insert(Self::key(parent, kind, id, &order), cursor);
         }
         Ok(Self(known))
-    }
-}
-
-/// A query as GraphQL, with some arguments as variables and some as literals.
-#[derive(Default)]
-struct Document {
-    at: String,
-    types: Vec<String>,
-    variables: Map<String, Value>,
-}
-
-impl Document {
-    fn print(case: &Value, cursors: &Cursors) -> (String, Value) {
-        let mut document = Self {
-            at: case["at"].to_string(),
-            ..Self::default()
-        };
-        let mut body = String::new();
-        document.children(None, case, cursors, &mut body);
-        let types = match &document.types[..] {
-            [] => String::new(),
-            types => format!("({})", types.join(", ")),
-        };
-        if body.is_empty() {
-            body.push_str("... @include(if: false) { __typename } ");
-        }
-        (
-            format!("query{types} {{ {body}}}"),
-            document.variables.into(),
-        )
-    }
-
-    fn children(
-        &mut self,
-        parent: Option<Kind>,
-        field: &Value,
-        cursors: &Cursors,
-        out: &mut String,
-    ) {
-        for (index, child) in list(&field["children"]).enumerate() {
-            let name = child["field"].as_str().unwrap();
-            write!(out, "f{index}: {name}").unwrap();
-            if let Some(id) = child.get("id") {
-                write!(out, "(id: {id}) {{ ").unwrap();
-                self.node(Kind::of_one(name), child, cursors, out);
-            } else {
-                self.connection(parent, child, cursors, out);
-            }
-            out.push_str("} ");
-        }
-    }
-
-    fn connection(
-        &mut self,
-        parent: Option<Kind>,
-        field: &Value,
-        cursors: &Cursors,
-        out: &mut String,
-    ) {
-        let kind = Kind::of_list(field["field"].as_str().unwrap());
-        let mut arguments = Vec::new();
-        for (name, value) in field["args"].as_object().into_iter().flatten() {
-            let value = match (name.as_str(), value) {
-                ("after" | "before", Value::String(item)) => {
-                    let order = &field["args"]["orderBy"];
-                    let key = Cursors::key(parent, kind, model::key_of(kind, item), order);
-                    cursors
-                        .0
-                        .get(&key)
-                        .map_or(value.clone(), |cursor| cursor.as_str().into())
-                }
-                _ => value.clone(),
-            };
-            if field["inline"] == true {
-                arguments.push(format!(
-                    "{name}: {}",
-                    literal(&value, name == "orderBy" || name == "via")
-                ));
-                continue;
-            }
-            let variable = format!("v{}", self.types.len());
-            let ty = type_of(field, name);
-            self.types.push(format!("${variable}: {ty}"));
-            arguments.push(format!("{name}: ${variable}"));
-            self.variables.insert(variable, value);
-        }
-        if !arguments.is_empty() {
-            write!(out, "({})", arguments.join(", ")).unwrap();
-        }
-        out.push_str(" { ");
-        let parts: Vec<_> = list(&field["parts"]).filter_map(Value::as_str).collect();
-        for part in &parts {
-            match *part {
-                "edges" => {
-                    out.push_str("edges { cursor ");
-                    if field["field"] == "colleagues" {
-                        let first = field["link"].as_u64().unwrap_or(0);
-                        write!(out, "sharedProjects(first: {first}) {{ id }} sharedProjectCount sharedMeetings(first: {first}) {{ id }} sharedMeetingCount ").unwrap();
-                    } else if let Some(first) = field.get("link") {
-                        write!(out, "assignments(first: {first}) {{ id }} assignmentCount roles since until ").unwrap();
-                    }
-                    out.push_str("node { ");
-                    self.node(kind, field, cursors, out);
-                    out.push_str("} } ");
-                }
-                "nodes" => {
-                    out.push_str("nodes { ");
-                    self.node(kind, field, cursors, out);
-                    out.push_str("} ");
-                }
-                "totalCount" => out.push_str("totalCount "),
-                "pageInfo" => {
-                    out.push_str("pageInfo { hasNextPage hasPreviousPage startCursor endCursor } ")
-                }
-                "budget" => out.push_str("budget { count sum average min max } "),
-                "byRole" => out.push_str("byRole { role assignmentCount employeeCount } "),
-                _ => {}
-            }
-        }
-        if out.ends_with(" { ") {
-            // An empty selection: only success is checked.
-            out.push_str("... @include(if: false) { totalCount } ");
-        }
-    }
-
-    fn node(&mut self, kind: Kind, field: &Value, cursors: &Cursors, out: &mut String) {
-        let at = &self.at;
-        let own = match kind {
-            Kind::Employee => "id name hireDate ".to_owned(),
-            Kind::Meeting => "id topic scheduledTime location ".to_owned(),
-            Kind::Project => format!("id title budget headcount(at: {at}) "),
-            Kind::Assignment => format!(
-                "id role startDate endDate isActive(at: {at}) employee {{ name }} project {{ title }} "
-            ),
-        };
-        out.push_str(&own);
-        if let (Kind::Employee, Some(asked)) = (kind, field.get("pairs")) {
-            let during = literal(&asked["during"], false);
-            write!(
-                out,
-                "assignmentOverlaps(during: {during}) {{ first {{ id }} second {{ id }} from until sameProject }} \
-                 meetingClashes(withinMinutes: {}) {{ first {{ id }} second {{ id }} minutesApart }} ",
-                asked["within"]
-            )
-            .unwrap();
-        }
-        self.children(Some(kind), field, cursors, out);
-    }
-}
-
-/// Returns the GraphQL type of an argument of a list.
-fn type_of(field: &Value, argument: &str) -> String {
-    let list = field["field"].as_str().unwrap();
-    let kind = Kind::of_list(list).type_name();
-    match argument {
-        "first" | "last" => "Int".to_owned(),
-        "after" | "before" => "String".to_owned(),
-        "where" => format!("{kind}Filter"),
-        "through" => "AssignmentFilter".to_owned(),
-        "via" => "ColleagueVia!".to_owned(),
-        _ if list == "colleagues" => "[ColleagueOrder!]".to_owned(),
-        _ => format!("[{kind}Order!]"),
-    }
-}
-
-/// Prints a value as a GraphQL literal. In an order, strings are enum values.
-fn literal(value: &Value, is_order: bool) -> String {
-    match value {
-        Value::Object(object) => {
-            let fields: Vec<_> = object
-                .iter()
-                .map(|(name, value)| format!("{name}: {}", literal(value, is_order)))
-                .collect();
-            format!("{{{}}}", fields.join(", "))
-        }
-        Value::Array(list) => {
-            let items: Vec<_> = list.iter().map(|item| literal(item, is_order)).collect();
-            format!("[{}]", items.join(", "))
-        }
-        Value::String(word) if is_order => word.clone(),
-        value => value.to_string(),
-    }
-}
-
-// -------------------------------------------------------------------- pages ----
-
-/// Reads a list page by page.
-pub struct Pager<'a> {
-    app: &'a TestApp,
-    parent: Option<(Kind, i64)>,
-    field: &'a Value,
-    backward: bool,
-    cursor: Value,
-    pub more: bool,
-}
-
-pub struct OnePage {
-    pub ids: Vec<i64>,
-    pub total: usize,
-}
-
-impl<'a> Pager<'a> {
-    pub fn new(
-        app: &'a TestApp,
-        parent: Option<(Kind, i64)>,
-        field: &'a Value,
-        backward: bool,
-    ) -> Self {
-        Self {
-            app,
-            parent,
-            field,
-            backward,
-            cursor: Value::Null,
-            more: true,
-        }
-    }
-
-    pub async fn next(&mut self, size: usize) -> Option<OnePage> {
-        if !self.more {
-            return None;
-        }
-        let kind = Kind::of_list(self.field["field"].as_str().unwrap());
-        let (size_name, cursor_name) = if self.backward {
-            ("last", "before")
-        } else {
-            ("first", "after")
-        };
-        let mut arguments = self.field["args"].as_object().cloned().unwrap_or_default();
-        let mut types = vec![format!("$cursor: String")];
-        let mut given = vec![format!("{size_name}: {size}, {cursor_name}: $cursor")];
-        for name in arguments.keys() {
-            let ty = type_of(self.field, name);
-            types.push(format!("${name}: {ty}"));
-            given.push(format!("{name}: ${name}"));
-        }
-        arguments.insert("cursor".to_owned(), self.cursor.clone());
-        let list_of = self.field["field"].as_str().unwrap();
-        let connection = format!(
-            "list: {list_of}({}) {{ nodes {{ id }} totalCount pageInfo {{ hasNextPage hasPreviousPage startCursor endCursor }} }}",
-            given.join(", ")
-        );
-        let query = match self.parent {
-            None => connection,
-            Some((parent, id)) => format!(
-                "list: {}(id: \"{}{id}\") {{ {connection} }}",
-                parent.one(),
-                parent.prefix()
-            ),
-        };
-        let query = format!("query({}) {{ {query} }}", types.join(", "));
-        let data = self.app.query_with(&query, arguments.into()).await;
-        let connection = if self.parent.is_some() {
-            &data["list"]["list"]
-        } else {
-            &data["list"]
-        };
-        let (more, end) = if self.backward {
-            ("hasPreviousPage", "startCursor")
-        } else {
-            ("hasNextPage", "endCursor")
-        };
-        self.more = connection["pageInfo"][more].as_bool().unwrap();
-        self.cursor = connection["pageInfo"][end].clone();
-        Some(OnePage {
-            ids: list(&connection["nodes"])
-                .map(|node| model::key_of(kind, node["id"].as_str().unwrap()))
-                .collect(),
-            total: connection["totalCount"].as_u64().unwrap() as usize,
-        })
-    }
-
-    /// Adds a page to the rows found so far, in list order.
-    pub fn collect(&self, found: &mut Vec<i64>, page: Vec<i64>) {
-        if self.backward {
-            found.splice(0..0, page);
-        } else {
-            found.extend(page);
-        }
     }
 }
