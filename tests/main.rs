@@ -19,6 +19,7 @@ mod cli;
 mod contract;
 mod copies;
 mod database_url;
+mod diagram;
 mod documents;
 mod examples;
 mod faults;

@@ -1,6 +1,9 @@
 //! The README: complete sections, and queries that run.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use crate::support::app::lessons;
 
@@ -62,4 +65,79 @@ fn every_query_of_the_readme_is_an_example() {
             "no example: {query}"
         );
     }
+}
+
+/// The documents of the repository, by path.
+const DOCUMENTS: [(&str, &str); 6] = [
+    ("README.md", README),
+    ("AGENTS.md", include_str!("../AGENTS.md")),
+    ("CONTRIBUTING.md", include_str!("../CONTRIBUTING.md")),
+    ("SECURITY.md", include_str!("../SECURITY.md")),
+    (
+        "docs/architecture.md",
+        include_str!("../docs/architecture.md"),
+    ),
+    ("docs/golden-path.md", GOLDEN_PATH),
+];
+
+const GOLDEN_PATH: &str = include_str!("../docs/golden-path.md");
+
+#[test]
+fn every_link_of_a_document_leads_to_a_file() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut checked = 0;
+    for (name, text) in DOCUMENTS {
+        let folder = root.join(name).parent().unwrap().to_owned();
+        for rest in text.split("](").skip(1) {
+            let (link, _) = rest.split_once(')').unwrap();
+            let path = link.split('#').next().unwrap();
+            if !link.contains("://") {
+                assert!(folder.join(path).exists(), "{name}: {link}");
+                checked += 1;
+            }
+        }
+    }
+    assert!(checked > 50, "{checked} links");
+}
+
+#[test]
+fn every_practice_of_the_golden_path_has_its_test() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let folders = ["tests", "crates", "clients/typescript/test"];
+    let files: Vec<_> = folders
+        .iter()
+        .flat_map(|folder| files(&root.join(folder)))
+        .collect();
+    let rows = GOLDEN_PATH
+        .lines()
+        .filter(|line| line.starts_with("| "))
+        .skip(1);
+    for row in rows {
+        let test = row.trim_end_matches(" |").rsplit('|').next().unwrap();
+        let test = test.trim().trim_matches('`');
+        if test == "---" {
+            continue;
+        }
+        let is_test = |path: &PathBuf| match path.extension().and_then(|kind| kind.to_str()) {
+            Some("rs") => fs::read_to_string(path)
+                .unwrap()
+                .contains(&format!("fn {test}()")),
+            _ => path.ends_with(test),
+        };
+        assert!(files.iter().any(is_test), "no test {test}");
+    }
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let is_source = |path: &PathBuf| !path.ends_with("node_modules") && !path.ends_with("dist");
+    entries
+        .filter(is_source)
+        .flat_map(|path| match path.is_dir() {
+            true => files(&path),
+            false => vec![path],
+        })
+        .collect()
 }

@@ -1,0 +1,84 @@
+//! The diagram of the tables in the README, made from the entities.
+//!
+//! `INSTA_UPDATE=always` writes it, as it does for snapshots.
+
+use std::{env, fmt::Write as _, fs, path::Path};
+
+use entity::{assignment, employee, employee_meeting, meeting, project};
+use sea_orm::{
+    ColumnTrait, EntityTrait, Iterable, PrimaryKeyToColumn, RelationTrait,
+    sea_query::{ColumnType, Iden},
+};
+
+#[test]
+fn the_diagram_of_the_readme_is_that_of_the_entities() {
+    let mut tables = String::new();
+    let mut links = String::new();
+    add::<employee::Entity>(&mut tables, &mut links);
+    add::<meeting::Entity>(&mut tables, &mut links);
+    add::<project::Entity>(&mut tables, &mut links);
+    add::<employee_meeting::Entity>(&mut tables, &mut links);
+    add::<assignment::Entity>(&mut tables, &mut links);
+    let diagram = format!("erDiagram\n{links}{tables}");
+
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../README.md");
+    let readme = fs::read_to_string(&path).unwrap();
+    let (before, rest) = readme.split_once("```mermaid\n").unwrap();
+    let (found, after) = rest.split_once("```").unwrap();
+    if found != diagram && env::var("INSTA_UPDATE").is_ok_and(|update| update == "always") {
+        fs::write(&path, format!("{before}```mermaid\n{diagram}```{after}")).unwrap();
+        return;
+    }
+    assert_eq!(found, diagram, "write it with INSTA_UPDATE=always");
+}
+
+/// Adds a table, and a link for each of its foreign keys.
+fn add<E: EntityTrait>(tables: &mut String, links: &mut String) {
+    let table = E::default().as_str().to_owned();
+    let keys: Vec<_> = E::Relation::iter()
+        .map(|relation| relation.def())
+        .filter(|relation| !relation.is_owner)
+        .map(|relation| {
+            let column = relation.from_col.to_string();
+            let other = relation.to_tbl.sea_orm_table().to_string();
+            writeln!(links, "  {other} ||--o{{ {table} : {column}").unwrap();
+            column
+        })
+        .collect();
+    if E::Column::iter().count() == keys.len() {
+        // The links show all of a join table.
+        return;
+    }
+    writeln!(tables, "  {table} {{").unwrap();
+    for column in E::Column::iter() {
+        let definition = column.def();
+        let name = column.to_string();
+        // The columns of the domain, without those that the server keeps for itself.
+        if name == "version" || name == "employee_name" {
+            continue;
+        }
+        let kind = match definition.get_column_type() {
+            ColumnType::BigInteger => "bigint",
+            ColumnType::Integer => "integer",
+            ColumnType::Text => "text",
+            ColumnType::Date => "date",
+            ColumnType::TimestampWithTimeZone => "timestamp",
+            other => panic!("{other:?}"),
+        };
+        let is_primary = E::PrimaryKey::iter().any(|key| key.into_column().to_string() == name);
+        let marks = [(is_primary, "PK"), (keys.contains(&name), "FK")];
+        let marks: Vec<_> = marks
+            .iter()
+            .filter(|mark| mark.0)
+            .map(|mark| mark.1)
+            .collect();
+        let null = if definition.is_null() {
+            "\"or null\""
+        } else {
+            ""
+        };
+        let line = format!("    {kind} {name} {} {null}", marks.join(", "));
+        writeln!(tables, "{}", line.trim_end().replace("  \"", " \"")).unwrap();
+    }
+    writeln!(tables, "  }}").unwrap();
+}
