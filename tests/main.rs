@@ -21,6 +21,7 @@ mod copies;
 mod database_url;
 mod documents;
 mod examples;
+mod explain;
 mod faults;
 mod feed;
 mod filters;
