@@ -30,6 +30,8 @@ fn help_says_where_to_begin() {
         "127.0.0.1",
         "8000",
         "sqlite:roster.db",
+        "--explain",
+        "EXPLAIN",
         "--limit",
         "LIMITS",
         "`roster limits`",

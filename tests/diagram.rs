@@ -6,7 +6,7 @@ use std::{env, fmt::Write as _, fs, path::Path};
 
 use entity::{assignment, employee, employee_meeting, meeting, project};
 use sea_orm::{
-    ColumnTrait, EntityTrait, Iterable, PrimaryKeyToColumn, RelationTrait,
+    ColumnTrait, EntityTrait, Iterable, RelationTrait,
     sea_query::{ColumnType, Iden},
 };
 
@@ -53,8 +53,8 @@ fn add<E: EntityTrait>(tables: &mut String, links: &mut String) {
     for column in E::Column::iter() {
         let definition = column.def();
         let name = column.to_string();
-        // The columns of the domain, without those that the server keeps for itself.
-        if name == "version" || name == "employee_name" {
+        // Without the columns that every entity has, and the copy for an index.
+        if ["id", "version", "employee_name"].contains(&name.as_str()) {
             continue;
         }
         let kind = match definition.get_column_type() {
@@ -65,20 +65,13 @@ fn add<E: EntityTrait>(tables: &mut String, links: &mut String) {
             ColumnType::TimestampWithTimeZone => "timestamp",
             other => panic!("{other:?}"),
         };
-        let is_primary = E::PrimaryKey::iter().any(|key| key.into_column().to_string() == name);
-        let marks = [(is_primary, "PK"), (keys.contains(&name), "FK")];
-        let marks: Vec<_> = marks
-            .iter()
-            .filter(|mark| mark.0)
-            .map(|mark| mark.1)
-            .collect();
+        let key = if keys.contains(&name) { " FK" } else { "" };
         let null = if definition.is_null() {
-            "\"or null\""
+            " \"or null\""
         } else {
             ""
         };
-        let line = format!("    {kind} {name} {} {null}", marks.join(", "));
-        writeln!(tables, "{}", line.trim_end().replace("  \"", " \"")).unwrap();
+        writeln!(tables, "    {kind} {name}{key}{null}").unwrap();
     }
     writeln!(tables, "  }}").unwrap();
 }

@@ -22,6 +22,7 @@ mod database_url;
 mod diagram;
 mod documents;
 mod examples;
+mod explain;
 mod faults;
 mod feed;
 mod filters;

@@ -20,6 +20,7 @@ use crate::{
     columns::ColumnSet,
     error::{Error, Result},
     mutex::lock,
+    statement_log::StatementLog,
 };
 
 /// Statements of a kind that run at once.
@@ -52,7 +53,7 @@ pub(crate) struct Coalescer<T>(Mutex<State<T>>);
 
 struct State<T> {
     running: usize,
-    waiting: Vec<(i64, oneshot::Sender<Outcome<T>>)>,
+    waiting: Vec<(i64, Option<StatementLog>, oneshot::Sender<Outcome<T>>)>,
 }
 
 /// Result of a statement, and the number of lookups that shared it.
@@ -69,11 +70,13 @@ impl<T> Default for Coalescer<T> {
 
 impl<T: Clone + Send + 'static> Coalescer<T> {
     /// Looks up a key. If a shared statement fails for another reason than that the database is not
-    /// available, each lookup sends a statement of its own: the failure of one key reaches no other.
+    /// available, each lookup sends a statement of its own: the failure of one key reaches no other. A
+    /// shared statement is logged for each of its lookups that has a log.
     pub(crate) async fn load<F>(
         self: Arc<Self>,
         key: i64,
-        statement: impl Fn(Vec<i64>) -> F + Clone + Send + Sync + 'static,
+        log: Option<StatementLog>,
+        statement: impl Fn(Vec<i64>, Option<StatementLog>) -> F + Clone + Send + Sync + 'static,
     ) -> Result<T>
     where
         F: Future<Output = Result<T>> + Send,
@@ -81,7 +84,7 @@ impl<T: Clone + Send + 'static> Coalescer<T> {
         let (sender, receiver) = oneshot::channel();
         let starts = {
             let mut state = lock(&self.0);
-            state.waiting.push((key, sender));
+            state.waiting.push((key, log.clone(), sender));
             let starts = state.running < STATEMENTS_AT_ONCE;
             state.running += usize::from(starts);
             starts
@@ -93,7 +96,7 @@ impl<T: Clone + Send + 'static> Coalescer<T> {
             Ok((Ok(value), _)) => Ok(value),
             Ok((Err(error), lookups)) if lookups == 1 || error == Error::Unavailable => Err(error),
             // A dropped sender is a panic of the statement's task, for which any key may be the reason.
-            Ok((Err(_), _)) | Err(_) => statement(vec![key]).await,
+            Ok((Err(_), _)) | Err(_) => statement(vec![key], log).await,
         }
     }
 
@@ -101,14 +104,14 @@ impl<T: Clone + Send + 'static> Coalescer<T> {
     /// or wait for its client.
     fn start_next<F>(
         self: Arc<Self>,
-        statement: impl Fn(Vec<i64>) -> F + Clone + Send + Sync + 'static,
+        statement: impl Fn(Vec<i64>, Option<StatementLog>) -> F + Clone + Send + Sync + 'static,
     ) where
         F: Future<Output = Result<T>> + Send,
     {
         let runtime = Handle::try_current();
         let next: Vec<_> = {
             let State { running, waiting } = &mut *lock(&self.0);
-            waiting.retain(|(_, sender)| !sender.is_closed());
+            waiting.retain(|(_, _, sender)| !sender.is_closed());
             let keys = match runtime {
                 Ok(_) => waiting.len().min(MAX_KEYS),
                 // The process ends.
@@ -128,7 +131,9 @@ impl<T: Clone + Send + 'static> Coalescer<T> {
         runtime.spawn(async move {
             let _slot = slot;
             let lookups = next.len();
-            let (mut keys, mut senders): (Vec<_>, Vec<_>) = next.into_iter().unzip();
+            let log = StatementLog::of_all(next.iter().filter_map(|(_, log, _)| log.as_ref()));
+            let next = next.into_iter().map(|(key, _, sender)| (key, sender));
+            let (mut keys, mut senders): (Vec<_>, Vec<_>) = next.unzip();
             keys.sort_unstable();
             keys.dedup();
             let all_dropped = async {
@@ -139,7 +144,7 @@ impl<T: Clone + Send + 'static> Coalescer<T> {
             let result = tokio::select! {
                 biased;
                 () = all_dropped => return,
-                result = statement(keys) => result,
+                result = statement(keys, log) => result,
             };
             for sender in senders {
                 // The receiver may have been dropped.
@@ -191,7 +196,7 @@ mod tests {
         /// Starts lookups one by one. Returns when all of them wait.
         async fn start(&self, keys: impl IntoIterator<Item = i64>) -> Vec<Lookup> {
             let (gate, sent) = (self.gate.clone(), self.sent.clone());
-            let statement = move |keys: Vec<i64>| {
+            let statement = move |keys: Vec<i64>, _| {
                 let (gate, sent) = (gate.clone(), sent.clone());
                 async move {
                     let keys = Arc::new(keys);
@@ -209,7 +214,7 @@ mod tests {
             };
             let mut lookups = Vec::new();
             for key in keys {
-                let lookup = self.coalescer.clone().load(key, statement.clone());
+                let lookup = self.coalescer.clone().load(key, None, statement.clone());
                 lookups.push(tokio::spawn(lookup));
                 yield_now().await;
             }

@@ -20,6 +20,7 @@ use crate::{
     operation::{Environment, Operation, Shortcuts},
     response::{Cost, OperationResponse, error_code},
     sql::Database,
+    statement_log::StatementLog,
 };
 
 /// Runs the operations of a domain on a database. The schema itself is not accessible: all requests
@@ -176,6 +177,10 @@ impl<D: Domain> Engine<D> {
         if operation.budget.is_exceeded() {
             response.keep_only(code::LIMIT_EXCEEDED);
         }
+        if let Some(log) = &operation.log {
+            let extensions = &mut response.response.extensions;
+            extensions.insert("explain".to_owned(), log.to_value());
+        }
         response
     }
 
@@ -201,6 +206,7 @@ impl<D: Domain> Engine<D> {
             introspection,
             checked.viewer.clone(),
             checked.position.clone(),
+            checked.is_explained.then(StatementLog::new),
         ))
     }
 }

@@ -114,14 +114,15 @@ impl<N: Node> Loader for Arc<ByKey<N>> {
         let columns = self.requested.get();
         if let ([key], Some(coalescers)) = (keys, &self.coalescers) {
             let reader = db.clone();
-            let load = move |keys: Vec<i64>| {
-                let reader = reader.clone();
+            let load = move |keys: Vec<i64>, log| {
+                let reader = reader.with_log(log);
                 async move {
                     let rows = rows_by_key::<N::Entity, N>(&reader, &keys, columns).await?;
                     Ok(Arc::new(RecordBatch::<N>::from(rows)))
                 }
             };
-            let rows = coalescers.of(columns).load(*key, load).await?;
+            let coalescer = coalescers.of(columns);
+            let rows = coalescer.load(*key, db.log().cloned(), load).await?;
             let index = rows.iter().position(|row| N::key(row) == *key);
             charge_rows(usize::from(index.is_some()))?;
             return Ok(vec![index.map(|index| Record::new(rows, index))]);

@@ -69,6 +69,9 @@ pub struct Checked {
     pub cost: u64,
     /// Set if the transport tells the client its position in a feed.
     pub position: Option<Arc<FeedPosition>>,
+    /// True if `extensions.explain` of the response lists the statements of the operation, by level: SQL
+    /// with placeholders, number of rows, milliseconds. At most 200 statements; false at first.
+    pub is_explained: bool,
 }
 
 /// Refusal of a request before execution.
@@ -154,6 +157,7 @@ impl Guard {
             introspection_variables,
             cost,
             position: None,
+            is_explained: false,
         })
     }
 

@@ -7,8 +7,8 @@
 //! | floor | modules |
 //! | --- | --- |
 //! | 1 | `auth`, `cache`, `columns`, `error`, `json`, `key`, `limits`, `mutex`, `text`, `written` |
-//! | 2 | `budget`, `coalescer`, `delivery`, `relation`, `scalar` |
-//! | 3 | `compat`, `filter`, `sort_key`, `sql` |
+//! | 2 | `budget`, `delivery`, `relation`, `scalar`, `statement_log` |
+//! | 3 | `coalescer`, `compat`, `filter`, `sort_key`, `sql` |
 //! | 4 | `comparison`, `guard`, `loader`, `node` |
 //! | 5 | `list_filter`, `operation`, `order`, `response` |
 //! | 6 | `cursor`, `objects`, `selection`, `source`, `write` |
@@ -57,6 +57,7 @@ mod selection;
 mod sort_key;
 mod source;
 pub mod sql;
+mod statement_log;
 pub mod text;
 pub mod write;
 mod written;

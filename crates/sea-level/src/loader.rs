@@ -35,6 +35,7 @@ use crate::{
     key::Key,
     mutex::lock,
     sql::Reader,
+    statement_log::StatementLog,
 };
 
 /// Statements of one level that run at once, so that one operation cannot take the whole pool.
@@ -70,15 +71,17 @@ pub struct Dispatcher {
     pub budget: Arc<OperationBudget>,
     level: Mutex<Vec<Arc<dyn AnyBatch>>>,
     statements: AtomicUsize,
+    pub(crate) log: Option<StatementLog>,
 }
 
 impl Dispatcher {
-    /// Creates the dispatcher of an operation with this budget.
-    pub fn new(budget: Arc<OperationBudget>) -> Self {
+    /// Creates the dispatcher of an operation with this budget, which logs its statements here.
+    pub(crate) fn new(budget: Arc<OperationBudget>, log: Option<StatementLog>) -> Self {
         Self {
             budget,
             level: Mutex::default(),
             statements: AtomicUsize::default(),
+            log,
         }
     }
 
@@ -112,9 +115,12 @@ impl Dispatcher {
         self.load(&EndOfLevel, 0).await.map(drop)
     }
 
-    /// Drops pending loads, for which a failed event does not wait any more.
+    /// Drops pending loads, for which a failed event does not wait any more, and empties the log.
     pub fn clear(&self) {
         lock(&self.level).clear();
+        if let Some(log) = &self.log {
+            log.clear();
+        }
     }
 
     /// Number of statements sent so far.
@@ -189,7 +195,11 @@ impl Dispatcher {
         }
         let statements = level.iter().filter(|batch| batch.is_statement()).count();
         self.statements.fetch_add(statements, Ordering::Relaxed);
-        Some(run_level(level, db.clone(), self.budget.clone()).boxed())
+        if let Some(log) = &self.log {
+            log.begin_level();
+        }
+        let db = db.with_log(self.log.clone());
+        Some(run_level(level, db, self.budget.clone()).boxed())
     }
 }
 

@@ -26,6 +26,7 @@ use crate::{
     loader::Dispatcher,
     mutex::lock,
     scalar::DateTime,
+    statement_log::StatementLog,
     written::WrittenRows,
 };
 
@@ -99,10 +100,11 @@ impl Operation {
         introspection: Introspection,
         viewer: Viewer,
         position: Option<Arc<FeedPosition>>,
+        log: Option<StatementLog>,
     ) -> Self {
         let budget = Arc::new(OperationBudget::new(&environment.limits));
         Self {
-            dispatcher: Arc::new(Dispatcher::new(budget)),
+            dispatcher: Arc::new(Dispatcher::new(budget, log)),
             limits: environment.limits,
             clock: Mutex::new(now()),
             viewer,
@@ -128,7 +130,7 @@ impl Operation {
         self.delivery.resume_after()
     }
 
-    /// Resets the state of the operation (clock, budget, pending loads) for the next event of a
+    /// Resets the state of the operation (clock, budget, pending loads, log) for the next event of a
     /// subscription.
     pub(crate) fn reset_for_next_event(&self) {
         *lock(&self.clock) = now();

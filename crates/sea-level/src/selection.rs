@@ -1,6 +1,6 @@
 //! Columns of an entity that a selection reads, so that a statement brings no others.
 //!
-//! A field reads the columns that it declares ([`FieldColumns`](crate::FieldColumns)), a field of a
+//! A field reads the columns that it declares ([`FieldColumns`](crate::columns::FieldColumns)), a field of a
 //! [`Reference`] reads columns of the referenced row, and a connection reads the key. Any other field reads
 //! the whole row. `tests/shortcuts.rs` selects each field alone and compares.
 

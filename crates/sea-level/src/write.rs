@@ -119,8 +119,9 @@ pub async fn mutate<M: Mutation>(ctx: &Context<'_>, mutation: M) -> Result<Outco
     let operation = operation(ctx);
     // Root fields run one after the other: the payload of the last one is resolved.
     operation.set_written(WrittenRows::default());
+    let transactions = &ctx.data_unchecked::<Database>().transactions;
     let writer = Writer {
-        transactions: ctx.data_unchecked::<Database>().transactions.clone(),
+        transactions: transactions.with_log(operation.log.clone()),
         log: ctx.data_unchecked::<M::Log>().clone(),
         viewer: operation.viewer.clone(),
         now: operation.now(),

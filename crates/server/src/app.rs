@@ -53,6 +53,9 @@ pub struct Server {
     pub operations: Arc<Semaphore>,
     /// Byte budget of unread answers.
     pub unread: Unread,
+    /// True if clients may see the SQL of their operations. Like introspection, never with trusted
+    /// documents.
+    pub has_explain: bool,
     /// Trusted documents; `None` if any document may run.
     pub trusted: Option<Trusted>,
     /// Automatic persisted queries, by their hash.
@@ -91,6 +94,7 @@ impl Server {
             streams: Arc::new(Semaphore::new(limits.streams as usize)),
             operations: Arc::new(Semaphore::new(limits.operations_at_once as usize)),
             unread: Unread::new(limits.unread_answers),
+            has_explain: settings.explain && trusted.is_none(),
             trusted,
             persisted: Cache::new(limits.persisted_queries),
             documents: DocumentLabels::default(),

@@ -246,6 +246,13 @@ pub struct Settings {
     /// those that do not run.
     #[arg(long, env, value_name = "FILE")]
     pub trusted_documents: Option<PathBuf>,
+    /// Show the SQL of operations to clients that send the header `x-explain: true`
+    ///
+    /// `extensions.explain` lists the statements of each level with their rows and milliseconds, without
+    /// the values of parameters. It shows the names of tables and columns to every client that may
+    /// introspect, so to none if there are trusted documents. `roster demo` has it on.
+    #[arg(long, env, value_parser = FalseyValueParser::new())]
+    pub explain: bool,
     /// Tokens, origins and hosts.
     #[command(flatten)]
     pub access: AccessSettings,

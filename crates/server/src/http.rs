@@ -189,10 +189,9 @@ fn preflight(headers: &HeaderMap) -> Response {
             && names.all(|name| HeaderName::from_bytes(name.trim_ascii()).is_ok())
     };
     let asked = headers.get(header::ACCESS_CONTROL_REQUEST_HEADERS);
-    let allowed = asked
-        .filter(is_list)
-        .cloned()
-        .unwrap_or_else(|| HeaderValue::from_static("accept, authorization, content-type, x-cost"));
+    let allowed = asked.filter(is_list).cloned().unwrap_or_else(|| {
+        HeaderValue::from_static("accept, authorization, content-type, x-cost, x-explain")
+    });
     (
         StatusCode::NO_CONTENT,
         [

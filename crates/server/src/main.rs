@@ -107,6 +107,10 @@ async fn demo(deadlines: DeadlineSettings, settings: Settings) -> Result<(), Err
     connection.close().await?;
     let database = database::open(&temporary)?;
 
+    let settings = Settings {
+        explain: true,
+        ..settings
+    };
     let app = Server::new(&database, &settings, &shutdown)?;
     let url = http::url(&listeners[0])?;
     print(&format!(

@@ -271,7 +271,7 @@ fn fixture() -> (Dispatcher, Reader, Log) {
     let pool = Pool::new(connector).unwrap();
     let budget = OperationBudget::new(&Limits::DEFAULT);
     (
-        Dispatcher::new(Arc::new(budget)),
+        Dispatcher::new(Arc::new(budget), None),
         Reader::new(pool),
         Log::default(),
     )

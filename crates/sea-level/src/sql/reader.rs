@@ -13,7 +13,11 @@ use super::{
     pool::{Backend, DatabasePool, Fault, Observer, Pool},
     statement::RowQuery,
 };
-use crate::{cache::Cache, error::Result};
+use crate::{
+    cache::Cache,
+    error::Result,
+    statement_log::{SentStatement, StatementLog},
+};
 
 /// Bytes of SQL that are cached, to be sent again with other parameters.
 const STATEMENT_CACHE: usize = 1 << 20;
@@ -24,6 +28,8 @@ pub struct Reader {
     pool: DatabasePool,
     observer: Option<Arc<Observer>>,
     statements: Arc<Cache<RowQuery>>,
+    /// Set on the reader of an operation whose statements are logged.
+    log: Option<StatementLog>,
 }
 
 impl fmt::Debug for Reader {
@@ -39,12 +45,26 @@ impl Reader {
             pool: pool.into(),
             observer: None,
             statements: Arc::new(Cache::new(STATEMENT_CACHE)),
+            log: None,
         }
     }
 
     /// Returns the kind of database.
     pub fn backend(&self) -> DbBackend {
         self.pool.backend()
+    }
+
+    /// Returns a reader on the same pool that logs its statements here.
+    pub(crate) fn with_log(&self, log: Option<StatementLog>) -> Self {
+        Self {
+            log,
+            ..self.clone()
+        }
+    }
+
+    /// Returns the log of the operation, if it has one.
+    pub(crate) fn log(&self) -> Option<&StatementLog> {
+        self.log.as_ref()
     }
 
     /// Calls the observer with each statement before it is sent.
@@ -69,6 +89,18 @@ impl Reader {
         statement: Arc<str>,
         values: Vec<Value>,
     ) -> Result<Option<QueryResult>, DbErr> {
+        let (row, sent) = self.send(statement, values).await?;
+        sent.received(usize::from(row.is_some()));
+        Ok(row)
+    }
+
+    /// As [`query_optional`](Self::query_optional), for a row that holds many. The caller logs their
+    /// number.
+    pub(super) async fn send(
+        &self,
+        statement: Arc<str>,
+        values: Vec<Value>,
+    ) -> Result<(Option<QueryResult>, SentStatement), DbErr> {
         if let Some(observer) = &self.observer {
             let (statement, values) = (&*statement, values.clone());
             observer(&Statement::from_sql_and_values(
@@ -78,8 +110,8 @@ impl Reader {
             ));
         }
         match &self.pool {
-            DatabasePool::Sqlite(pool) => query_optional(pool, statement, values).await,
-            DatabasePool::Postgres(pool) => query_optional(pool, statement, values).await,
+            DatabasePool::Sqlite(pool) => send(pool, self.log(), statement, values).await,
+            DatabasePool::Postgres(pool) => send(pool, self.log(), statement, values).await,
         }
     }
 
@@ -94,11 +126,12 @@ impl Reader {
     }
 }
 
-async fn query_optional<DB: Backend>(
+async fn send<DB: Backend>(
     pool: &Pool<DB>,
+    log: Option<&StatementLog>,
     statement: Arc<str>,
     values: Vec<Value>,
-) -> Result<Option<QueryResult>, DbErr>
+) -> Result<(Option<QueryResult>, SentStatement), DbErr>
 where
     for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
     SqlxValues: IntoArguments<DB>,
@@ -111,11 +144,12 @@ where
         let values = SqlxValues(Values(values.clone()));
         let query = sqlx::query_with(AssertSqlSafe(statement.clone()), values);
         let generation = connection.generation();
+        let sent = SentStatement::new(log, &statement);
         let found = query.fetch_optional(connection.get_mut().map_err(querying)?);
         let error = match pool.within(generation, found).await {
             Ok(row) => {
                 connection.release();
-                return Ok(row.map(QueryResult::from));
+                return Ok((row.map(QueryResult::from), sent));
             }
             Err(error) => error,
         };

@@ -21,6 +21,7 @@ use crate::{
     columns::{ColumnSet, primary_key},
     error::{Error, Result},
     key::{Key, key_array, key_columns_of_json, key_json},
+    statement_log::SentStatement,
 };
 
 /// Returns the rows for each key, in the order of the keys.
@@ -41,19 +42,22 @@ pub async fn rows_per_key<K: Key, R: Row>(
             values.push(key_json(keys).into());
             let json = JsonList(JsonList(JsonRow::<R>::new(rows.columns)));
             let each = rows.each::<R>();
-            let found = from_json(db, rows.statement, values, json).await?;
-            charge_rows(found.iter().map(Vec::len).sum::<usize>() * each)?;
+            let (found, sent) = from_json(db, rows.statement, values, json).await?;
+            let count = found.iter().map(Vec::len).sum();
+            sent.received(count);
+            charge_rows(count * each)?;
             Ok(found)
         }
         _ => {
             values.extend((0..K::PARTS).map(|part| key_array(keys, part)));
             values.push(i64::try_from(row_limit()).unwrap_or(i64::MAX).into());
-            let row = db.query_optional(rows.statement.clone(), values).await?;
+            let (row, sent) = db.send(rows.statement.clone(), values).await?;
             let row = row.as_ref().and_then(QueryResult::try_as_pg_row);
             let row = row.ok_or(Error::Internal)?;
             let mut columns = rows.read_columns::<R>(row, 1).map_err(wrong_type)?;
             let numbers = Column::of(row, 0).and_then(Column::all::<i64>);
             let numbers = numbers.map_err(wrong_type)?;
+            sent.received(numbers.len());
             charge_rows(numbers.len() * rows.each::<R>())?;
             let mut found: Vec<Vec<R::Value>> = keys.iter().map(|_| Vec::new()).collect();
             // The rows of a key are adjacent.
@@ -95,7 +99,8 @@ async fn stopping_rows_per_key<K: Key, R: Row>(
     values.insert(0, key_json(keys).into());
     values.push((row_limit() as u64).into());
     let json = JsonList(JsonNumbered(JsonRow::<R>::new(rows.columns)));
-    let numbered = from_json(db, statement.into(), values, json).await?;
+    let (numbered, sent) = from_json(db, statement.into(), values, json).await?;
+    sent.received(numbered.len());
     charge_rows(numbered.len() * each)?;
     let mut found: Vec<Vec<R::Value>> = keys.iter().map(|_| Vec::new()).collect();
     for (index, row) in numbered {
@@ -150,20 +155,20 @@ pub async fn rows<R: Row>(db: &Reader, rows: RowQuery) -> Result<Vec<R::Value>> 
         DbBackend::Sqlite => {
             let json = JsonList(JsonRow::<R>::new(rows.columns));
             let each = rows.each::<R>();
-            let found = from_json(db, rows.statement, rows.values, json).await?;
+            let (found, sent) = from_json(db, rows.statement, rows.values, json).await?;
+            sent.received(found.len());
             charge_rows(found.len() * each)?;
             Ok(found)
         }
         _ => {
-            let row = db
-                .query_optional(rows.statement.clone(), rows.values.clone())
-                .await?;
+            let (row, sent) = db.send(rows.statement.clone(), rows.values.clone()).await?;
             let Some(row) = row else {
                 return Ok(Vec::new());
             };
             let row = row.try_as_pg_row().ok_or(Error::Internal)?;
             let mut columns = rows.read_columns::<R>(row, 0).map_err(wrong_type)?;
             let count = columns.iter().map(Column::count).max().unwrap_or(0);
+            sent.received(count);
             charge_rows(count * rows.each::<R>())?;
             read::<R>(&mut columns, count)
         }
@@ -199,22 +204,23 @@ fn limit(sql: &str, values: &[Value]) -> Option<usize> {
     }
 }
 
-/// Decodes the one JSON row of a SQLite statement.
+/// Decodes the one JSON row of a SQLite statement. The caller logs the number of rows in it.
 async fn from_json<S: for<'de> DeserializeSeed<'de, Value = T>, T>(
     db: &Reader,
     statement: Arc<str>,
     values: Vec<Value>,
     seed: S,
-) -> Result<T> {
-    let row = db.query_optional(statement, values).await?;
+) -> Result<(T, SentStatement)> {
+    let (row, sent) = db.send(statement, values).await?;
     let row = row.as_ref().and_then(QueryResult::try_as_sqlite_row);
     let json = row.map(|row| row.try_get(0));
     let json: &str = json.ok_or(Error::Internal)?.map_err(wrong_type)?;
     let mut json = serde_json::Deserializer::from_str(json);
-    seed.deserialize(&mut json).map_err(|error| {
+    let found = seed.deserialize(&mut json).map_err(|error| {
         tracing::error!(%error, "a row of the database does not fit its entity");
         Error::Internal
-    })
+    })?;
+    Ok((found, sent))
 }
 
 fn wrong_type(error: SqlxError) -> Error {

@@ -13,7 +13,10 @@ use sea_query_sqlx::SqlxValues;
 use tokio::sync::Mutex;
 
 use super::pool::{Backend, DatabasePool, Fault, Observer, Pool, PooledConnection};
-use crate::cache::Cache;
+use crate::{
+    cache::Cache,
+    statement_log::{SentStatement, StatementLog},
+};
 
 /// Bytes of SQL that are cached, to be sent again with other parameters.
 const STATEMENT_CACHE: usize = 1 << 16;
@@ -24,6 +27,8 @@ pub struct Transactions {
     pool: DatabasePool,
     observer: Option<Arc<Observer>>,
     statements: Arc<Cache<String>>,
+    /// Set for an operation whose statements are logged.
+    log: Option<StatementLog>,
 }
 
 impl fmt::Debug for Transactions {
@@ -39,6 +44,15 @@ impl Transactions {
             pool: pool.into(),
             observer: None,
             statements: Arc::new(Cache::new(STATEMENT_CACHE)),
+            log: None,
+        }
+    }
+
+    /// Returns the writing side on the same pool that logs its statements here.
+    pub(crate) fn with_log(&self, log: Option<StatementLog>) -> Self {
+        Self {
+            log,
+            ..self.clone()
         }
     }
 
@@ -50,18 +64,23 @@ impl Transactions {
 
     /// Begins a transaction. On SQLite it waits until no other connection writes.
     pub async fn begin(&self) -> Result<Transaction, DbErr> {
+        let log = self.log.as_ref();
+        if let Some(log) = log {
+            log.begin_level();
+        }
         let connection = match &self.pool {
             DatabasePool::Sqlite(pool) => {
-                WriterConnection::Sqlite(begin(pool).await?, pool.clone())
+                WriterConnection::Sqlite(begin(pool, log).await?, pool.clone())
             }
             DatabasePool::Postgres(pool) => {
-                WriterConnection::Postgres(begin(pool).await?, pool.clone())
+                WriterConnection::Postgres(begin(pool, log).await?, pool.clone())
             }
         };
         Ok(Transaction {
             backend: self.pool.backend(),
             connection: Mutex::new(connection),
             observer: self.observer.clone(),
+            log: self.log.clone(),
         })
     }
 
@@ -85,7 +104,10 @@ impl Transactions {
 }
 
 /// Returns a connection with a transaction begun. A closed connection is replaced once.
-async fn begin<DB: Backend>(pool: &Pool<DB>) -> Result<PooledConnection<DB>, DbErr>
+async fn begin<DB: Backend>(
+    pool: &Pool<DB>,
+    log: Option<&StatementLog>,
+) -> Result<PooledConnection<DB>, DbErr>
 where
     for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
 {
@@ -93,6 +115,7 @@ where
     loop {
         let mut connection = pool.get().await?;
         let generation = connection.generation();
+        let _sent = SentStatement::new(log, DB::BEGIN);
         let begun = connection.get_mut().map_err(querying)?.execute(DB::BEGIN);
         let error = match pool.within(generation, begun).await {
             Ok(_) => {
@@ -114,6 +137,7 @@ pub struct Transaction {
     backend: DbBackend,
     connection: Mutex<WriterConnection>,
     observer: Option<Arc<Observer>>,
+    log: Option<StatementLog>,
 }
 
 enum WriterConnection {
@@ -149,11 +173,16 @@ impl Transaction {
             connection.release();
             Ok(())
         }
+        let _sent = self.sent(statement);
         let ended = match self.connection.into_inner() {
             WriterConnection::Sqlite(connection, pool) => end(connection, pool, statement).await,
             WriterConnection::Postgres(connection, pool) => end(connection, pool, statement).await,
         };
         ended.map_err(querying)
+    }
+
+    fn sent(&self, sql: &str) -> SentStatement {
+        SentStatement::new(self.log.as_ref(), sql)
     }
 }
 
@@ -189,6 +218,7 @@ impl ConnectionTrait for Transaction {
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+        let _sent = self.sent(&statement.sql);
         run!(self, statement, execute, Into::into).map_err(executing)
     }
 
@@ -196,6 +226,7 @@ impl ConnectionTrait for Transaction {
         if let Some(observer) = &self.observer {
             observer(&Statement::from_string(self.backend, sql));
         }
+        let _sent = self.sent(sql);
         let sql = AssertSqlSafe(sql.to_owned());
         let executed = match &mut *self.connection.lock().await {
             WriterConnection::Sqlite(connection, pool) => {
@@ -213,15 +244,22 @@ impl ConnectionTrait for Transaction {
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        run!(self, statement, fetch_optional, |row| row.map(Into::into)).map_err(querying)
+        let sent = self.sent(&statement.sql);
+        let row: Option<QueryResult> =
+            run!(self, statement, fetch_optional, |row| row.map(Into::into)).map_err(querying)?;
+        sent.received(usize::from(row.is_some()));
+        Ok(row)
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        let sent = self.sent(&statement.sql);
         let rows = run!(self, statement, fetch_all, |rows| rows
             .into_iter()
             .map(Into::into)
-            .collect());
-        rows.map_err(querying)
+            .collect::<Vec<QueryResult>>());
+        let rows = rows.map_err(querying)?;
+        sent.received(rows.len());
+        Ok(rows)
     }
 }
 

@@ -38,6 +38,7 @@ static ACCEPT_QUERY: HeaderName = HeaderName::from_static("accept-query");
 static LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 static X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 static X_COST: HeaderName = HeaderName::from_static("x-cost");
+static X_EXPLAIN: HeaderName = HeaderName::from_static("x-explain");
 static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Status of data with errors.
@@ -60,10 +61,8 @@ pub(super) async fn graphql(State(app): State<App>, request: Request) -> Respons
     let exchange = Exchange {
         media: accepted.unwrap_or(Media::Response),
         is_acceptable: accepted.is_some(),
-        wants_cost: parts
-            .headers
-            .get(&X_COST)
-            .is_some_and(|cost| cost == "true"),
+        wants_cost: is_true(&parts.headers, &X_COST),
+        wants_explain: app.has_explain && is_true(&parts.headers, &X_EXPLAIN),
         id: &id,
         app: &app,
     };
@@ -80,6 +79,10 @@ pub(super) async fn graphql(State(app): State<App>, request: Request) -> Respons
         response.headers_mut().insert(&X_REQUEST_ID, id);
     }
     response
+}
+
+fn is_true(headers: &HeaderMap, name: &HeaderName) -> bool {
+    headers.get(name).is_some_and(|value| value == "true")
 }
 
 /// Error of a request that runs no operation.
@@ -118,6 +121,7 @@ struct Exchange<'a> {
     media: Media,
     is_acceptable: bool,
     wants_cost: bool,
+    wants_explain: bool,
     id: &'a RequestId,
     app: &'a App,
 }
@@ -153,13 +157,14 @@ impl Exchange<'_> {
             let query = parts.uri.query().unwrap_or_default();
             Envelope::from_url(query, self.app.limits.json_depth)?
         };
-        let operation = match self.app.check(envelope, viewer) {
+        let mut operation = match self.app.check(envelope, viewer) {
             Ok(operation) => operation,
             Err(answer) if self.media == Media::Events => {
                 return Ok(self.stream(*answer, None));
             }
             Err(answer) => return Ok(self.respond(*answer).map(Body::from)),
         };
+        operation.checked.is_explained = self.wants_explain;
         let kind = operation.checked.kind();
         // GET and QUERY are safe methods (RFC 9110, RFC 10008): a link, a crawler or a retry of a
         // proxy may send them, so nothing may change by them.
