@@ -331,7 +331,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[derive(Default)]
 pub struct Subscription;
 
-/// What happens, as it happens. Over WebSocket (`graphql-transport-ws`).
+/// What happens, as it happens. Over WebSocket (`graphql-transport-ws`) or as server-sent events.
 #[GraphqlSubscription]
 impl Subscription {
     /// Every change that matches. Give `after` to first receive what was missed while disconnected, so that nothing is lost and nothing comes twice.
