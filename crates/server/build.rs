@@ -1,4 +1,5 @@
-//! Puts the playground's bundle into the program, when it has been built.
+//! Puts the files of the pages into the program: the explorer, its examples, and the bundle of GraphiQL and
+//! `/app` when it has been built.
 
 use std::{
     env,
@@ -8,27 +9,35 @@ use std::{
 };
 
 fn main() -> io::Result<()> {
-    let playground = Path::new(env!("CARGO_MANIFEST_DIR")).join("playground");
-    let bundle = playground.join("dist");
-    let mut files = Vec::new();
-    if bundle.is_dir() {
-        println!("cargo::rerun-if-changed={}", bundle.display());
-        list(&bundle, &mut files)?;
-    } else {
+    let server = Path::new(env!("CARGO_MANIFEST_DIR"));
+    embed("explorer", &server.join("explorer"))?;
+    embed("examples", &server.join("playground/examples"))?;
+    let bundle = server.join("playground/dist");
+    if !bundle.is_dir() {
         // To be there when it appears.
-        println!("cargo::rerun-if-changed={}", playground.display());
+        println!("cargo::rerun-if-changed={}/playground", server.display());
+    }
+    embed("bundle", &bundle)
+}
+
+/// Writes a list of names and contents of the files in a folder, which may be missing.
+fn embed(name: &str, folder: &Path) -> io::Result<()> {
+    let mut files = Vec::new();
+    if folder.is_dir() {
+        println!("cargo::rerun-if-changed={}", folder.display());
+        list(folder, &mut files)?;
     }
     files.sort();
 
     let mut source = String::from("&[\n");
     for file in &files {
-        let name = file.strip_prefix(&bundle).map_err(io::Error::other)?;
+        let name = file.strip_prefix(folder).map_err(io::Error::other)?;
         let name = name.to_string_lossy().replace('\\', "/");
         writeln!(source, "({name:?}, include_bytes!({file:?})),").map_err(io::Error::other)?;
     }
     source.push(']');
     let out = env::var_os("OUT_DIR").ok_or(io::ErrorKind::NotFound)?;
-    fs::write(Path::new(&out).join("playground.rs"), source)
+    fs::write(Path::new(&out).join(format!("{name}.rs")), source)
 }
 
 fn list(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {

@@ -18,8 +18,9 @@ export const DEVICES = {
 };
 
 /** A server with the lesson's company, and its URL: on a phone, that of a proxy with a path prefix. */
-export async function demo(device) {
-  const server = spawn(ROSTER, ['demo', '--port', '0'], { stdio: ['ignore', 'pipe', 'inherit'] });
+export async function demo(device, env = {}) {
+  const stdio = ['ignore', 'pipe', 'inherit'];
+  const server = spawn(ROSTER, ['demo', '--port', '0'], { stdio, env: { ...process.env, ...env } });
   for await (const line of createInterface(server.stdout)) {
     const url = line.match(/http:\/\/\S+\/$/)?.[0];
     if (url) return { server, url: device === 'phone' ? await behindPrefix(url) : url };
@@ -53,11 +54,12 @@ async function behindPrefix(url) {
   return `http://127.0.0.1:${proxy.address().port}/staff/`;
 }
 
-export function launch() {
+export function launch(...args) {
   mkdirSync(OUTPUT, { recursive: true });
   return chromium.launch({
     executablePath: CHROMIUM,
     args: [
+      ...args,
       '--no-sandbox',
       '--disable-gpu',
       '--disable-quic',

@@ -364,7 +364,7 @@ async fn the_endpoint_accepts_a_trailing_slash_and_other_paths_name_it() {
 
     let post_to_a_page = (Method::POST, "/", StatusCode::METHOD_NOT_ALLOWED);
     for (method, path, status) in [
-        (Method::POST, "/graphiql", StatusCode::NOT_FOUND),
+        (Method::POST, "/api/graphql", StatusCode::NOT_FOUND),
         (Method::POST, "/graphql/v1", StatusCode::NOT_FOUND),
         (Method::GET, "/api", StatusCode::NOT_FOUND),
         post_to_a_page,

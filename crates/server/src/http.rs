@@ -24,7 +24,7 @@ use tower_http::compression::{
 };
 
 use crate::{
-    app::App, config::Settings, cross_site::Site, error::Error, health, metrics, playground,
+    app::App, config::Settings, cross_site::Site, error::Error, health, metrics, pages,
 };
 
 /// Smaller answers fit into a packet or two as they are.
@@ -36,11 +36,11 @@ const WORTH_COMPRESSING: u16 = 4_096;
 /// | --- | --- |
 /// | `POST`, `GET` or `QUERY /graphql`, also as `/graphql/` | GraphQL; mutations by POST only; WebSockets, server-sent events |
 /// | `GET /graphql/schema.graphql` | the schema |
-/// | `GET /`, `GET /app`, `GET /playground/…` | GraphiQL, and a frontend that shows the data, see [`playground`] |
+/// | `GET /`, `GET /graphiql`, `GET /app` and their files | the explorer, GraphiQL, a small frontend, see [`pages`] |
 /// | `GET /health/live`, `GET /health/ready` | see [`health`]; any host, any origin |
 pub fn routes(app: &App) -> Router {
     let endpoint = any(graphql::graphql).with_state(app.clone());
-    playground::routes()
+    pages::routes()
         .route("/graphql", endpoint.clone())
         .route("/graphql/", endpoint)
         .route(

@@ -10,7 +10,8 @@
 //! | [`accept`] | the accept loop, timeouts of connections, fairness between them |
 //! | [`background`] | tasks beside the requests: the change feed |
 //! | [`http`], [`websocket`] | `/graphql`: answers, server-sent events, WebSockets |
-//! | [`playground`] | the pages: GraphiQL and `/app` |
+//! | [`pages`] | the explorer, GraphiQL and `/app` |
+//! | `etag` | entity tags of what changes only with the program |
 //! | [`envelope`], [`operation`] | common to all: strict JSON in, one operation, an answer out |
 //! | [`trusted`] | trusted documents: the manifest of those that may run |
 //! | [`unread`] | the byte budget of unread answers |
@@ -37,6 +38,7 @@ pub mod database;
 pub mod document_labels;
 pub mod envelope;
 pub mod error;
+mod etag;
 pub mod health;
 pub mod http;
 pub mod identity;
@@ -44,7 +46,7 @@ pub mod log;
 pub mod metrics;
 pub mod migrate;
 pub mod operation;
-pub mod playground;
+pub mod pages;
 mod privileges;
 pub mod seed;
 pub mod shutdown;

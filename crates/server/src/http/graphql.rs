@@ -28,7 +28,7 @@ use crate::{
     identity::{self, Identity},
     metrics,
     operation::{LabelledOperation, Overloaded, overloaded, refused, too_much_unread},
-    playground,
+    pages,
     trace::TraceParent,
     unread::Unsent,
     websocket,
@@ -54,7 +54,7 @@ pub(super) async fn graphql(State(app): State<App>, request: Request) -> Respons
         return websocket::accept(&app, &mut parts);
     }
     if parts.method == Method::GET && negotiate::wants_page(&parts.headers) {
-        return playground::page_at(&parts.uri).await;
+        return pages::page_at(&parts.uri).await;
     }
     let id = RequestId::traced(TraceParent::of(&parts.headers));
     let accepted = Media::accepted(&parts.headers);

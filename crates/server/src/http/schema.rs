@@ -7,16 +7,13 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use sha2::{Digest, Sha256};
 
 use super::{error, viewer::identify};
-use crate::app::App;
+use crate::{app::App, etag};
 
 static SDL: LazyLock<String> = LazyLock::new(api::sdl);
 
-/// Entity tag. Weak, because the answer may be compressed.
-static TAG: LazyLock<String> =
-    LazyLock::new(|| format!("W/\"{:.32}\"", format!("{:x}", Sha256::digest(&*SDL))));
+static TAG: LazyLock<String> = LazyLock::new(|| etag::tag([SDL.as_bytes()]));
 
 /// Answers with the schema, to the clients that may introspect.
 pub(super) async fn schema(State(app): State<App>, headers: HeaderMap) -> Response {
@@ -32,18 +29,8 @@ pub(super) async fn schema(State(app): State<App>, headers: HeaderMap) -> Respon
     const CACHE: HeaderValue = HeaderValue::from_static("private, no-cache");
     let cached = [(header::CACHE_CONTROL, CACHE)];
     let tag = [(header::ETAG, TAG.as_str())];
-    if is_known(&headers) {
+    if etag::is_current(&headers, &TAG) {
         return (StatusCode::NOT_MODIFIED, cached, tag).into_response();
     }
     (cached, tag, [(header::CONTENT_TYPE, TYPE)], SDL.as_str()).into_response()
-}
-
-/// Returns whether the client has the current schema (RFC 9110, section 13.1.2).
-fn is_known(headers: &HeaderMap) -> bool {
-    let opaque_tag = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
-    let values = headers.get_all(header::IF_NONE_MATCH).iter();
-    values
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .any(|tag| tag.trim() == "*" || opaque_tag(tag) == opaque_tag(&TAG))
 }
