@@ -1,4 +1,4 @@
-//! The examples of the playground: each runs on the lesson's data and matches its snapshot.
+//! The examples of the explorer: each runs on the lesson's data and matches its snapshot.
 
 use std::time::Duration;
 

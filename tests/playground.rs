@@ -1,59 +1,138 @@
-//! The pages of the playground over HTTP. Their behaviour in a browser is tested in `browser/`.
+//! The pages over HTTP: the explorer, GraphiQL, `/app`. Their behaviour in a browser is tested in `browser/`.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use reqwest::Url;
+use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional},
     net::{TcpListener, TcpStream},
 };
 
-use crate::support::app::{TestApp, lesson_with, lessons};
+use crate::support::{
+    app::{TestApp, lesson_with, lessons},
+    examples::examples,
+};
+
+/// Most bytes of the explorer's source.
+const MOST_BYTES: u64 = 60 * 1_024;
+
+fn explorer_files() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("explorer");
+    let files = fs::read_dir(folder).unwrap();
+    files.map(|file| file.unwrap().path()).collect()
+}
+
+#[test]
+fn the_explorer_is_small_and_names_no_other_host() {
+    let files = explorer_files();
+    let sizes = files.iter().map(|file| file.metadata().unwrap().len());
+    let size: u64 = sizes.sum();
+    assert!(size <= MOST_BYTES, "{size} bytes");
+    for file in files {
+        let text = fs::read_to_string(&file).unwrap();
+        let lines = text.lines().count();
+        assert!(lines <= 400, "{} has {lines} lines", file.display());
+        for absolute in [
+            "http:",
+            "https:",
+            "=\"/",
+            "'/graphql",
+            "'/explorer",
+            "location.origin",
+        ] {
+            assert!(!text.contains(absolute), "{}: {absolute}", file.display());
+        }
+    }
+}
 
 #[tokio::test]
-async fn the_page_and_its_files_have_a_policy_and_content_types() {
+async fn the_explorer_has_a_strict_policy() {
     for app in lessons().await {
         let response = app.get("/").await;
-        let policy = response.headers()["content-security-policy"]
-            .to_str()
-            .unwrap()
-            .to_owned();
+        let header = |name: &str| response.headers()[name].to_str().unwrap().to_owned();
+        assert_eq!(header("content-type"), "text/html; charset=utf-8");
         assert_eq!(
-            response.headers()["content-type"],
-            "text/html; charset=utf-8"
+            header("content-security-policy"),
+            "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
+             img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
         );
-        assert!(policy.contains("default-src 'none'"), "{policy}");
-        assert!(policy.contains("frame-ancestors 'none'"), "{policy}");
-
-        // The page from the CDN has no files on this server.
         let page = response.text().await.unwrap();
-        let is_built = named_files_are_sent(&app, &page).await;
-        assert_eq!(is_built, !policy.contains("https://"), "{policy}");
-        assert_eq!(is_built, !policy.contains("unsafe"), "{policy}");
+        assert!(
+            !page.contains("<style") && !page.contains(" style="),
+            "{page}"
+        );
         assert_eq!(
-            app.get("/playground/assets/no-such-file.js").await.status(),
-            404
+            page.matches("<script").count(),
+            page.matches("src=\"explorer/").count() - 1,
+            "all scripts, and the icon, are files"
         );
     }
 }
 
 #[tokio::test]
-async fn the_app_has_a_strict_policy_or_explains_how_to_build_it() {
-    for app in lessons().await {
-        let response = app.get("/app").await;
-        assert_eq!(response.status(), 200);
+async fn files_of_the_explorer_are_compared_before_they_are_sent_again() {
+    let app = lesson_with(|_| {}).await;
+    for file in explorer_files() {
+        let name = file.file_name().unwrap().to_str().unwrap();
+        let response = app.get(&format!("/explorer/{name}")).await;
+        assert_eq!(response.status(), 200, "{name}");
         let header = |name: &str| response.headers()[name].to_str().unwrap().to_owned();
-        assert_eq!(header("content-type"), "text/html; charset=utf-8");
-        assert_eq!(header("x-content-type-options"), "nosniff");
-        assert_eq!(header("cache-control"), "no-store");
-        assert_eq!(header("referrer-policy"), "no-referrer");
-        let policy = header("content-security-policy");
-        assert!(policy.starts_with("default-src 'none'"), "{policy}");
-        assert!(policy.contains("frame-ancestors 'none'"), "{policy}");
-        assert!(!policy.contains("https:"), "{policy}");
-        assert!(!policy.contains("unsafe"), "{policy}");
+        let kind = match name.rsplit_once('.').unwrap().1 {
+            "css" => "text/css; charset=utf-8",
+            "html" => "text/html; charset=utf-8",
+            _ => "text/javascript; charset=utf-8",
+        };
+        assert_eq!(header("content-type"), kind, "{name}");
+        assert_eq!(header("cache-control"), "no-cache", "{name}");
+        let again = app.client.get(format!("{}/explorer/{name}", app.url));
+        let again = again.header("if-none-match", header("etag"));
+        assert_eq!(again.send().await.unwrap().status(), 304, "{name}");
+        let bytes = response.bytes().await.unwrap();
+        assert_eq!(bytes, fs::read(&file).unwrap(), "{name}");
+    }
+    let icon = app.get("/explorer/icon.svg").await;
+    assert_eq!(icon.headers()["content-type"], "image/svg+xml");
+    assert_eq!(app.get("/explorer/no-such-file.js").await.status(), 404);
+}
 
-        let page = response.text().await.unwrap();
-        let says_how = page.contains("npm run build --prefix crates/server/playground");
-        assert_eq!(named_files_are_sent(&app, &page).await, !says_how, "{page}");
+#[tokio::test]
+async fn the_explorer_opens_with_the_examples() {
+    let app = lesson_with(|_| {}).await;
+    let sent = app.get("/explorer/examples.json").await;
+    let sent: Value = sent.json().await.unwrap();
+    let expected = examples()
+        .into_iter()
+        .map(|(name, text)| json!({ "name": name, "text": text }));
+    assert_eq!(sent, Value::from_iter(expected));
+}
+
+#[tokio::test]
+async fn bundled_pages_have_a_strict_policy_or_explain_how_to_build_them() {
+    for app in lessons().await {
+        for path in ["/app", "/graphiql"] {
+            let response = app.get(path).await;
+            assert_eq!(response.status(), 200);
+            let header = |name: &str| response.headers()[name].to_str().unwrap().to_owned();
+            assert_eq!(header("content-type"), "text/html; charset=utf-8");
+            assert_eq!(header("x-content-type-options"), "nosniff");
+            assert_eq!(header("cache-control"), "no-store");
+            assert_eq!(header("referrer-policy"), "no-referrer");
+            let policy = header("content-security-policy");
+            assert!(policy.starts_with("default-src 'none'"), "{policy}");
+            assert!(policy.contains("frame-ancestors 'none'"), "{policy}");
+            assert!(!policy.contains("https:"), "{policy}");
+            assert!(!policy.contains("unsafe"), "{policy}");
+
+            let page = response.text().await.unwrap();
+            let says_how = page.contains("npm run build --prefix crates/server/playground");
+            assert_eq!(named_files_are_sent(&app, &page).await, !says_how, "{page}");
+        }
+        let missing = app.get("/playground/assets/no-such-file.js").await;
+        assert_eq!(missing.status(), 404);
     }
 }
 
@@ -62,7 +141,15 @@ async fn pages_behind_a_path_prefix_request_nothing_outside_of_it() {
     let app = lesson_with(|_| {}).await;
     let server = app.url.trim_start_matches("http://").to_owned();
     let proxy = Url::parse(&format!("http://{}/staff/", prefix_proxy(server).await)).unwrap();
-    for path in ["", "app", "graphql", "graphql/", "app/"] {
+    for path in [
+        "",
+        "app",
+        "graphiql",
+        "graphql",
+        "graphql/",
+        "app/",
+        "graphiql/",
+    ] {
         let page = app.client.get(proxy.join(path).unwrap());
         let page = page.header("accept", "text/html").send().await.unwrap();
         assert_eq!(page.status(), 200, "{path}");
@@ -72,7 +159,8 @@ async fn pages_behind_a_path_prefix_request_nothing_outside_of_it() {
             assert!(!html.contains(absolute), "{path}: {absolute} in {html}");
         }
         let quoted = html.split(['"', '\'']);
-        let named = quoted.filter(|text| text.starts_with("playground/") || *text == "./");
+        let folders = ["playground/", "explorer/", "./"];
+        let named = quoted.filter(|text| folders.iter().any(|folder| text.starts_with(folder)));
         for name in named {
             let url = base.join(name).unwrap();
             assert!(url.path().starts_with("/staff/"), "{path}: {url}");
@@ -153,11 +241,11 @@ async fn named_files_are_sent(app: &TestApp, page: &str) -> bool {
 }
 
 #[tokio::test]
-async fn the_root_serves_the_playground_and_the_probes_answer() {
+async fn the_root_serves_the_explorer_and_the_probes_answer() {
     for app in lessons().await {
         let page = app.get("/").await;
         assert_eq!(page.status(), 200);
-        assert!(page.text().await.unwrap().contains("graphiql"));
+        assert!(page.text().await.unwrap().contains("explorer/main.js"));
         assert_eq!(app.get("/health/live").await.status(), 200);
         assert_eq!(app.get("/health/ready").await.status(), 200);
         let by_get = app.get("/graphql?query={employees{totalCount}}").await;

@@ -8,7 +8,7 @@ use crate::support::{
     examples::examples,
 };
 
-/// Operations that the examples of the playground do not cover.
+/// Operations that the examples of the explorer do not cover.
 const OPERATIONS: [(&str, &str); 15] = [
     (
         "employees with counts",

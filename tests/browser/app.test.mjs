@@ -1,8 +1,8 @@
-// Opens the page `/app` of a running `roster demo` in Chromium, on a desk and on a phone.
+// Opens the page `/app` of a running `roster demo` in Chromium, on a desk and on a phone; skipped if it was not built.
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { demo, DEVICES, launch, OUTPUT, watched } from './browser.mjs';
+import { demo, DEVICES, IS_BUNDLED, launch, OUTPUT, watched } from './browser.mjs';
 
 const TIMEOUT = 10_000;
 let browser;
@@ -10,7 +10,7 @@ before(async () => (browser = await launch()));
 after(() => browser?.close());
 
 for (const [device, settings] of Object.entries(DEVICES)) {
-  describe(`app, ${device}`, { timeout: 120_000 }, () => {
+  describe(`app, ${device}`, { timeout: 120_000, skip: !IS_BUNDLED }, () => {
     let server, url, context, page;
     const faults = [];
     /** The page's end of each WebSocket, and each subscription it sent. */
@@ -128,7 +128,7 @@ for (const [device, settings] of Object.entries(DEVICES)) {
       assert.ok(width <= settings.viewport.width, `${width} pixels wide`);
     });
 
-    test('a token is sent with everything, in the playground too', async () => {
+    test('a token is sent with everything, in the explorer and GraphiQL too', async () => {
       await page.getByRole('button', { name: 'Token' }).click();
       await page.getByLabel('Bearer token').fill('abc.def');
       const request = page.waitForRequest((request) => request.url().endsWith('/graphql'));

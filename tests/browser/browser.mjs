@@ -1,7 +1,7 @@
 // What the suites have in common: a server, a browser, and what must not happen in it.
 
 import { spawn } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { createServer, request as ask } from 'node:http';
 import { createInterface } from 'node:readline';
 import { chromium } from 'playwright-core';
@@ -10,6 +10,8 @@ const ROSTER = process.env.ROSTER ?? `${process.env.CARGO_TARGET_DIR ?? '../../t
 const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
 export const OUTPUT = process.env.OUTPUT ?? 'output';
 export const TIMEOUT = 30_000;
+/** Whether the pages that need Node to be built are there; `roster` has to be built after them. */
+export const IS_BUNDLED = existsSync('../../crates/server/playground/dist');
 
 export const DEVICES = {
   desktop: { viewport: { width: 1280, height: 800 }, colorScheme: 'light' },

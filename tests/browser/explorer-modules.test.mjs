@@ -49,9 +49,9 @@ test('problems are at the token that has them', () => {
   assert.deepEqual(problems('{ hero(id: 1) { name } }'), []);
   assert.deepEqual(problems('{ hero(id: "1") { nope } }'), ['nope: Cannot query field "nope" on type "Hero".']);
   assert.deepEqual(problems('{ hero { name } }'), ['hero: Argument "id" of type "ID!" is missing.']);
-  assert.deepEqual(problems('{ hero(id: 1, side: RED) { name } }'), ['RED: Expected a value of type "Side", found RED.']);
+  assert.deepEqual(problems('{ hero(id: 1, side: RED) { name } }'), ['RED: Unknown value "RED" of "Side".']);
   assert.deepEqual(problems('query ($x: Sith) { hero(id: $x) { name } }'), ['Sith: Unknown type "Sith", or one that cannot be here.']);
-  assert.deepEqual(problems('{ hero(id: $x) { name } }'), ['x: Unknown variable "$x".']);
+  assert.deepEqual(problems('{ hero(id: $x) { name } }'), ['x: Unknown variable "x".']);
   assert.deepEqual(problems('{ hero(id: 1) }'), ['hero: Field "hero" of type "Hero" needs fields: { … }.']);
   assert.match(problems('{ hero(id: 1) { name }')[0], /Syntax Error: .*found the end/);
 });

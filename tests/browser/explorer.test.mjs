@@ -60,9 +60,8 @@ for (const [device, settings] of Object.entries(DEVICES)) {
     });
 
     test('every example runs', async () => {
-      await hand.show('operations');
-      const tabs = page.getByRole('tab').and(page.locator('#tabs *'));
-      await tabs.first().waitFor();
+      const tabs = page.locator('#tabs [role=tab]');
+      await tabs.first().waitFor({ state: 'attached' });
       assert.equal(await tabs.count(), EXAMPLES);
       for (let index = 0; index < EXAMPLES; index++) {
         const tab = tabs.nth(index);
@@ -73,7 +72,7 @@ for (const [device, settings] of Object.entries(DEVICES)) {
         if (await tab.locator('.subscription').count()) {
           await hand.status.getByText('Listening').waitFor();
           // The subscription begins some time after the answer to its request.
-          const event = hand.answer.getByText('Event 1', { exact: true });
+          const event = hand.answer.getByText(/^Event 1/);
           for (let attempt = 0; !(await event.isVisible()); attempt++) {
             assert.ok(attempt < 50, 'no event arrives');
             await mutate(`mutation { updateMeeting(input: { id: "mtg_2", topic: "Topic ${attempt}" }) { meeting { id } } }`);
@@ -115,7 +114,7 @@ for (const [device, settings] of Object.entries(DEVICES)) {
       await page.keyboard.press('Escape');
       await options.waitFor({ state: 'hidden' });
       await page.keyboard.press('Control+Z');
-      assert.equal(await hand.editor.inputValue(), '{ employee');
+      assert.equal(await hand.editor.inputValue(), '{ empl');
     });
 
     test('an unknown field and a missing argument are reported where they are', async () => {
@@ -133,7 +132,7 @@ for (const [device, settings] of Object.entries(DEVICES)) {
       await refused;
       await hand.banner.getByText('The query was refused').waitFor();
       assert.equal(await hand.editor.inputValue(), text);
-      faults.splice(0, 2);
+      for (const fault of faults.splice(0)) assert.match(fault, /422/);
     });
 
     test('a document is formatted, and that can be undone', async () => {
@@ -177,7 +176,7 @@ for (const [device, settings] of Object.entries(DEVICES)) {
       assert.ok(link.startsWith(`${url}#query=`) && !link.includes('abc.def'), link);
       const other = await context.newPage();
       await other.goto(`${url}#query=${encodeURIComponent('query Linked { __typename }')}`);
-      await other.getByRole('tab', { name: 'Linked' }).waitFor({ state: 'attached' });
+      await other.locator('#tabs').getByText('Linked').waitFor({ state: 'attached' });
       assert.equal(new URL(other.url()).hash, '');
       assert.equal(await hands(other).editor.inputValue(), 'query Linked { __typename }');
       await other.close();

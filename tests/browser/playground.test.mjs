@@ -1,11 +1,11 @@
-// Opens the playground of a running `roster demo` in Chromium, on a desk and on a phone.
+// Opens GraphiQL of a running `roster demo` in Chromium, on a desk and on a phone; skipped if it was not built.
 //
 //   ROSTER=path/to/roster npm test        screenshots are left in output/
 
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
-import { demo, DEVICES, launch, OUTPUT, TIMEOUT, watched } from './browser.mjs';
+import { demo, DEVICES, IS_BUNDLED, launch, OUTPUT, TIMEOUT, watched } from './browser.mjs';
 
 const EXAMPLES = readdirSync('../../crates/server/playground/examples').length;
 
@@ -15,7 +15,7 @@ before(async () => (browser = await launch()));
 after(() => browser?.close());
 
 for (const [device, settings] of Object.entries(DEVICES)) {
-  describe(device, { timeout: 120_000 }, () => {
+  describe(device, { timeout: 120_000, skip: !IS_BUNDLED }, () => {
     let server, url, context, page;
     /** Everything that must not happen. */
     const faults = [];
@@ -40,7 +40,7 @@ for (const [device, settings] of Object.entries(DEVICES)) {
       context = await watched(browser, settings, url, faults);
       page = await context.newPage();
       page.setDefaultTimeout(TIMEOUT);
-      await page.goto(url);
+      await page.goto(`${url}graphiql`);
       await load(page);
     });
 
@@ -116,7 +116,7 @@ for (const [device, settings] of Object.entries(DEVICES)) {
       await run(page);
       await page.getByRole('button', { name: /Stop query/ }).waitFor();
       const other = await context.newPage();
-      await other.goto(url);
+      await other.goto(`${url}graphiql`);
       await load(other);
       await open(other, 'Update');
       await run(other);

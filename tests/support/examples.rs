@@ -1,4 +1,4 @@
-//! The examples of the playground.
+//! The examples of the explorer.
 
 use std::{fs, path::Path};
 

@@ -36,14 +36,14 @@ export function showAnswer({ status, reason, milliseconds, text, json: result })
 	const { shown, facts } = take(result);
 	const state = !result?.data ? 'error' : result.errors ? 'warning' : 'good';
 	showStatus(state, `${status} ${reason}`, `${Math.ceil(milliseconds)} ms`, size(text), ...facts);
-	$('answer').replaceChildren(code(shown ? JSON.stringify(shown, null, 2) : text, json));
+	$('answer').replaceChildren(code(shown ?? text, json));
 }
 
 /** Shows an event of a subscription above those before it. */
 export function showEvent(text, number) {
 	const { shown, facts } = take(JSON.parse(text));
 	const details = h('small', null, [new Date().toLocaleTimeString(), size(text), ...facts].join(' · '));
-	$('answer').prepend(h('article', null, h('h3', null, `Event ${number}`, details), code(JSON.stringify(shown, null, 2), json)));
+	$('answer').prepend(h('article', null, h('h3', null, `Event ${number}`, details), code(shown, json)));
 	if (number > MOST_EVENTS) $('answer').lastChild.remove();
 	return count(number, 'event');
 }
@@ -52,7 +52,8 @@ export function showEvent(text, number) {
 function take(result) {
 	const { cost, explain, ...others } = result?.extensions ?? {};
 	showLevels(explain?.levels ?? []);
-	const shown = result && { ...result, extensions: Object.keys(others).length > 0 ? others : undefined };
+	const extensions = Object.keys(others).length > 0 ? others : undefined;
+	const shown = result && JSON.stringify({ ...result, extensions }, null, 2);
 	const facts = cost ? [`cost ${cost.requested.toLocaleString('en')}`, count(cost.loaded, 'object'), count(cost.statements, 'statement')] : [];
 	return { shown, facts };
 }
@@ -60,11 +61,7 @@ function take(result) {
 function showLevels(levels) {
 	$('view-sql').hidden = levels.length === 0;
 	if (levels.length === 0) chooseTab($('view-answer'));
-	const slowest = Math.max(...levels.flatMap(({ statements }) => statements.map(({ milliseconds }) => milliseconds)));
-	const statement = ({ sql: text, rows, milliseconds }) => [
-		code(text, sql),
-		h('p', null, h('meter', { max: slowest, value: milliseconds, 'aria-hidden': true }), `${count(rows, 'row')} in ${milliseconds.toFixed(2)} ms`),
-	];
+	const statement = ({ sql: text, rows, milliseconds }) => [code(text, sql), h('p', null, `${count(rows, 'row')} in ${milliseconds.toFixed(2)} ms`)];
 	const level = ({ statements }, index) => [h('h3', null, `Level ${index + 1}`), ...statements.flatMap(statement)];
 	$('sql').replaceChildren(...levels.flatMap(level));
 }

@@ -1,11 +1,8 @@
 // Walks a document along the schema. One pass finds the operations, the problems and what may stand at the caret.
-// Fields that conflict, spreads that never match and the like are left to the server.
+// Types of values, fields that conflict and the like are left to the server.
 
 import { isComposite, isRequired, named } from './schema.js';
 import { graphql, isSolid } from './tokens.js';
-
-/** What literals of the built-in scalars look like. */
-const LITERALS = { Int: /^-?\d+$/, Float: /^-?\d/, String: /^"/, ID: /^("|-?\d+$)/, Boolean: /^(true|false)$/ };
 
 /** Returns `{ problems, operations, context, isParsed }`. Without a schema only the syntax is checked. */
 export function check(text, schema = null, caret = -1) {
@@ -23,6 +20,7 @@ export function check(text, schema = null, caret = -1) {
 	const expect = (text) => take(text) || fail(`"${text}"`);
 	const name = () => (here().kind === 'name' ? tokens[index++] : fail('a name'));
 	const problem = ({ start, end }, message) => found.problems.push({ start, end, message });
+	const defer = (names, token, what) => deferred.push(() => unless(names.has(token.text), token, `Unknown ${what} "${token.text}".`));
 	const unless = (holds, token, message) => holds || problem(token, message);
 
 	function fail(expected) {
@@ -112,8 +110,7 @@ export function check(text, schema = null, caret = -1) {
 	function spread(type) {
 		hint('spread', { type });
 		if (here().kind === 'name' && !is('on')) {
-			const token = name();
-			deferred.push(() => unless(fragments.has(token.text), token, `Unknown fragment "${token.text}".`));
+			defer(fragments, name(), 'fragment');
 			return directives();
 		}
 		const inner = take('on') ? condition(type) : type;
@@ -156,24 +153,19 @@ export function check(text, schema = null, caret = -1) {
 
 	function value(type) {
 		const definition = type && schema?.types.get(named(type));
-		const { kind, inputs, values } = definition ?? {};
 		const token = here();
-		const expected = () => problem(token, `Expected a value of type "${type}", found ${token.text}.`);
 		hint('value', { type: definition });
 		if (take('$')) {
 			hint('variable');
-			const token = name();
-			deferred.push(() => unless(variables.has(token.text), token, `Unknown variable "$${token.text}".`));
+			defer(variables, name(), 'variable');
 		} else if (take('[')) {
 			while (!take(']')) value(type?.replace(/^\[(.*)\]!?$/, '$1'));
 		} else if (is('{')) {
-			if (definition && kind !== 'INPUT_OBJECT') expected();
-			pairs(token, kind === 'INPUT_OBJECT' ? inputs : undefined, '{', '}');
+			pairs(token, definition?.inputs, '{', '}');
 		} else if (['name', 'number', 'string'].includes(token.kind)) {
 			if (token.kind === 'string' && !/^"([^]*[^\\])?(\\\\)*"$/.test(token.text)) fail('a string that ends');
 			index++;
-			const fits = kind === 'ENUM' ? values.has(token.text) : kind !== 'INPUT_OBJECT' && (LITERALS[definition?.name] ?? /./).test(token.text);
-			if (token.text === 'null' ? type?.endsWith('!') : !fits) expected();
+			unless(definition?.kind !== 'ENUM' || token.text === 'null' || definition.values.has(token.text), token, `Unknown value "${token.text}" of "${type}".`);
 		} else {
 			fail('a value');
 		}

@@ -3,7 +3,7 @@
 /** Relative to the page: the server may stand behind a path prefix. */
 export const endpoint = new URL('graphql', document.baseURI);
 
-const ANSWER = 'application/graphql-response+json, application/json;q=0.9';
+const ANSWER = 'application/graphql-response+json';
 
 /** Error of a request that the server did not answer. */
 export class Unreachable extends Error {}

@@ -50,7 +50,7 @@ function draw() {
 const written = (kind) => kind.toLowerCase().replace('_', ' ');
 const types = () => [...schema.types.values()].filter(({ name }) => !name.startsWith('__'));
 const link = (name, field, text = name) => h('button', { class: 'link', click: () => openType(name, field) }, text);
-const list = (title, items) => (items.length > 0 ? [h('h3', null, title), h('ul', null, items.map((item) => h('li', null, item)))] : []);
+const list = (title, items) => (items.length > 0 ? [title && h('h3', null, title), h('ul', null, items.map((item) => h('li', null, item)))] : []);
 
 /** Paragraph with its `code` set apart. Line breaks stay before the items of a list. */
 const prose = (text) => text && h('p', null, text.replace(/\n(?![\n*])/g, ' ').split(/`([^`]+)`/).map((part, index) => (index % 2 ? h('code', null, part) : part)));
@@ -61,20 +61,18 @@ function overview() {
 		const links = types().filter((type) => type.kind === kind).map(({ name }) => link(name));
 		return links.length > 0 && h('details', null, h('summary', null, `${written(kind)} (${links.length})`), ...list('', links));
 	});
-	return [prose(schema.description), ...list('Roots', roots), h('h3', null, 'All types'), ...kinds];
+	return [prose(schema.description), ...list('Roots', roots), ...kinds];
 }
 
 function typePage({ kind, isOneOf, description, fields, inputs, values, interfaces, possible }) {
 	const members = (title, map) => (map.size > 0 ? [h('h3', null, title), h('dl', null, [...map.values()].flatMap(member))] : []);
-	const links = (title, names) => list(title, names.map((name) => link(name)));
 	return [
-		h('small', null, written(kind) + (isOneOf ? ', exactly one field' : '')),
+		h('small', null, written(kind) + (isOneOf ? ', one field' : '')),
 		prose(description),
 		...members('Fields', fields),
 		...members('Fields', inputs),
 		...members('Values', values),
-		...links('Implements', interfaces),
-		...links('Possible types', possible),
+		...list('Related types', [...interfaces, ...possible].map((name) => link(name))),
 	];
 }
 

@@ -3,8 +3,6 @@
 import { $, h } from './dom.js';
 import { Popup } from './popup.js';
 
-const CLOSING = { '{': '}', '(': ')', '[': ']' };
-
 export class Editor {
 	#copy = h('pre', { 'aria-hidden': true });
 	#area;
@@ -52,7 +50,7 @@ export class Editor {
 		document.execCommand(text ? 'insertText' : 'delete', false, text);
 	}
 
-	select(start, end = start) {
+	select(start, end) {
 		this.#area.focus();
 		this.#area.setSelectionRange(start, end);
 		this.#copy.children[this.value.slice(0, start).split('\n').length - 1].scrollIntoView({ block: 'nearest' });
@@ -68,24 +66,21 @@ export class Editor {
 
 	/** Handles a key. Returns true if nothing is left to the browser. */
 	#pressed(event) {
-		const { key, ctrlKey, metaKey, altKey } = event;
+		const { key, ctrlKey, metaKey } = event;
 		const before = this.value.slice(0, this.caret);
 		if (this.#popup?.press(event)) return true;
-		const isCommand = ctrlKey || metaKey || altKey;
-		if (key === ' ' && ctrlKey) this.#complete();
-		else if (key === 'Enter' && !isCommand) this.#breakLine(before);
-		else if (Object.values(CLOSING).includes(key) && /\n *  $/.test(before)) this.type('', this.caret - 2, this.caret);
-		return (key === ' ' && ctrlKey) || (key === 'Enter' && !isCommand);
+		const isCompletion = key === ' ' && ctrlKey;
+		const isBreak = key === 'Enter' && !ctrlKey && !metaKey;
+		if (isCompletion) this.#complete();
+		if (isBreak) this.#breakLine(before);
+		if ([')', ']', '}'].includes(key) && /\n *  $/.test(before)) this.type('', this.caret - 2, this.caret);
+		return isCompletion || isBreak;
 	}
 
 	/** Indents the next line as this one, and a level deeper behind an opening bracket. */
 	#breakLine(before) {
-		const end = this.#area.selectionEnd;
-		const indent = `\n${/^ */.exec(before.split('\n').at(-1))}`;
-		const closing = CLOSING[before.at(-1)];
-		const isPair = closing && this.value[end] === closing;
-		this.type(indent + (closing ? '  ' : '') + (isPair ? indent : ''), this.caret, end);
-		if (isPair) this.select(this.caret - indent.length);
+		const indent = /^ */.exec(before.split('\n').at(-1));
+		this.type(`\n${indent}${/[({[]$/.test(before) ? '  ' : ''}`, this.caret, this.#area.selectionEnd);
 	}
 
 	#complete() {

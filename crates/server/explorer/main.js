@@ -2,7 +2,7 @@
 
 import { clear, showAnswer, showBanner, showEvent, showStatus } from './answer.js';
 import { check } from './check.js';
-import { endpoint, post, subscribe, Unreachable } from './client.js';
+import { post, subscribe } from './client.js';
 import { completions } from './complete.js';
 import { showSchema } from './docs.js';
 import { $, chooseTab, h, tabList } from './dom.js';
@@ -14,10 +14,7 @@ import { buildSchema, introspection } from './schema.js';
 import * as tabs from './tabs.js';
 import { colouredGraphql, json } from './tokens.js';
 
-const READ_SCHEMA_AGAIN_AFTER = 5000;
-
 let schema = null;
-let schemaTimer;
 /** Operations and problems of the query. */
 let checked = check('');
 /** Controller of the operation that runs. */
@@ -25,7 +22,7 @@ let running = null;
 
 const query = new Editor('query', { label: 'Query', tokens: colouredGraphql, complete: (...at) => completions(schema, ...at), input: typed });
 const variables = new Editor('variables', { label: 'Variables as JSON', tokens: json, input: typed, placeholder: '{ "first": 2 }' });
-const headers = new Editor('headers', { label: 'Headers as JSON', tokens: json, input: typed, placeholder: '{ "traceparent": "…" }' });
+const headers = new Editor('headers', { label: 'Headers as JSON', tokens: json, input: typed });
 
 // Secrets end with the browser's tab. `/app` and GraphiQL use the same token.
 headers.value = sessionStorage.getItem('roster:headers') ?? '';
@@ -153,7 +150,6 @@ async function listen(request, headers, signal) {
 }
 
 async function readSchema() {
-	clearTimeout(schemaTimer);
 	let problem;
 	try {
 		const answer = await post(introspection, allHeaders());
@@ -161,17 +157,13 @@ async function readSchema() {
 		else problem = refusal(answer, allHeaders());
 	} catch (error) {
 		problem = failure(error);
-		if (error instanceof Unreachable) schemaTimer = setTimeout(readSchema, READ_SCHEMA_AGAIN_AFTER);
 	}
 	if (schema && problem) return showBanner(problem);
 	showSchema(schema, problem);
 	checkText();
 }
 
-function prettify() {
-	query.type(format(query.value) ?? query.value);
-	if (variables.value && parsed(variables)) variables.type(JSON.stringify(parsed(variables), null, 2));
-}
+const prettify = () => query.type(format(query.value) ?? query.value);
 
 async function copyLink() {
 	const text = linkTo(tabs.current);
@@ -231,7 +223,6 @@ addEventListener('keydown', (event) => {
 	else run();
 });
 
-$('endpoint').textContent = endpoint.pathname;
 if (innerWidth < 1400) toggleDocs();
 tabs.start(await fetch('explorer/examples.json').then((response) => response.json()).catch(() => []), opened);
 openLink();

@@ -5,8 +5,7 @@ import { endpoint, Unreachable } from './client.js';
 /** Explains a request without an answer. */
 export function failure(error) {
 	if (!(error instanceof Unreachable)) return { title: 'The request was not sent', text: error.message };
-	const text = `There is no connection to ${endpoint.host}. Your text is kept; run it again when the server is back.`;
-	return { title: 'The server does not answer', text };
+	return { title: 'The server does not answer', text: `Your text is kept. Run it again when ${endpoint.host} is back.` };
 }
 
 /** Explains an answer without data; null for others. */
@@ -14,7 +13,7 @@ export function refusal({ status, reason, json }, headers) {
 	const errors = json?.errors ?? [];
 	const hasCode = (code) => errors.some(({ extensions }) => extensions?.code === code);
 	if (status === 401) return { title: unauthenticated(headers.get('authorization')), text: 'Put a valid one under “Headers”; your text is kept.' };
-	if (!json) return { title: `No answer of GraphQL: ${status} ${reason}`, text: 'It may come from a proxy, and is shown as it came.' };
+	if (!json) return { title: `No answer of GraphQL: ${status} ${reason}`, text: 'It may come from a proxy.' };
 	const text = errors.map(({ message }) => message).join('\n');
 	if (hasCode('FORBIDDEN')) return { title: 'You may not do this', text };
 	if ('data' in json) return null;

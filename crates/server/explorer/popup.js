@@ -16,7 +16,6 @@ export class Popup {
 		area.setAttribute('aria-controls', 'completions');
 		// The focus stays in the text.
 		$('popup').addEventListener('pointerdown', (event) => event.preventDefault());
-		$('completions').addEventListener('click', ({ target }) => this.#take([...$('completions').children].indexOf(target.closest('li'))));
 	}
 
 	get isOpen() {
@@ -26,7 +25,8 @@ export class Popup {
 	/** Shows the completions under a place, or above it where there is no room. */
 	open(found, place) {
 		this.#found = found;
-		const option = ({ label, detail }, index) => h('li', { role: 'option', id: `completion-${index}` }, label, h('small', null, detail));
+		const option = ({ label, detail }, index) =>
+			h('li', { role: 'option', id: `completion-${index}`, click: () => this.#take(index) }, label, h('small', null, detail));
 		$('completions').replaceChildren(...found.items.map(option));
 		$('popup').hidden = false;
 		this.#activate(0);
@@ -45,8 +45,8 @@ export class Popup {
 	press({ key, shiftKey, ctrlKey }) {
 		if (!this.isOpen || shiftKey || ctrlKey) return false;
 		const { length } = this.#found.items;
-		if (key === 'ArrowDown') this.#activate((this.#active + 1) % length);
-		else if (key === 'ArrowUp') this.#activate((this.#active + length - 1) % length);
+		const step = { ArrowDown: 1, ArrowUp: length - 1 }[key];
+		if (step) this.#activate((this.#active + step) % length);
 		else if (key === 'Escape') this.close();
 		else if (key === 'Enter' || key === 'Tab') this.#take(this.#active);
 		else return false;
@@ -55,7 +55,7 @@ export class Popup {
 
 	#take(index) {
 		const { items, start, end } = this.#found;
-		if (index >= 0) this.#accept(items[index].insert, start, end);
+		this.#accept(items[index].insert, start, end);
 		this.close();
 	}
 

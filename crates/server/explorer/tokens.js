@@ -1,7 +1,7 @@
 // Tokens of GraphQL, JSON and SQL. Their kinds are the classes that the style sheet colours.
 
-const pattern = ({ raw: [special] }) => new RegExp(`${special}|(?<number>-?\\d+(\\.\\d+)?([eE][+-]?\\d+)?)|(?<space>[\\s,\\uFEFF]+)|(?<mark>[^])`, 'g');
-const GRAPHQL = pattern`(?<comment>#[^\n\r]*)|(?<string>"""(\\"""|[^])*?("""|$)|"(\\.|[^"\\\n\r])*"?)|(?<name>[_A-Za-z]\w*)|(?<mark2>\.\.\.)`;
+const pattern = ({ raw: [special] }) => new RegExp(`${special}|(?<number>-?\\d+(\\.\\d+)?([eE][+-]?\\d+)?)|(?<space>[\\s,\\uFEFF]+)|(?<mark>\\.{3}|[^])`, 'g');
+const GRAPHQL = pattern`(?<comment>#[^\n\r]*)|(?<string>"""(\\"""|[^])*?("""|$)|"(\\.|[^"\\\n\r])*"?)|(?<name>[_A-Za-z]\w*)`;
 const JSON_TEXT = pattern`(?<argument>"(\\.|[^"\\\n])*"(?=\s*:))|(?<string>"(\\.|[^"\\\n])*"?)|(?<keyword>true|false|null)`;
 const SQL = pattern`(?<string>'(''|[^'])*')|(?<field>"(""|[^"])*")|(?<variable>[$?]\d*)|(?<keyword>\b[A-Z][A-Z_]+\b)|(?<name>[a-z]\w*)`;
 
@@ -9,7 +9,7 @@ const SQL = pattern`(?<string>'(''|[^'])*')|(?<field>"(""|[^"])*")|(?<variable>[
 function split(text, pattern) {
 	return Array.from(text.matchAll(pattern), ({ 0: text, index: start, groups }) => {
 		const kind = Object.keys(groups).find((kind) => groups[kind] !== undefined);
-		return { kind: kind.replace('2', ''), text, start, end: start + text.length };
+		return { kind, text, start, end: start + text.length };
 	});
 }
 

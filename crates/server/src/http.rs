@@ -23,9 +23,7 @@ use tower_http::compression::{
     predicate::{NotForContentType, Predicate, SizeAbove},
 };
 
-use crate::{
-    app::App, config::Settings, cross_site::Site, error::Error, health, metrics, pages,
-};
+use crate::{app::App, config::Settings, cross_site::Site, error::Error, health, metrics, pages};
 
 /// Smaller answers fit into a packet or two as they are.
 const WORTH_COMPRESSING: u16 = 4_096;

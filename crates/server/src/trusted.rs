@@ -112,7 +112,7 @@ impl Trusted {
     pub fn announce(&self, limits: Limits) {
         let path = self.path.display();
         tracing::info!(
-            "only the {} documents of {path} run; text is refused, also that of the playground and \
+            "only the {} documents of {path} run; text is refused, also that of the explorer and \
              of introspection",
             self.count()
         );
