@@ -58,6 +58,7 @@ test('problems are at the token that has them', () => {
 
 test('completion knows what may stand at the caret', () => {
   assert.deepEqual(labels('{ he| }'), ['hero']);
+  assert.deepEqual(labels('{ hero| }'), [], 'the name is complete');
   assert.deepEqual(labels('{ hero(|'), ['id', 'side']);
   assert.deepEqual(labels('{ hero(id: 1, | ) { name } }'), ['side']);
   assert.deepEqual(labels('{ hero(side: |'), ['LIGHT', 'DARK']);

@@ -43,7 +43,7 @@ export function showAnswer({ status, reason, milliseconds, text, json: result })
 export function showEvent(text, number) {
 	const { shown, facts } = take(JSON.parse(text));
 	const details = h('small', null, [new Date().toLocaleTimeString(), size(text), ...facts].join(' · '));
-	$('answer').prepend(h('article', null, h('h3', null, `Event ${number}`, details), code(shown, json)));
+	$('answer').prepend(h('article', null, h('h3', null, `Event ${number} `, details), code(shown, json)));
 	if (number > MOST_EVENTS) $('answer').lastChild.remove();
 	return count(number, 'event');
 }
@@ -61,7 +61,7 @@ function take(result) {
 function showLevels(levels) {
 	$('view-sql').hidden = levels.length === 0;
 	if (levels.length === 0) chooseTab($('view-answer'));
-	const statement = ({ sql: text, rows, milliseconds }) => [code(text, sql), h('p', null, `${count(rows, 'row')} in ${milliseconds.toFixed(2)} ms`)];
+	const statement = ({ sql: text, rows, milliseconds }) => [code(text, sql), h('small', null, `${count(rows, 'row')} in ${milliseconds.toFixed(2)} ms`)];
 	const level = ({ statements }, index) => [h('h3', null, `Level ${index + 1}`), ...statements.flatMap(statement)];
 	$('sql').replaceChildren(...levels.flatMap(level));
 }

@@ -1,7 +1,7 @@
 // Completions, from the context that the check of the document finds at the caret.
 
 import { check } from './check.js';
-import { isComposite, isRequired } from './schema.js';
+import { isComposite } from './schema.js';
 import { graphql } from './tokens.js';
 
 /** Returns the range to replace, and items `{ label, insert, detail, description }`; null if there are none. */
@@ -9,12 +9,13 @@ export function completions(schema, text, caret) {
 	const inside = graphql(text).find(({ start, end }) => start < caret && caret <= end);
 	const { context } = check(text, schema, caret);
 	if (!schema || !context || ['comment', 'string'].includes(inside?.kind)) return null;
-	const typed = text.slice(context.start, caret).toLowerCase();
-	const rank = ({ label }) => label.toLowerCase().indexOf(typed);
+	const typed = text.slice(context.start, caret);
+	const rank = ({ label }) => label.toLowerCase().indexOf(typed.toLowerCase());
 	const items = candidates(context, schema, text)
 		.filter((item) => rank(item) >= 0)
 		.sort((a, b) => Math.min(rank(a), 1) - Math.min(rank(b), 1));
-	return items.length > 0 ? { start: context.start, end: context.end, items: items.slice(0, 60) } : null;
+	const isDone = items.some(({ label }) => label === typed);
+	return isDone || items.length === 0 ? null : { ...context, items: items.slice(0, 60) };
 }
 
 const item = (label, detail = '', description = '', insert = label) => ({ label, insert, detail, description });
@@ -33,7 +34,6 @@ function candidates({ kind, type, definitions, given }, schema, text) {
 		case 'argument':
 			return [...(definitions?.values() ?? [])]
 				.filter(({ name }) => !given.has(name))
-				.sort((a, b) => isRequired(b) - isRequired(a))
 				.map(({ name, type, description }) => item(name, type, description, `${name}: `));
 		case 'value':
 			if (type?.name === 'Boolean') return [item('true'), item('false'), ...variables('$')];

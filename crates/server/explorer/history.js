@@ -17,8 +17,8 @@ export function remember(entry) {
 export function openHistory(choose) {
 	const row = (entry) => {
 		const facts = h('small', null, new Date(entry.at).toLocaleString());
-		const text = entry.query.replace(/^#.*$/gm, '').replace(/\s+/g, ' ').slice(0, 120);
-		return h('li', null, h('button', { click: () => choose(entry) }, h('b', null, entry.title), facts, h('code', null, text)));
+		const text = entry.query.replace(/^#.*$/gm, '').replace(/\s+/g, ' ');
+		return h('li', null, h('button', { click: () => choose(entry) }, h('b', null, entry.title), ' ', facts, h('code', null, text)));
 	};
 	$('history-list').replaceChildren(...entries.get().map(row));
 	$('history').showModal();

@@ -1,7 +1,7 @@
 import { defineConfig } from 'vite';
 
 export default defineConfig({
-  // Relative, so that a proxy can put the pages behind a path prefix. The server answers `/` and
+  // Relative, so that a proxy can put the pages behind a path prefix. The server answers `/graphiql` and
   // `/app` with the pages and `playground/` beside them with everything they load.
   base: './',
   experimental: {
