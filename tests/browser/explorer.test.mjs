@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
+import { once } from 'node:events';
 import { readdirSync, writeFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { demo, DEVICES, launch, OUTPUT, watched } from './browser.mjs';
@@ -210,13 +211,17 @@ for (const [device, settings] of Object.entries(DEVICES)) {
     });
 
     test('SQL statements are shown where the answer has them', async () => {
-      const levels = [{ statements: [{ sql: 'SELECT "name" FROM "employees"', rows: 4, milliseconds: 0.41 }] }];
-      await page.route('**/graphql', (route) => route.fulfill({ json: { data: { a: 1 }, extensions: { explain: { levels } } } }));
-      await hand.openTab(page.getByRole('tab', { name: 'Figures' }));
+      const sql = page.getByRole('tab', { name: 'SQL' });
+      await hand.openTab(page.getByRole('tab', { name: 'Employee to employees' }));
       await hand.run();
-      await page.getByRole('tab', { name: 'SQL' }).click();
-      await page.getByRole('tabpanel').getByText('4 rows in 0.41 ms').waitFor();
+      await sql.click();
+      await page.getByRole('tabpanel').getByText('Level 1').waitFor();
+      assert.match(await page.locator('#sql').textContent(), /SELECT .* rows? in \d+\.\d\d ms/);
       await shot('sql');
+      await page.route('**/graphql', (route) => route.fulfill({ json: { data: { a: 1 } } }));
+      await hand.run();
+      await hand.answer.getByText('"a"').waitFor();
+      assert.ok(await sql.isHidden());
       await page.unroute('**/graphql');
     });
 
@@ -232,6 +237,11 @@ for (const [device, settings] of Object.entries(DEVICES)) {
       await page.unroute('**/graphql');
       await hand.run();
       await hand.status.getByText('200 OK').waitFor();
+      server.kill('SIGKILL');
+      await once(server, 'exit');
+      await hand.run();
+      await hand.banner.getByText('The server does not answer').waitFor();
+      assert.equal(await hand.editor.inputValue(), 'query Kept { __typename }');
     });
   });
 }

@@ -26,7 +26,7 @@ async function read(response, began) {
 	return { status, reason, milliseconds: performance.now() - began, text, json };
 }
 
-/** Sends an operation. Returns the answer, whatever its status. */
+/** Returns the answer, whatever its status. */
 export async function post(request, headers, signal) {
 	const began = performance.now();
 	return read(await send(request, headers, ANSWER, signal), began);

@@ -48,7 +48,8 @@ function opened() {
 function checkText(objections = []) {
 	checked = check(query.value, schema);
 	const { operations } = checked;
-	const problems = [...checked.problems, ...objections];
+	const isNew = ({ start }) => !objections.some((each) => each.start === start);
+	const problems = [...checked.problems.filter(isNew), ...objections];
 	query.problems = problems;
 	const item = ({ start, end, message }) => {
 		const line = h('small', null, `Line ${query.value.slice(0, start).split('\n').length}`);

@@ -14,7 +14,6 @@ export class Popup {
 		this.#accept = accept;
 		area.setAttribute('aria-autocomplete', 'list');
 		area.setAttribute('aria-controls', 'completions');
-		// The focus stays in the text.
 		$('popup').addEventListener('pointerdown', (event) => event.preventDefault());
 	}
 
