@@ -15,7 +15,6 @@ import * as tabs from './tabs.js';
 import { colouredGraphql, json } from './tokens.js';
 
 let schema = null;
-/** Operations and problems of the query. */
 let checked = check('');
 /** Controller of the operation that runs. */
 let running = null;
