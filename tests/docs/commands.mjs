@@ -4,7 +4,7 @@
 // `node tests/docs/commands.mjs`; ROSTER is the program, target/debug/roster unless given.
 
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -21,7 +21,7 @@ const env = {
 };
 
 // What a step of its own in .ci/run does word for word; twice would be long.
-const elsewhere = new Set(['cargo test --workspace']);
+const elsewhere = new Set(['cargo test --workspace', 'cargo test -p workshop-1']);
 
 const pages = readdirSync(join(root, 'docs'), { recursive: true }).filter((name) => name.endsWith('.md'));
 const files = ['README.md', ...pages.map((name) => `docs/${name}`).sort()];
@@ -69,6 +69,15 @@ async function run(block, options) {
 // The server of a session of the workshop. The blocks behind it send it requests.
 const session = /^cargo run -p workshop-[3-7]$/;
 
+// Runs the programs that `cargo test --workspace` has built. For one package alone Cargo selects other features
+// of the dependencies, and would build them again.
+function withBuiltPrograms(block) {
+  return block.replaceAll(/^cargo run -p (workshop-\d)(?: --)?/gm, (command, name) => {
+    const built = join(dirname(program), name);
+    return existsSync(built) ? built : command;
+  });
+}
+
 async function runAll(file, port) {
   const text = readFileSync(join(root, file), 'utf8');
   const cwd = file.startsWith('clients/') ? join(root, dirname(file)) : root;
@@ -81,10 +90,10 @@ async function runAll(file, port) {
   try {
     for (const [, block] of text.matchAll(/^```sh\n(.*?)^```$/gms)) {
       if (session.test(block.trim())) {
-        server = start(`exec ${block}`, options);
+        server = start(`exec ${withBuiltPrograms(block)}`, options);
         await answer(server, block, '/');
       } else {
-        await run(block, options);
+        await run(withBuiltPrograms(block), options);
       }
       console.log(`${file}: ${block.trim().replaceAll('\n', ' ; ')}`);
     }

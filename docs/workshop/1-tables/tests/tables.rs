@@ -1,5 +1,7 @@
 //! The tables: what the steps create, and what the database then refuses.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, SqlErr, Statement};
 use sea_orm_migration::MigratorTrait;
 use workshop_1::{connect, migration::Migrator};

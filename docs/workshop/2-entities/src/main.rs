@@ -1,4 +1,4 @@
-//! Prints who attends what: the lesson's shell, as a program.
+//! Prints the meetings of each employee: the lesson's shell, as a program.
 
 use std::{env, error::Error, io::Write};
 

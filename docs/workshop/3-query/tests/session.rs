@@ -1,5 +1,7 @@
 //! The first query, over HTTP.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 #[path = "../../support.rs"]
 mod support;
 

@@ -1,5 +1,7 @@
 //! The association entity, over HTTP.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 #[path = "../../support.rs"]
 mod support;
 
@@ -63,4 +65,10 @@ async fn a_get_request_can_write() {
         .data("{ employee(id: 3) { assignments { id } } }")
         .await;
     assert_eq!(data["employee"]["assignments"], json!([{ "id": 4 }]));
+}
+
+#[tokio::test]
+async fn each_assignment_costs_a_statement() {
+    let query = "{ employees { assignments { project { title } } } }";
+    assert_eq!(client().await.count(query).await, 1 + 4 + 3);
 }

@@ -50,13 +50,13 @@ fn meetings() -> Vec<meeting::Model> {
         (
             1,
             "Software Engineering Weekly Update",
-            at(day(2023, 10, 31), 9),
+            at(day(2023, 10, 31), 9, 30),
             "Building A, Room 142",
         ),
         (
             2,
             "Github Issues Brainstorming",
-            at(day(2023, 12, 1), 15),
+            at(day(2023, 12, 1), 15, 15),
             "Building D, Room 430",
         ),
     ]
@@ -122,8 +122,8 @@ fn assignments() -> Vec<assignment::Model> {
         |(id, role, employee_id, project_id, start, end)| assignment::Model {
             id,
             role: Some(role.to_owned()),
-            start_date: Some(at(start, 0)),
-            end_date: Some(at(end, 0)),
+            start_date: Some(at(start, 0, 0)),
+            end_date: Some(at(end, 0, 0)),
             employee_id,
             project_id,
         },
@@ -136,7 +136,7 @@ const fn day(year: i32, month: u32, day: u32) -> NaiveDate {
     NaiveDate::from_ymd_opt(year, month, day).expect("a day of the calendar")
 }
 
-/// Returns the full hour of a day, in UTC.
-fn at(day: NaiveDate, hour: i64) -> DateTime<Utc> {
-    day.and_time(NaiveTime::MIN).and_utc() + TimeDelta::hours(hour)
+/// Returns a time of a day, in UTC.
+fn at(day: NaiveDate, hour: i64, minute: i64) -> DateTime<Utc> {
+    day.and_time(NaiveTime::MIN).and_utc() + TimeDelta::minutes(60 * hour + minute)
 }

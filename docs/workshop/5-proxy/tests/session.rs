@@ -1,5 +1,7 @@
 //! The association proxy, over HTTP.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 #[path = "../../support.rs"]
 mod support;
 
@@ -77,4 +79,11 @@ async fn a_refused_mutation_changes_nothing() {
         .data("{ employee(id: 1) { assignments { id } } }")
         .await;
     assert_eq!(data["employee"]["assignments"], json!([{ "id": 1 }]));
+}
+
+#[tokio::test]
+async fn each_employee_and_each_project_costs_a_statement() {
+    // Uri works on one project and Tristan on two.
+    let query = "{ employees { projects { employees { name } } } }";
+    assert_eq!(client().await.count(query).await, 1 + 4 + 3);
 }

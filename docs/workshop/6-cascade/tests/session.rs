@@ -1,5 +1,7 @@
 //! Deletion, subscriptions, and the number of statements without the engine.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 #[path = "../../support.rs"]
 mod support;
 

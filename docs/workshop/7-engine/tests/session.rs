@@ -1,5 +1,7 @@
 //! The reads on the engine: the number of statements, data on the edge, and live changes.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 #[path = "../../support.rs"]
 mod support;
 
@@ -7,10 +9,11 @@ use async_graphql::Executor as _;
 use futures_util::StreamExt as _;
 use sea_level::Database;
 use sea_orm::ConnectionTrait as _;
+use sea_orm_migration::{MigratorTrait as _, SchemaManager};
 use serde_json::json;
 use support::{Client, Statements};
 use tempfile::TempDir;
-use workshop_7::{database, schema, server};
+use workshop_7::{database, migration::Migrator, schema, server};
 
 /// A checkpoint with a database of its own, which is removed with it.
 struct Checkpoint {
@@ -43,6 +46,18 @@ async fn every_example_of_the_page_returns_what_the_page_shows() {
         .client
         .check_page(include_str!("../README.md"))
         .await;
+}
+
+#[tokio::test]
+async fn the_steps_lead_there_and_back() {
+    let db = sea_orm::Database::connect("sqlite::memory:").await.unwrap();
+    let manager = SchemaManager::new(&db);
+    for _ in 0..2 {
+        Migrator::up(&db, None).await.unwrap();
+        assert!(manager.has_table("changes").await.unwrap());
+        Migrator::down(&db, None).await.unwrap();
+        assert!(!manager.has_table("employees").await.unwrap());
+    }
 }
 
 /// The queries of session 6, with pages.

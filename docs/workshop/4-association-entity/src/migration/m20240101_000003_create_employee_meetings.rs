@@ -1,4 +1,4 @@
-//! `employee_meetings`: who attends what, a plain join table.
+//! `employee_meetings`: attendances, a plain join table.
 
 use sea_orm_migration::{prelude::*, schema::*};
 
