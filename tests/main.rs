@@ -94,3 +94,4 @@ mod together;
 mod trusted;
 mod values;
 mod walk;
+mod workshop;

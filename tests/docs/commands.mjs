@@ -4,7 +4,7 @@
 // `node tests/docs/commands.mjs`; ROSTER is the program, target/debug/roster unless given.
 
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -21,9 +21,10 @@ const env = {
 };
 
 // What a step of its own in .ci/run does word for word; twice would be long.
-const elsewhere = new Set(['cargo test --workspace']);
+const elsewhere = new Set(['cargo test --workspace', 'cargo test -p workshop-1']);
 
-const files = ['README.md', ...readdirSync(join(root, 'docs')).map((name) => `docs/${name}`)];
+const pages = readdirSync(join(root, 'docs'), { recursive: true }).filter((name) => name.endsWith('.md'));
+const files = ['README.md', ...pages.map((name) => `docs/${name}`).sort()];
 const clients = readdirSync(join(root, 'clients')).map((name) => `clients/${name}/README.md`);
 
 function start(script, options) {
@@ -39,10 +40,10 @@ async function succeed(child, what) {
   if (code !== 0) throw new Error(`${what}\nended with ${code}:\n${child.said}`);
 }
 
-async function answer(server, what) {
+async function answer(server, what, path = '/health/ready') {
   for (let tries = 0; tries < 3000; tries++) {
     const url = /http:\/\/[\w.:[\]]+/.exec(server.said)?.[0];
-    const ready = url && (await fetch(`${url}/health/ready`).catch(() => undefined));
+    const ready = url && (await fetch(`${url}${path}`).catch(() => undefined));
     if (ready?.ok) return;
     if (server.exitCode !== null) break;
     await new Promise((wait) => setTimeout(wait, 100));
@@ -50,10 +51,9 @@ async function answer(server, what) {
   throw new Error(`${what}\nnever answered:\n${server.said}`);
 }
 
-async function run(block, cwd, port) {
+async function run(block, options) {
   const lines = block.trim().split('\n').filter((line) => !elsewhere.has(line));
   const last = lines.at(-1) ?? '';
-  const options = { cwd, env: { ...env, PORT: port } };
   if (!/ (demo|serve)\b/.test(last.replace(/#.*/, ''))) {
     await succeed(start(lines.join('\n'), options), block);
     return;
@@ -66,12 +66,40 @@ async function run(block, cwd, port) {
   await succeed(server, block);
 }
 
+// The server of a session of the workshop. The blocks behind it send it requests.
+const session = /^cargo run -p workshop-[3-7]$/;
+
+// Runs the programs that `cargo test --workspace` has built. For one package alone Cargo selects other features
+// of the dependencies, and would build them again.
+function withBuiltPrograms(block) {
+  return block.replaceAll(/^cargo run -p (workshop-\d)(?: --)?/gm, (command, name) => {
+    const built = join(dirname(program), name);
+    return existsSync(built) ? built : command;
+  });
+}
+
 async function runAll(file, port) {
   const text = readFileSync(join(root, file), 'utf8');
   const cwd = file.startsWith('clients/') ? join(root, dirname(file)) : root;
-  for (const [, block] of text.matchAll(/^```sh\n(.*?)^```$/gms)) {
-    await run(block, cwd, port);
-    console.log(`${file}: ${block.trim().replaceAll('\n', ' ; ')}`);
+  const options = { cwd, env: { ...env, PORT: port } };
+  if (file.startsWith('docs/workshop/')) {
+    const database = `${file.replaceAll(/\W/g, '-')}.db`;
+    options.env.DATABASE_URL = `sqlite:${join(home, database)}?mode=rwc`;
+  }
+  let server;
+  try {
+    for (const [, block] of text.matchAll(/^```sh\n(.*?)^```$/gms)) {
+      if (session.test(block.trim())) {
+        server = start(`exec ${withBuiltPrograms(block)}`, options);
+        await answer(server, block, '/');
+      } else {
+        await run(withBuiltPrograms(block), options);
+      }
+      console.log(`${file}: ${block.trim().replaceAll('\n', ' ; ')}`);
+    }
+  } finally {
+    server?.kill('SIGTERM');
+    await server?.ended;
   }
 }
 

@@ -1,0 +1,24 @@
+//! `projects`: pieces of work that employees are assigned to.
+
+use sea_orm_migration::{prelude::*, schema::*};
+
+#[derive(DeriveMigrationName)]
+pub(super) struct Migration;
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let mut table = Table::create();
+        table
+            .table("projects")
+            .col(big_pk_auto("id"))
+            .col(text("title"))
+            .col(big_integer_null("budget"));
+        manager.create_table(table).await
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let table = Table::drop().table("projects").take();
+        manager.drop_table(table).await
+    }
+}
