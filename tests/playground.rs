@@ -1,6 +1,7 @@
 //! The pages over HTTP: the explorer, GraphiQL, `/app`. Their behaviour in a browser is tested in `browser/`.
 
 use std::{
+    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
 };
@@ -108,6 +109,46 @@ async fn the_explorer_opens_with_the_examples() {
         .into_iter()
         .map(|(name, text)| json!({ "name": name, "text": text }));
     assert_eq!(sent, Value::from_iter(expected));
+}
+
+#[tokio::test]
+async fn every_link_of_the_documents_leads_to_a_page_and_a_heading() {
+    let app = lesson_with(|_| {}).await;
+    // `/docs` leads to the first page.
+    let start = app.get("/docs").await;
+    let mut pages = BTreeMap::new();
+    let mut links = vec![(start.url().clone(), String::new())];
+    while let Some((url, anchor)) = links.pop() {
+        let key = url.path().to_owned();
+        if !pages.contains_key(&key) {
+            let response = app.client.get(url.clone()).send().await.unwrap();
+            assert_eq!(response.status(), 200, "{url}");
+            let policy = response.headers()["content-security-policy"].clone();
+            let page = response.text().await.unwrap();
+            if key.starts_with("/docs/") {
+                let policy = policy.to_str().unwrap();
+                assert!(policy.starts_with("default-src 'none'; script-src 'self'"));
+                for rest in page.split("href=\"").skip(1) {
+                    let (link, _) = rest.split_once('"').unwrap();
+                    let target = url.join(link).unwrap();
+                    let is_here =
+                        target.host_str() == url.host_str() && target.port() == url.port();
+                    if is_here {
+                        let anchor = target.fragment().unwrap_or_default().to_owned();
+                        links.push((target, anchor));
+                    }
+                }
+            }
+            pages.insert(key.clone(), page);
+        }
+        let has_anchor = anchor.is_empty() || pages[&key].contains(&format!("id=\"{anchor}\""));
+        assert!(has_anchor, "{url}");
+    }
+    let documents = pages.keys().filter(|path| path.starts_with("/docs/"));
+    assert!(documents.count() >= 14, "{:?}", pages.keys());
+    assert!(pages["/docs/readme"].contains("<h1 id=\"roster\">Roster</h1>"));
+    assert!(pages["/docs/schema"].contains("<b id=\"Employee\">Employee</b>"));
+    assert_eq!(app.get("/docs/no-such-page").await.status(), 404);
 }
 
 #[tokio::test]

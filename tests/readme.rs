@@ -16,7 +16,7 @@ fn every_section_of_the_readme_ends_with_a_full_sentence() {
     assert_eq!(fences.count() % 2, 0, "a code block is not closed");
     for section in README.split("\n## ").skip(1) {
         let last = section.trim_end().lines().last().unwrap();
-        let is_whole = last.ends_with(['.', ':', ')']) || last == "```";
+        let is_whole = last.ends_with(['.', ':', ')', '|']) || last == "```";
         assert!(is_whole, "a section ends with {last:?}");
     }
 }

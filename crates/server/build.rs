@@ -1,5 +1,8 @@
-//! Puts the files of the pages into the program: the explorer, its examples, and the bundle of GraphiQL and
-//! `/app` when it has been built.
+//! Puts the files of the pages into the program: the explorer, its examples, the documents, and the bundle of
+//! GraphiQL and `/app` when it has been built.
+
+#[path = "build/documents.rs"]
+mod documents;
 
 use std::{
     env,
@@ -17,7 +20,16 @@ fn main() -> io::Result<()> {
         // To be there when it appears.
         println!("cargo::rerun-if-changed={}/playground", server.display());
     }
-    embed("bundle", &bundle)
+    embed("bundle", &bundle)?;
+    let documents = out().join("documents");
+    documents::render(&server.join("../.."), &documents)?;
+    fs::copy(server.join("build/docs.css"), documents.join("docs.css"))?;
+    embed("documents", &documents)
+}
+
+/// Returns the folder for generated files.
+fn out() -> PathBuf {
+    PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default())
 }
 
 /// Writes a list of names and contents of the files in a folder, which may be missing.
@@ -36,8 +48,7 @@ fn embed(name: &str, folder: &Path) -> io::Result<()> {
         writeln!(source, "({name:?}, include_bytes!({file:?})),").map_err(io::Error::other)?;
     }
     source.push(']');
-    let out = env::var_os("OUT_DIR").ok_or(io::ErrorKind::NotFound)?;
-    fs::write(Path::new(&out).join(format!("{name}.rs")), source)
+    fs::write(out().join(format!("{name}.rs")), source)
 }
 
 fn list(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {

@@ -1,5 +1,5 @@
-//! The pages: the explorer at `/`, and, where the bundle was built, GraphiQL at `/graphiql` and a small
-//! frontend at `/app`.
+//! The pages: the explorer at `/`, the documents at `/docs`, and, where the bundle was built, GraphiQL at
+//! `/graphiql` and a small frontend at `/app`.
 
 use std::sync::LazyLock;
 
@@ -21,6 +21,9 @@ static EXAMPLES: Files = include!(concat!(env!("OUT_DIR"), "/examples.rs"));
 
 /// GraphiQL and `/app`; empty if they were not built.
 static BUNDLE: Files = include!(concat!(env!("OUT_DIR"), "/bundle.rs"));
+
+/// Pages of the documents, and their style sheet.
+static DOCUMENTS: Files = include!(concat!(env!("OUT_DIR"), "/documents.rs"));
 
 /// Icon of all pages.
 static ICON: &[u8] = include_bytes!("../playground/src/icon.svg");
@@ -71,6 +74,9 @@ pub fn routes() -> Router {
         )
         .route("/app", get(async || bundled_page("app.html")))
         .route("/app/", get(async || Redirect::permanent("../app")))
+        .route("/docs", get(async || Redirect::permanent("docs/readme")))
+        .route("/docs/", get(async || Redirect::permanent("readme")))
+        .route("/docs/{name}", get(document))
         .route("/playground/{*path}", get(bundled_file))
 }
 
@@ -111,6 +117,21 @@ async fn explorer_file(Path(name): Path<String>, headers: HeaderMap) -> Response
     }
     let kind = [(header::CONTENT_TYPE, content_type(&name))];
     (cached, kind, content).into_response()
+}
+
+async fn document(Path(name): Path<String>) -> Response {
+    let Some(content) = file(DOCUMENTS, &name) else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    let kind = match name.as_str() {
+        "docs.css" => content_type(&name),
+        _ => content_type(".html"),
+    };
+    let headers = [
+        (header::CONTENT_TYPE, kind),
+        (header::CONTENT_SECURITY_POLICY, EXPLORER_POLICY),
+    ];
+    (headers, content).into_response()
 }
 
 fn bundled_page(name: &str) -> Response {
