@@ -33,8 +33,6 @@ use self::{
     timed::{Phase, Timed},
     turn::Turns,
 };
-use tower::ServiceExt;
-
 use crate::{app::App, background, config::seconds, error::Error, http};
 
 /// Time for running requests after the grace: with the default grace the process ends within 10 s.
@@ -53,23 +51,23 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// connection at once, even if a request is on the wire.
 pub async fn serve(listeners: Vec<TcpListener>, app: App) -> Result<(), Error> {
     background::begin(&app);
-    let routes = http::routes(&app);
+    let others = http::others(&app);
     let grace = async {
         app.shutdown.begun().await;
         sleep(app.shutdown_grace).await;
     };
     tokio::select! {
-        () = accept(&listeners, &routes, &app) => {}
+        () = accept(&listeners, &others, &app) => {}
         () = grace => {}
         () = app.shutdown.forced() => return Err(Error::Forced),
     }
     refuse_new(&listeners);
     tokio::select! {
-        () = accept(&listeners, &routes, &app) => {}
+        () = accept(&listeners, &others, &app) => {}
         () = sleep(HANDSHAKE) => {}
     }
     app.shutdown.drain();
-    accept_backlog(listeners, &routes, &app);
+    accept_backlog(listeners, &others, &app);
     tokio::select! {
         drained = timeout(DRAIN, ended(&app)) => {
             if drained.is_err() {
@@ -81,7 +79,7 @@ pub async fn serve(listeners: Vec<TcpListener>, app: App) -> Result<(), Error> {
     }
 }
 
-async fn accept(listeners: &[TcpListener], routes: &Router, app: &App) {
+async fn accept(listeners: &[TcpListener], others: &Router, app: &App) {
     loop {
         let Ok(permit) = app.connections.clone().acquire_owned().await else {
             return;
@@ -93,7 +91,7 @@ async fn accept(listeners: &[TcpListener], routes: &Router, app: &App) {
             accepted.find(Poll::is_ready).unwrap_or(Poll::Pending)
         });
         match accepted.await {
-            Ok((stream, _)) => begin(stream, permit, routes, app),
+            Ok((stream, _)) => begin(stream, permit, others, app),
             Err(error) => {
                 // The connection broke, or the process has too many open files.
                 tracing::debug!(%error, "cannot accept a connection");
@@ -126,13 +124,13 @@ fn refuse_new(listeners: &[TcpListener]) {
 
 /// Accepts the connections that wait in the kernel, then closes the listeners. Closing them first
 /// would reset these connections.
-fn accept_backlog(listeners: Vec<TcpListener>, routes: &Router, app: &App) {
+fn accept_backlog(listeners: Vec<TcpListener>, others: &Router, app: &App) {
     let accept = |listener: TcpListener| -> io::Result<()> {
         let listener = listener.into_std()?;
         while let Ok(permit) = app.connections.clone().try_acquire_owned() {
             let (stream, _) = listener.accept()?;
             stream.set_nonblocking(true)?;
-            begin(TcpStream::from_std(stream)?, permit, routes, app);
+            begin(TcpStream::from_std(stream)?, permit, others, app);
         }
         Ok(())
     };
@@ -144,8 +142,8 @@ fn accept_backlog(listeners: Vec<TcpListener>, routes: &Router, app: &App) {
     }
 }
 
-fn begin(stream: TcpStream, permit: OwnedSemaphorePermit, routes: &Router, app: &App) {
-    let connection = connection(stream, routes.clone(), app.clone());
+fn begin(stream: TcpStream, permit: OwnedSemaphorePermit, others: &Router, app: &App) {
+    let connection = connection(stream, others.clone(), app.clone());
     tokio::spawn(async move {
         connection.await;
         drop(permit);
@@ -159,7 +157,7 @@ async fn ended(app: &App) {
     let _sockets = app.sockets.acquire_many(limits.sockets).await;
 }
 
-async fn connection(stream: TcpStream, routes: Router, app: App) {
+async fn connection(stream: TcpStream, others: Router, app: App) {
     let limits = app.limits;
     // An answer is written in one piece, so nothing is gained by delaying it.
     let _ = stream.set_nodelay(true);
@@ -167,7 +165,7 @@ async fn connection(stream: TcpStream, routes: Router, app: App) {
     let turns = Arc::new(Turns::default());
     let service = RequestService {
         app: app.clone(),
-        routes,
+        others,
         phase: phase.clone(),
         turns: turns.clone(),
     };
@@ -203,8 +201,8 @@ async fn connection(stream: TcpStream, routes: Router, app: App) {
 /// HTTP service of one connection. Records the begin and the end of each request.
 struct RequestService {
     app: App,
-    /// See [`http::routes`].
-    routes: Router,
+    /// See [`http::others`].
+    others: Router,
     phase: Arc<Phase>,
     turns: Arc<Turns>,
 }
@@ -216,7 +214,7 @@ impl Service<Request<Incoming>> for RequestService {
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         self.phase.begin();
-        let (app, routes) = (self.app.clone(), self.routes.clone());
+        let (app, others) = (self.app.clone(), self.others.clone());
         let (phase, turns) = (self.phase.clone(), self.turns.clone());
         // The future is large: it is built in the heap instead of being moved there.
         let place = Box::new_uninit();
@@ -226,7 +224,7 @@ impl Service<Request<Incoming>> for RequestService {
             }
             let request = request.map(Body::new);
             let shutdown = app.shutdown.clone();
-            let Ok(mut answer) = routes.oneshot(request).await;
+            let mut answer = http::answer(app, others, request).await;
             if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
                 phase.switch();
                 return Ok(answer);

@@ -6,7 +6,6 @@ use std::{panic::AssertUnwindSafe, pin::pin};
 use async_graphql::{ServerError, parser::types::OperationType};
 use axum::{
     body::{Body, Bytes},
-    extract::{Request, State},
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, request::Parts},
     response::Response,
 };
@@ -48,10 +47,9 @@ const PARTIAL: u16 = 294;
 const PARTIAL_SUCCESS: ReasonPhrase = ReasonPhrase::from_static(b"Partial Success");
 
 /// Answers GET, POST and QUERY; a GET may also become a WebSocket.
-pub(super) async fn graphql(State(app): State<App>, request: Request) -> Response {
-    let (mut parts, body) = request.into_parts();
-    if websocket::is_upgrade(&parts) {
-        return websocket::accept(&app, &mut parts);
+pub(super) async fn graphql(app: &App, parts: &mut Parts, body: Body) -> Response {
+    if websocket::is_upgrade(parts) {
+        return websocket::accept(app, parts);
     }
     if parts.method == Method::GET && negotiate::wants_page(&parts.headers) {
         return pages::page_at(&parts.uri).await;
@@ -64,9 +62,9 @@ pub(super) async fn graphql(State(app): State<App>, request: Request) -> Respons
         wants_cost: is_true(&parts.headers, &X_COST),
         wants_explain: app.has_explain && is_true(&parts.headers, &X_EXPLAIN),
         id: &id,
-        app: &app,
+        app,
     };
-    let answer = pin!(exchange.answer(&parts, body));
+    let answer = pin!(exchange.answer(parts, body));
     let mut response = match AssertUnwindSafe(answer).catch_unwind().await {
         Ok(Ok(response)) => response,
         Ok(Err(failure)) => exchange.fail(failure),
