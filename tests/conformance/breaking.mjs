@@ -2,8 +2,9 @@
 //
 //   node breaking.mjs
 //
-// A breaking change is one that graphql.js finds to be one. It is named if its coordinate, such as
-// `Employee.name`, is in the section «Unreleased». After a release, `released.graphql` is the new schema.
+// graphql.js finds the breaking changes. One is named if its coordinate, such as `Employee.name` or
+// `Query.employee`, stands between backticks in the section «Unreleased». After a release,
+// `released.graphql` is the new schema.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -14,10 +15,17 @@ const read = (path) => readFileSync(new URL(path, import.meta.url), 'utf8');
 /** Returns the breaking changes that the text does not name. */
 function unnamed(before, after, changelog) {
   const [, unreleased = ''] = changelog.split(/^## /m);
-  const named = new Set(unreleased.match(/\w+(\.\w+)*/g));
+  const named = new Set(unreleased.match(/(?<=`)[\w.]+(?=`)/g));
   return findBreakingChanges(buildSchema(before), buildSchema(after))
     .map(({ description }) => description)
-    .filter((description) => !named.has(description.match(/\w+(\.\w+)*/)[0]));
+    .filter((description) => !named.has(coordinate(description)));
+}
+
+/** Returns the type or field that graphql.js says has changed. */
+function coordinate(description) {
+  const owner = description.match(/ (?:on|from|to) (?:(?:input|enum|union) type |interface |directive )?([\w.]+) was/);
+  const value = description.match(/^(\w+) was removed from (?:enum|union) type (\w+)/);
+  return value ? `${value[2]}.${value[1]}` : (owner ?? description.match(/([\w.]*\w)/))[1];
 }
 
 // The check itself finds what it is for.
@@ -27,6 +35,14 @@ assert.deepEqual(found, [
   'Employee.role was removed.',
   'Employee.name changed type from String! to String.',
 ]);
+const required = unnamed(employee('name(a: Int): ID'), employee('name(a: Int, b: Int!): ID'), '## Unreleased\nA `b`\n');
+assert.deepEqual(required, ['A required arg b on Employee.name was added.']);
+const values = (values) => `type Query { state: State } enum State { ${values} } input New { a: Int }`;
+assert.equal(unnamed(values('ON OFF'), values('ON'), '## Unreleased\n- `OFF` is gone.\n').length, 1);
+assert.equal(unnamed(values('ON OFF'), values('ON'), '## Unreleased\n- `State.OFF` is gone.\n').length, 0);
+const field = values('ON').replace('a: Int', 'a: Int b: Int!');
+assert.equal(unnamed(values('ON'), field, '## Unreleased\n- A required field.\n').length, 1);
+assert.equal(unnamed(values('ON'), field, '## Unreleased\n- `New` takes more.\n').length, 0);
 const changelog = '## Unreleased\n- `Employee.role` is gone.\n## 1.0\n- `Employee.name` is new.\n';
 assert.deepEqual(unnamed(employee('name: ID role: ID'), employee('name: ID'), changelog), []);
 assert.equal(unnamed(employee('name: ID role: ID'), employee('role: ID'), changelog).length, 1);
