@@ -13,14 +13,17 @@ use std::{
 
 fn main() -> io::Result<()> {
     let server = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let bundle = match server.join("playground/dist").is_dir() {
+        true => "playground/dist",
+        // Reruns the script when the bundle appears.
+        false => "playground",
+    };
+    for source in ["build", "explorer", "playground/examples", bundle] {
+        println!("cargo::rerun-if-changed={}", server.join(source).display());
+    }
     embed("explorer", &server.join("explorer"))?;
     embed("examples", &server.join("playground/examples"))?;
-    let bundle = server.join("playground/dist");
-    if !bundle.is_dir() {
-        // To be there when it appears.
-        println!("cargo::rerun-if-changed={}/playground", server.display());
-    }
-    embed("bundle", &bundle)?;
+    embed("bundle", &server.join("playground/dist"))?;
     let documents = out().join("documents");
     documents::render(&server.join("../.."), &documents)?;
     fs::copy(server.join("build/docs.css"), documents.join("docs.css"))?;
@@ -36,7 +39,6 @@ fn out() -> PathBuf {
 fn embed(name: &str, folder: &Path) -> io::Result<()> {
     let mut files = Vec::new();
     if folder.is_dir() {
-        println!("cargo::rerun-if-changed={}", folder.display());
         list(folder, &mut files)?;
     }
     files.sort();

@@ -69,7 +69,7 @@ fn documents(root: &Path) -> io::Result<Vec<Document>> {
     Ok(documents)
 }
 
-/// Converts Markdown to HTML. Links to files that are no page lose their address, images go.
+/// Converts Markdown to HTML. Removes images, and the address of links to files without a page.
 fn body(text: &str, path: &Path, documents: &[Document]) -> String {
     let mut is_image = false;
     let mut events = Vec::new();
