@@ -78,7 +78,7 @@ test('a subscription resumes behind its last event after a cut connection', asyn
     response.writeHead(200, { 'content-type': 'text/event-stream' });
     const first = 'id: 1\n\n:\n\nevent: next\nid: 2\ndata: {"data":1}\n\n';
     if (requests.length === 1) response.write(first, () => setTimeout(() => response.destroy(), 50));
-    else response.end('event: next\nid: 3\ndata: {"data":2}\n\nevent: complete\ndata:\n\n');
+    else response.end('event: next\nid: 3\ndata: {"data":"a\u2028event: complete"}\n\nevent: complete\ndata:\n\n');
   });
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
   globalThis.document = { baseURI: `http://127.0.0.1:${server.address().port}/` };
@@ -90,6 +90,18 @@ test('a subscription resumes behind its last event after a cut connection', asyn
   server.close();
   assert.equal(refused, null);
   assert.deepEqual(requests, [undefined, '2']);
-  assert.deepEqual(events, ['{"data":1}', '{"data":2}']);
+  assert.deepEqual(events, ['{"data":1}', '{"data":"a\u2028event: complete"}']);
   assert.equal(waits.length, 1);
+});
+
+test('a full or damaged storage of the browser stops nothing', async () => {
+  const setItem = () => {
+    throw new Error('the quota is exceeded');
+  };
+  globalThis.localStorage = { getItem: () => '{damaged', setItem };
+  const { stored } = await import('../../crates/server/explorer/dom.js');
+  const value = stored('key', []);
+  assert.deepEqual(value.get(), []);
+  value.set([1]);
+  assert.deepEqual(value.get(), [1]);
 });

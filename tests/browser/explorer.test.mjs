@@ -225,6 +225,23 @@ for (const [device, settings] of Object.entries(DEVICES)) {
       await page.unroute('**/graphql');
     });
 
+    test('a tab opens with what another window has typed since', async () => {
+      const tabs = page.locator('#tabs [role=tab]');
+      await hand.openTab(tabs.nth(1));
+      const other = await context.newPage();
+      const otherHand = hands(other);
+      await other.goto(url);
+      await otherHand.openTab(other.locator('#tabs [role=tab]').first());
+      await otherHand.show('document');
+      await otherHand.editor.fill('{ fromAnotherWindow: __typename }');
+      await other.close();
+      await hand.openTab(tabs.first());
+      assert.equal(await hand.editor.inputValue(), '{ fromAnotherWindow: __typename }');
+      await hand.show('document');
+      await page.getByRole('button', { name: 'Reset' }).click();
+      assert.match(await hand.editor.inputValue(), /^# The walk/);
+    });
+
     test('nothing went wrong until now, and no other host was asked', () => assert.deepEqual(faults, []));
 
     test('a server that is down is named, and nothing is lost', async () => {

@@ -70,7 +70,7 @@ pub struct Checked {
     /// Set if the transport tells the client its position in a feed.
     pub position: Option<Arc<FeedPosition>>,
     /// True if `extensions.explain` of the response lists the statements of the operation, by level: SQL
-    /// with placeholders, number of rows, milliseconds. At most 200 statements; false at first.
+    /// with placeholders, number of rows, milliseconds. At most 200 statements; `false` by default.
     pub is_explained: bool,
 }
 

@@ -24,14 +24,12 @@ export function showBanner(message, kind = 'error') {
 	$('banner').replaceChildren(...(message ? [h('strong', null, message.title), h('p', null, message.text)] : []));
 }
 
-/** Empties the pane for another operation. */
 export function clear() {
 	showBanner(null);
 	showLevels([]);
 	$('answer').replaceChildren();
 }
 
-/** Shows the answer of a query or mutation. */
 export function showAnswer({ status, reason, milliseconds, text, json: result }) {
 	const { shown, facts } = take(result);
 	const state = !result?.data ? 'error' : result.errors ? 'warning' : 'good';

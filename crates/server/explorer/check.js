@@ -10,7 +10,6 @@ export function check(text, schema = null, caret = -1) {
 	const found = { problems: [], operations: [], context: null, isParsed: false };
 	const variables = new Set();
 	const fragments = new Set();
-	/** Checks that need all definitions. */
 	const deferred = [];
 	let index = 0;
 

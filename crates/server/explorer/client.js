@@ -26,7 +26,6 @@ async function read(response, began) {
 	return { status, reason, milliseconds: performance.now() - began, text, json };
 }
 
-/** Returns the answer, whatever its status. */
 export async function post(request, headers, signal) {
 	const began = performance.now();
 	return read(await send(request, headers, ANSWER, signal), began);
@@ -74,6 +73,6 @@ async function* events(body) {
 		if (done) return;
 		const blocks = (rest + value).split('\n\n');
 		rest = blocks.pop();
-		for (const block of blocks) yield Object.fromEntries(Array.from(block.matchAll(/^(\w+): ?(.*)$/gm), (line) => line.slice(1)));
+		for (const block of blocks) yield Object.fromEntries(block.split('\n').map((line) => /^(\w*): ?([^]*)/.exec(line).slice(1)));
 	}
 }

@@ -13,7 +13,6 @@ $('docs-back').addEventListener('click', () => {
 	open();
 });
 
-/** Shows a schema, or says why there is none. */
 export function showSchema(newSchema, problem) {
 	schema = newSchema;
 	$('docs-search').disabled = !schema;
@@ -22,7 +21,6 @@ export function showSchema(newSchema, problem) {
 	$('docs-body').replaceChildren(h('div', { class: 'error', role: 'alert' }, h('strong', null, 'The schema cannot be read'), h('p', null, text)));
 }
 
-/** Opens a type, at a field if one is named. */
 function openType(name, field) {
 	if (schema.types.has(name) && trail.at(-1) !== name) trail.push(name);
 	open();
@@ -76,7 +74,6 @@ function typePage({ kind, isOneOf, description, fields, inputs, values, interfac
 	];
 }
 
-/** A field, argument, input field or enum value. */
 function member({ name, type, args, description, deprecated, preset }) {
 	const [before, after] = type?.split(named(type)) ?? [];
 	const kind = !type ? 't-enum' : args ? 't-field' : 't-argument';

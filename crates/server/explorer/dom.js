@@ -13,11 +13,24 @@ export function h(tag, properties, ...children) {
 	return element;
 }
 
-/** A value as JSON in the browser's storage. */
-export const stored = (key, preset) => ({
-	get: () => JSON.parse(localStorage.getItem(key)) ?? preset,
-	set: (value) => localStorage.setItem(key, JSON.stringify(value)),
-});
+/** A value as JSON in the browser's storage, or in memory if that is full or damaged. */
+export function stored(key, preset) {
+	let held = preset;
+	const attempt = (action) => {
+		try {
+			return action();
+		} catch {
+			return held;
+		}
+	};
+	return {
+		get: () => attempt(() => JSON.parse(localStorage.getItem(key)) ?? held),
+		set(value) {
+			held = value;
+			attempt(() => localStorage.setItem(key, JSON.stringify(value)));
+		},
+	};
+}
 
 /** Marks the chosen tab of a list. Of panels, only its own is shown. */
 export function chooseTab(chosen) {

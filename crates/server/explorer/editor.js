@@ -73,7 +73,7 @@ export class Editor {
 		const isBreak = key === 'Enter' && !ctrlKey && !metaKey;
 		if (isCompletion) this.#complete();
 		if (isBreak) this.#breakLine(before);
-		if ([')', ']', '}'].includes(key) && /\n *  $/.test(before)) this.type('', this.caret - 2, this.caret);
+		if (!metaKey && this.caret === this.#area.selectionEnd && [')', ']', '}'].includes(key) && /\n *  $/.test(before)) this.type('', this.caret - 2, this.caret);
 		return isCompletion || isBreak;
 	}
 

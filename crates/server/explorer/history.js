@@ -7,8 +7,8 @@ const MOST = 50;
 /** `{ title, query, variables, at }`, newest first. */
 const entries = stored('roster:history', []);
 
-/** Adds an operation; the same one moves to the top. */
 export function remember(entry) {
+	if (entry.query.length > 20_000) return;
 	const others = entries.get().filter(({ query, variables }) => query !== entry.query || variables !== entry.variables);
 	entries.set([{ ...entry, at: Date.now() }, ...others].slice(0, MOST));
 }
@@ -26,7 +26,6 @@ export function openHistory(choose) {
 
 $('history-clear').addEventListener('click', () => entries.set([]));
 
-/** Returns a link to this page that opens a query. */
 export const linkTo = ({ query, variables }) => `${location.href.split('#')[0]}#${new URLSearchParams({ query, variables })}`;
 
 /** Takes the query out of the address of the page; null if it has none. */

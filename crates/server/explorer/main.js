@@ -16,7 +16,6 @@ import { colouredGraphql, json } from './tokens.js';
 
 let schema = null;
 let checked = check('');
-/** Controller of the operation that runs. */
 let running = null;
 
 const query = new Editor('query', { label: 'Query', tokens: colouredGraphql, complete: (...at) => completions(schema, ...at), input: typed });
@@ -220,7 +219,7 @@ addEventListener('keydown', (event) => {
 	if (!(event.ctrlKey || event.metaKey) || !(isPrettify || event.key === 'Enter')) return;
 	event.preventDefault();
 	if (isPrettify) prettify();
-	else run();
+	else if (!event.repeat) run();
 });
 
 if (innerWidth < 1400) toggleDocs();

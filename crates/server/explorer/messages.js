@@ -2,7 +2,6 @@
 
 import { endpoint, Unreachable } from './client.js';
 
-/** Explains a request without an answer. */
 export function failure(error) {
 	if (!(error instanceof Unreachable)) return { title: 'The request was not sent', text: error.message };
 	return { title: 'The server does not answer', text: `Your text is kept. Run it again when ${endpoint.host} is back.` };

@@ -41,8 +41,8 @@ export class Popup {
 	}
 
 	/** Handles a key. Returns true if it was meant for the list. */
-	press({ key, shiftKey, ctrlKey }) {
-		if (!this.isOpen || shiftKey || ctrlKey) return false;
+	press({ key, shiftKey, ctrlKey, metaKey }) {
+		if (!this.isOpen || shiftKey || ctrlKey || metaKey) return false;
 		const { length } = this.#found.items;
 		const step = { ArrowDown: 1, ArrowUp: length - 1 }[key];
 		if (step) this.#activate((this.#active + step) % length);

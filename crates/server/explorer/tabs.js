@@ -30,9 +30,9 @@ export function start(examples, onOpen) {
 export function openText({ query = NEW, variables = '' } = {}) {
 	const same = [...tabs.values()].find((tab) => tab.query === query && tab.variables === variables);
 	open(same ?? add({ id: `own-${Date.now()}`, query, variables }));
+	if (!same) save();
 }
 
-/** Takes over what was typed. */
 export function update(query, variables) {
 	Object.assign(current, { query, variables });
 	save();
@@ -44,7 +44,10 @@ export const isDraft = () => current.query !== current.example || current.variab
 /** Gives an example its text back, or closes a tab of the user. */
 export function discard() {
 	const { id, example: query, item } = current;
-	if (query) return open(Object.assign(current, { query, variables: '' }));
+	if (query) {
+		update(query, '');
+		return open(current);
+	}
 	const { drafts } = storage.get();
 	delete drafts[id];
 	storage.set({ open: '', drafts });
@@ -70,19 +73,27 @@ function label({ item, title, query }) {
 
 function open(tab) {
 	current = tab;
-	save();
+	const { drafts } = storage.get();
+	// Another window may have stored a newer text.
+	Object.assign(tab, drafts[tab.id]);
+	storage.set({ open: tab.id, drafts });
+	show();
 	chooseTab(tab.item);
 	tab.item.scrollIntoView({ block: 'nearest' });
 	$('document').setAttribute('aria-labelledby', tab.item.id);
 	opened();
 }
 
+function show() {
+	label(current);
+	current.item.classList.toggle('edited', Boolean(current.example) && isDraft());
+}
+
 /** Stores the open tab only: another window may have stored others. */
 function save() {
-	const { id, query, variables, example, item } = current;
+	const { id, query, variables } = current;
 	const { drafts } = storage.get();
-	label(current);
-	item.classList.toggle('edited', Boolean(example) && isDraft());
+	show();
 	if (isDraft()) drafts[id] = { query, variables };
 	else delete drafts[id];
 	storage.set({ open: id, drafts });

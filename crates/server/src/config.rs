@@ -249,8 +249,8 @@ pub struct Settings {
     /// Show the SQL of operations to clients that send the header `x-explain: true`
     ///
     /// `extensions.explain` lists the statements of each level with their rows and milliseconds, without
-    /// the values of parameters. It shows the names of tables and columns to every client that may
-    /// introspect, so to none if there are trusted documents. `roster demo` has it on.
+    /// the values of parameters. The SQL shows names of tables and columns to every client that may
+    /// introspect. With trusted documents, no client gets it. `roster demo` has it on.
     #[arg(long, env, value_parser = FalseyValueParser::new())]
     pub explain: bool,
     /// Tokens, origins and hosts.

@@ -38,8 +38,10 @@ static EXAMPLES_JSON: LazyLock<String> = LazyLock::new(|| {
 });
 
 /// Entity tag of all files of the explorer, which belong together.
-static EXPLORER_TAG: LazyLock<String> =
-    LazyLock::new(|| etag::tag(EXPLORER.iter().chain(EXAMPLES).map(|(_, content)| *content)));
+static EXPLORER_TAG: LazyLock<String> = LazyLock::new(|| {
+    let files = EXPLORER.iter().chain(EXAMPLES);
+    etag::tag(files.map(|(_, content)| *content).chain([ICON]))
+});
 
 /// Policy of the explorer: no inline scripts or styles, and no other host.
 const EXPLORER_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
@@ -102,6 +104,8 @@ async fn explorer_file(Path(name): Path<String>, headers: HeaderMap) -> Response
     let content = match name.as_str() {
         "examples.json" => Some(EXAMPLES_JSON.as_bytes()),
         "icon.svg" => Some(ICON),
+        // The page is at `/`.
+        "index.html" => None,
         name => file(EXPLORER, name),
     };
     let Some(content) = content else {
