@@ -189,7 +189,7 @@ async fn demo_answers_and_leaves_nothing_behind() {
     assert_eq!(server.get("/health/live").await.0, 200);
     assert_eq!(server.get("/health/ready").await.0, 200);
     let (status, page) = server.get("/").await;
-    assert!(status == 200 && page.contains("graphql"));
+    assert!(status == 200 && page.contains("explorer/main.js"));
 
     let query =
         "{ employee(id: \"emp_2\") { projects { nodes { title employees { nodes { name } } } } } }";
