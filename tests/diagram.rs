@@ -2,13 +2,15 @@
 //!
 //! `INSTA_UPDATE=always` writes it, as it does for snapshots.
 
-use std::{env, fmt::Write as _, fs, path::Path};
+use std::{env, fmt::Write as _, fs};
 
 use entity::{assignment, employee, employee_meeting, meeting, project};
 use sea_orm::{
     ColumnTrait, EntityTrait, Iterable, RelationTrait,
     sea_query::{ColumnType, Iden},
 };
+
+use crate::support::repository::root;
 
 #[test]
 fn the_diagram_of_the_readme_is_that_of_the_entities() {
@@ -21,7 +23,7 @@ fn the_diagram_of_the_readme_is_that_of_the_entities() {
     add::<assignment::Entity>(&mut tables, &mut links);
     let diagram = format!("erDiagram\n{links}{tables}");
 
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../README.md");
+    let path = root().join("README.md");
     let readme = fs::read_to_string(&path).unwrap();
     let (before, rest) = readme.split_once("```mermaid\n").unwrap();
     let (found, after) = rest.split_once("```").unwrap();

@@ -4,29 +4,18 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
-    path::{Path, PathBuf},
+    path::Path,
 };
 
-fn rust_files(directory: &Path) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(directory).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            files.extend(rust_files(&path));
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            files.push(path);
-        }
-    }
-    files
-}
+use crate::support::repository::{files_with, root};
 
 #[test]
 fn a_test_file_uses_no_other_test_file() {
-    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests");
+    let tests = root().join("tests");
     // Split, so that this file does not find itself.
     let prefix = concat!("crate", "::");
     let mut checked = 0;
-    for file in rust_files(&tests) {
+    for file in files_with("rs", &tests) {
         if file.starts_with(tests.join("support")) {
             continue;
         }
@@ -84,7 +73,7 @@ fn module_graph(source: &Path) -> BTreeMap<String, BTreeSet<String>> {
         false => name.to_owned(),
     };
     let mut graph: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for file in rust_files(source) {
+    for file in files_with("rs", source) {
         let relative = file.strip_prefix(source).unwrap();
         let module = relative.components().next().unwrap().as_os_str();
         let module = merged(module.to_str().unwrap().trim_end_matches(".rs"));
@@ -105,7 +94,7 @@ fn module_graph(source: &Path) -> BTreeMap<String, BTreeSet<String>> {
 
 #[test]
 fn the_modules_of_a_crate_form_no_circle() {
-    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let crates = root().join("crates");
     for (name, most_floors) in [("language", 9), ("sea-level", 8), ("api", 7), ("server", 9)] {
         let mut left = module_graph(&crates.join(name).join("src"));
         assert!(left.len() > 5, "{name}: {left:?}");

@@ -5,7 +5,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::support::app::lessons;
+use crate::support::{
+    app::lessons,
+    repository::{files, files_with, root},
+};
 
 const README: &str = include_str!("../README.md");
 
@@ -67,48 +70,46 @@ fn every_query_of_the_readme_is_an_example() {
     }
 }
 
-/// The documents of the repository, by path.
-const DOCUMENTS: [(&str, &str); 6] = [
-    ("README.md", README),
-    ("AGENTS.md", include_str!("../AGENTS.md")),
-    ("CONTRIBUTING.md", include_str!("../CONTRIBUTING.md")),
-    ("SECURITY.md", include_str!("../SECURITY.md")),
-    (
-        "docs/architecture.md",
-        include_str!("../docs/architecture.md"),
-    ),
-    ("docs/golden-path.md", GOLDEN_PATH),
-];
-
-const GOLDEN_PATH: &str = include_str!("../docs/golden-path.md");
-
 #[test]
 fn every_link_of_a_document_leads_to_a_file() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let root = root();
+    let names = [
+        "README.md",
+        "AGENTS.md",
+        "CHANGELOG.md",
+        "CONTRIBUTING.md",
+        "SECURITY.md",
+    ];
+    let mut documents: Vec<_> = names.iter().map(|name| root.join(name)).collect();
+    for folder in ["bench", "clients", "docs"] {
+        documents.extend(files_with("md", &root.join(folder)));
+    }
     let mut checked = 0;
-    for (name, text) in DOCUMENTS {
-        let folder = root.join(name).parent().unwrap().to_owned();
+    for document in documents {
+        let text = fs::read_to_string(&document).unwrap();
         for rest in text.split("](").skip(1) {
             let (link, _) = rest.split_once(')').unwrap();
             let path = link.split('#').next().unwrap();
             if !link.contains("://") {
-                assert!(folder.join(path).exists(), "{name}: {link}");
+                let target = document.parent().unwrap().join(path);
+                assert!(target.exists(), "{}: {link}", document.display());
                 checked += 1;
             }
         }
     }
-    assert!(checked > 50, "{checked} links");
+    assert!(checked > 100, "{checked} links");
 }
 
 #[test]
 fn every_practice_of_the_golden_path_has_its_test() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let root = root();
+    let golden_path = fs::read_to_string(root.join("docs/golden-path.md")).unwrap();
     let folders = ["tests", "crates", "clients/typescript/test"];
     let files: Vec<_> = folders
         .iter()
         .flat_map(|folder| files(&root.join(folder)))
         .collect();
-    let rows = GOLDEN_PATH
+    let rows = golden_path
         .lines()
         .filter(|line| line.starts_with("| "))
         .skip(1);
@@ -126,18 +127,4 @@ fn every_practice_of_the_golden_path_has_its_test() {
         };
         assert!(files.iter().any(is_test), "no test {test}");
     }
-}
-
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path());
-    let is_source = |path: &PathBuf| !path.ends_with("node_modules") && !path.ends_with("dist");
-    entries
-        .filter(is_source)
-        .flat_map(|path| match path.is_dir() {
-            true => files(&path),
-            false => vec![path],
-        })
-        .collect()
 }

@@ -18,6 +18,7 @@ pub mod pgbouncer;
 pub mod postgres;
 pub mod program;
 pub mod proxy;
+pub mod repository;
 pub mod rows;
 pub mod sql;
 pub mod tables;
