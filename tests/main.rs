@@ -50,6 +50,7 @@ mod mutations {
     mod deletion;
     mod input;
     mod links;
+    mod optimistic;
     mod payloads;
 }
 mod oracle;

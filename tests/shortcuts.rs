@@ -27,7 +27,7 @@ use crate::support::{
 const AT_ONCE: usize = 8;
 
 /// The disabled optimization, the switches, and whether documents are cached. The first is the default.
-const WAYS: [(&str, Shortcuts, bool); 8] = [
+const WAYS: [(&str, Shortcuts, bool); 9] = [
     ("nothing", Shortcuts::ALL, true),
     (
         "leaves",
@@ -69,6 +69,14 @@ const WAYS: [(&str, Shortcuts, bool); 8] = [
         },
         true,
     ),
+    (
+        "optimistic",
+        Shortcuts {
+            optimistic: false,
+            ..Shortcuts::ALL
+        },
+        true,
+    ),
     ("the cache of documents", Shortcuts::ALL, false),
     (
         "everything",
@@ -78,6 +86,7 @@ const WAYS: [(&str, Shortcuts, bool); 8] = [
             columns: false,
             listed: false,
             together: false,
+            optimistic: false,
         },
         false,
     ),

@@ -19,6 +19,13 @@ use tokio::sync::Notify;
 /// Channel that each commit notifies on PostgreSQL.
 pub const CHANNEL: &str = "roster_changes";
 
+/// The one lock of the feed on PostgreSQL. "feedlock" in ASCII.
+const LOCK: &str = "pg_advisory_xact_lock(x'666565646c6f636b'::bigint)";
+
+/// Columns of `changes` that a change gives.
+const COLUMNS: &str =
+    "occurred_at, actor, subject, kind, employee_id, meeting_id, project_id, assignment_id";
+
 /// Changes of one statement at most, which bounds the memory for their text.
 const APPENDED_AT_ONCE: usize = 5_000;
 
@@ -53,18 +60,18 @@ impl EventLog for Outbox {
     }
 }
 
-/// Change to append.
+/// Change to append. Keys are numbers, or columns of the row that the statement itself writes.
 #[derive(Clone, Copy)]
-pub struct NewChange {
+pub struct NewChange<K = i64> {
     subject: Subject,
     kind: Kind,
-    employee: Option<i64>,
-    meeting: Option<i64>,
-    project: Option<i64>,
-    assignment: Option<i64>,
+    employee: Option<K>,
+    meeting: Option<K>,
+    project: Option<K>,
+    assignment: Option<K>,
 }
 
-impl NewChange {
+impl<K> NewChange<K> {
     fn of(subject: Subject, kind: Kind) -> Self {
         Self {
             subject,
@@ -77,7 +84,7 @@ impl NewChange {
     }
 
     /// Change of an employee.
-    pub fn employee(kind: Kind, id: i64) -> Self {
+    pub fn employee(kind: Kind, id: K) -> Self {
         Self {
             employee: Some(id),
             ..Self::of(Subject::Employee, kind)
@@ -85,7 +92,7 @@ impl NewChange {
     }
 
     /// Change of a meeting itself.
-    pub fn meeting(kind: Kind, id: i64) -> Self {
+    pub fn meeting(kind: Kind, id: K) -> Self {
         Self {
             meeting: Some(id),
             ..Self::of(Subject::Meeting, kind)
@@ -93,7 +100,7 @@ impl NewChange {
     }
 
     /// Change of a project.
-    pub fn project(kind: Kind, id: i64) -> Self {
+    pub fn project(kind: Kind, id: K) -> Self {
         Self {
             project: Some(id),
             ..Self::of(Subject::Project, kind)
@@ -101,7 +108,7 @@ impl NewChange {
     }
 
     /// Change of an assignment.
-    pub fn assignment(kind: Kind, id: i64, employee: i64, project: i64) -> Self {
+    pub fn assignment(kind: Kind, id: K, employee: K, project: K) -> Self {
         Self {
             assignment: Some(id),
             employee: Some(employee),
@@ -111,12 +118,32 @@ impl NewChange {
     }
 
     /// Change of a link between an employee and a meeting.
-    pub fn attendance(kind: Kind, employee: i64, meeting: i64) -> Self {
+    pub fn attendance(kind: Kind, employee: K, meeting: K) -> Self {
         Self {
             employee: Some(employee),
             meeting: Some(meeting),
             ..Self::of(Subject::Attendance, kind)
         }
+    }
+}
+
+impl NewChange<&'static str> {
+    /// Appends the change in the statement that writes the row: see
+    /// [`append_sql`](sea_level::write::WritableNode::append_sql).
+    pub fn append_sql(&self, actor: &str) -> String {
+        let key = |column: Option<&'static str>| column.unwrap_or("NULL::bigint");
+        format!(
+            "locked AS MATERIALIZED (SELECT written.*, {LOCK} FROM written), \
+             logged AS (INSERT INTO changes ({COLUMNS}) \
+             SELECT clock_timestamp(), {actor}, '{}', '{}', {}, {}, {}, {} FROM locked RETURNING seq), \
+             appended AS (SELECT pg_notify('{CHANNEL}', '') FROM logged)",
+            self.subject.to_value(),
+            self.kind.to_value(),
+            key(self.employee),
+            key(self.meeting),
+            key(self.project),
+            key(self.assignment)
+        )
     }
 }
 
@@ -143,23 +170,22 @@ async fn append_batch(
     let statement = match backend {
         DbBackend::Sqlite => Statement::from_sql_and_values(
             backend,
-            "INSERT INTO changes \
-                 (occurred_at, actor, subject, kind, employee_id, meeting_id, project_id, assignment_id) \
+            format!(
+                "INSERT INTO changes ({COLUMNS}) \
                  SELECT ?, ?, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5 \
-                 FROM json_each(?) ORDER BY key",
+                 FROM json_each(?) ORDER BY key"
+            ),
             [
                 chrono::SubsecRound::trunc_subsecs(Utc::now(), 6).into(),
                 actor.into(),
                 values.into(),
             ],
         ),
-        // The database's clock, which all servers share. "feedlock" in ASCII.
+        // The database's clock, which all servers share.
         _ => Statement::from_sql_and_values(
             backend,
             format!(
-                "WITH l AS MATERIALIZED (SELECT pg_advisory_xact_lock(x'666565646c6f636b'::bigint)), \
-                     i AS (INSERT INTO changes \
-                     (occurred_at, actor, subject, kind, employee_id, meeting_id, project_id, assignment_id) \
+                "WITH l AS MATERIALIZED (SELECT {LOCK}), i AS (INSERT INTO changes ({COLUMNS}) \
                      SELECT clock_timestamp(), $2, v ->> 0, v ->> 1, (v ->> 2)::bigint, \
                      (v ->> 3)::bigint, (v ->> 4)::bigint, (v ->> 5)::bigint \
                      FROM l CROSS JOIN json_array_elements($1::json) WITH ORDINALITY AS c (v, n) \

@@ -41,6 +41,11 @@ pub trait InputMutation: Send + Sync + 'static {
         &self,
         write: &mut Write<'_>,
     ) -> impl Future<Output = Result<Self::Done, Abort<()>>> + Send;
+
+    /// See [`writes_one_row`](write::Mutation::writes_one_row).
+    fn writes_one_row(&self) -> bool {
+        false
+    }
 }
 
 /// Outcome of a mutation: the value of its payload, or the errors that refused it.
@@ -57,6 +62,10 @@ impl<M: InputMutation> write::Mutation for Run<M> {
     type Log = Outbox;
     type Done = M::Done;
     type Refusal = Vec<UserError>;
+
+    fn writes_one_row(&self) -> bool {
+        self.0.writes_one_row()
+    }
 
     async fn run(&self, base: &mut write::Write<Outbox>) -> Result<M::Done, Abort<Vec<UserError>>> {
         let mut write = Write {
@@ -357,6 +366,11 @@ impl Write<'_> {
         let message = format!("There is no {} with this id.", E::NAME);
         self.report(NotFoundError::report(place, message, id.clone()));
     }
+}
+
+/// True if an optional list has no items.
+pub fn is_empty<T>(list: Option<&Vec<T>>) -> bool {
+    list.is_none_or(Vec::is_empty)
 }
 
 /// Errors that refused a mutation; none if it was done.

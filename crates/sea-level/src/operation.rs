@@ -66,6 +66,8 @@ pub struct Shortcuts {
     pub listed: bool,
     /// Loads of single rows are coalesced with those of other operations.
     pub together: bool,
+    /// A mutation of one row takes no transaction on PostgreSQL.
+    pub optimistic: bool,
 }
 
 impl Shortcuts {
@@ -76,6 +78,7 @@ impl Shortcuts {
         columns: true,
         listed: true,
         together: true,
+        optimistic: true,
     };
 }
 

@@ -5,6 +5,8 @@
 //! `BEGIN IMMEDIATE` waits for.
 
 mod attempt;
+mod lock;
+mod optimistic;
 
 use std::{future::Future, sync::Arc};
 
@@ -12,8 +14,8 @@ use async_graphql::Context;
 use futures_util::FutureExt;
 use sea_orm::{
     ActiveModelBehavior, ActiveModelTrait, ConnectionTrait, DbBackend, DbErr, EntityName,
-    EntityTrait, FromQueryResult, IdenStatic, IntoActiveModel, Iterable, QueryFilter, QueryOrder,
-    QuerySelect, QueryTrait, Statement, Value,
+    EntityTrait, FromQueryResult, IdenStatic, IntoActiveModel, Iterable, QueryFilter, Statement,
+    Value,
     sea_query::{Condition, Expr, ExprTrait, Query},
 };
 
@@ -30,6 +32,7 @@ use crate::{
     written::WrittenRows,
 };
 use attempt::{SpawnOnDrop, Writer};
+use optimistic::Optimistic;
 
 /// Log of events, written in the transaction of the changes.
 pub trait EventLog: Clone + Send + Sync + 'static {
@@ -70,6 +73,14 @@ pub trait WritableNode<L: EventLog>:
 
     /// Event of a change.
     fn event(kind: WriteKind, model: &Model<Self>) -> L::Event;
+
+    /// Parts of a WITH clause of PostgreSQL that append the event of the row of `written`, which has the columns
+    /// of the table. The last one, `appended`, has one row. `actor` is the parameter with the viewer's
+    /// subject. `None` if events of this node are appended by [`EventLog::append`] only.
+    fn append_sql(kind: WriteKind, actor: &str) -> Option<String> {
+        let _ = (kind, actor);
+        None
+    }
 }
 
 /// Active model of a node's entity.
@@ -106,6 +117,12 @@ pub trait Mutation: Send + Sync + 'static {
         &self,
         write: &mut Write<Self::Log>,
     ) -> impl Future<Output = Result<Self::Done, Abort<Self::Refusal>>> + Send;
+
+    /// True if it locks at most one row or one pair, and then writes at most one row, as the last thing that it
+    /// does. On PostgreSQL it is carried out without a transaction where no other mutation interferes.
+    fn writes_one_row(&self) -> bool {
+        false
+    }
 }
 
 /// Outcome of a mutation.
@@ -126,6 +143,7 @@ pub async fn mutate<M: Mutation>(ctx: &Context<'_>, mutation: M) -> Result<Outco
         viewer: operation.viewer.clone(),
         now: operation.now(),
         budget: operation.budget.clone(),
+        is_optimistic: operation.shortcuts.optimistic,
     };
     let run = async move { writer.run(&mutation).await };
     let (outcome, written) = SpawnOnDrop(Some(run.boxed())).await?;
@@ -145,9 +163,11 @@ pub struct Write<L: EventLog> {
     rows_left: usize,
     /// Rows charged to that budget at the commit.
     loaded: usize,
+    /// Set if the mutation is carried out without a transaction.
+    optimistic: Option<Optimistic>,
 }
 
-/// Reads and locks.
+/// State.
 impl<L: EventLog> Write<L> {
     /// Returns the transaction, for statements of SeaORM.
     pub fn transaction(&self) -> &Transaction {
@@ -190,73 +210,6 @@ impl<L: EventLog> Write<L> {
         let sql = self.transactions.cached_statement(name, || write().sql);
         Statement::from_sql_and_values(self.backend(), sql, values)
     }
-
-    /// Locks the rows with these keys that exist. Until the end of the transaction no other one updates or
-    /// deletes them, or inserts rows that refer to them.
-    pub async fn lock<N: Node>(&mut self, keys: &[i64]) -> Result<Vec<Model<N>>, DbErr> {
-        let id = Expr::col((N::Entity::default(), primary_key::<N::Entity>()));
-        // The lock is not part of SQLite's statement, which has one writer.
-        let rows = match keys {
-            [] => return Ok(Vec::new()),
-            [key] => {
-                let name = format!("{} locked", N::Entity::default().table_name());
-                let statement = self.statement(&name, vec![(*key).into()], || {
-                    let one = N::Entity::find().filter(id.eq(*key)).lock_exclusive();
-                    one.build(self.backend())
-                });
-                let rows = Model::<N>::find_by_statement(statement);
-                rows.all(&self.transaction).await?
-            }
-            keys => {
-                let rows = N::Entity::find()
-                    .filter(self.among(id, keys))
-                    .order_by_asc(primary_key::<N::Entity>())
-                    .lock_exclusive();
-                rows.all(&self.transaction).await?
-            }
-        };
-        self.know::<N>(&rows);
-        Ok(rows)
-    }
-
-    /// Locks a row of `A`, then one of `B`, in one statement on PostgreSQL.
-    pub async fn lock_pair<A: Node, B: Node>(
-        &mut self,
-        a_key: i64,
-        b_key: i64,
-    ) -> Result<(Option<Model<A>>, Option<Model<B>>), DbErr> {
-        if self.backend() == DbBackend::Sqlite {
-            let a = self.lock::<A>(&[a_key]).await?.into_iter().next();
-            return Ok((a, self.lock::<B>(&[b_key]).await?.into_iter().next()));
-        }
-        let (a_table, b_table) = (
-            A::Entity::default().table_name(),
-            B::Entity::default().table_name(),
-        );
-        let name = format!("{a_table} and {b_table} locked");
-        let statement = self.statement(&name, vec![a_key.into(), b_key.into()], || {
-            let a = Column::<A>::iter().map(|column| format!("a.{0} AS a_{0}", column.as_str()));
-            let b = Column::<B>::iter().map(|column| format!("b.{0} AS b_{0}", column.as_str()));
-            let columns: Vec<String> = a.chain(b).collect();
-            let (a_id, b_id) = (primary_key::<A::Entity>().as_str(), primary_key::<B::Entity>().as_str());
-            // The second refers to the first, since it must come after it.
-            let sql = format!(
-                "SELECT {} FROM (SELECT) AS one \
-                 LEFT JOIN LATERAL (SELECT * FROM {a_table} WHERE {a_id} = $1 FOR UPDATE) AS a ON true \
-                 LEFT JOIN LATERAL (SELECT * FROM {b_table} WHERE {b_id} = $2 \
-                 AND coalesce(a.{a_id}, 0) IS NOT NULL FOR UPDATE) AS b ON true",
-                columns.join(", ")
-            );
-            Statement::from_string(DbBackend::Postgres, sql)
-        });
-        let row = self.transaction.query_one_raw(statement).await?;
-        let row = row.ok_or_else(|| DbErr::RecordNotFound(name))?;
-        let a = Model::<A>::from_query_result_optional(&row, "a_")?;
-        let b = Model::<B>::from_query_result_optional(&row, "b_")?;
-        self.know::<A>(a.as_slice());
-        self.know::<B>(b.as_slice());
-        Ok((a, b))
-    }
 }
 
 /// Writes.
@@ -287,19 +240,26 @@ impl<L: EventLog> Write<L> {
         let (columns, values): (Vec<_>, Vec<_>) =
             columns_of::<N::Entity>(&row, N::FOLDED).into_iter().unzip();
         let name = format!("{table} inserted {}", columns.join(" "));
-        let statement = self.statement(&name, values.clone(), || {
+        let backend = self.backend();
+        let written = self.write_row::<N>(WriteKind::Created, &name, values.clone(), |unchanged| {
             let mut insert = Query::insert();
             insert
                 .into_table(N::Entity::default())
                 .columns(columns)
                 .returning(Query::returning().columns(Column::<N>::iter()));
             // As many values as columns.
-            let _ = insert.values(values.into_iter().map(Expr::val));
-            self.backend().build(&insert)
+            let values = values.into_iter().map(Expr::val);
+            let _ = match unchanged {
+                None => insert.values(values).map(|_| ()),
+                Some(unchanged) => {
+                    let values = Query::select().exprs(values).and_where(unchanged).take();
+                    insert.select_from(values).map(|_| ())
+                }
+            };
+            backend.build(&insert)
         });
-        let row = Model::<N>::find_by_statement(statement);
-        let row = row.one(&self.transaction).await?;
-        let row = row.ok_or(DbErr::RecordNotInserted)?;
+        let row = written.await?.ok_or(DbErr::RecordNotInserted)?;
+        let row = Model::<N>::from_query_result(&row, "")?;
         self.inserted::<N>(&row);
         Ok(row)
     }
@@ -327,7 +287,8 @@ impl<L: EventLog> Write<L> {
         let compared = compared.into_iter().map(|(_, value)| value);
         let values = own.iter().map(|(_, value)| value.clone());
         let values = values.chain(compared.filter(Value::is_some)).collect();
-        let statement = self.statement(&name, values, || {
+        let backend = self.backend();
+        let written = self.write_row::<N>(WriteKind::Created, &name, values, |unchanged| {
             let there = Query::select()
                 .expr(Expr::cust("1"))
                 .from(table)
@@ -336,26 +297,37 @@ impl<L: EventLog> Write<L> {
             let (own, values): (Vec<_>, Vec<_>) = own.into_iter().unzip();
             let values = Query::select()
                 .exprs(values.into_iter().map(Expr::val))
-                .and_where(Expr::exists(there).not())
+                .cond_where(
+                    Condition::all()
+                        .add(Expr::exists(there).not())
+                        .add_option(unchanged),
+                )
                 .take();
             let mut insert = Query::insert();
             insert.into_table(table).columns(own);
             // As many columns as values.
             let _ = insert.select_from(values);
             insert.returning(Query::returning().columns(Column::<N>::iter()));
-            self.backend().build(&insert)
+            backend.build(&insert)
         });
-        let row = Model::<N>::find_by_statement(statement);
-        let row = row.one(&self.transaction).await?;
-        if let Some(row) = &row {
-            self.inserted::<N>(row);
-        }
-        Ok(row)
+        let Some(row) = written.await? else {
+            return Ok(None);
+        };
+        let row = Model::<N>::from_query_result(&row, "")?;
+        self.inserted::<N>(&row);
+        Ok(Some(row))
     }
 
     fn inserted<N: WritableNode<L>>(&mut self, row: &Model<N>) {
         self.know::<N>(std::slice::from_ref(row));
-        self.record(N::event(WriteKind::Created, row));
+        self.record_row::<N>(WriteKind::Created, row);
+    }
+
+    /// Records the event of a row, unless its statement has appended it.
+    fn record_row<N: WritableNode<L>>(&mut self, kind: WriteKind, row: &Model<N>) {
+        if self.optimistic.is_none() {
+            self.record(N::event(kind, row));
+        }
     }
 
     /// Updates a row, unless nothing changes.
@@ -372,7 +344,6 @@ impl<L: EventLog> Write<L> {
             return Ok(());
         }
         *N::version(&mut after) += 1;
-        let event = N::event(WriteKind::Updated, &after);
         let row = after.clone().into_active_model();
         let row = row.before_save(&self.transaction, false).await?;
         let mut columns = columns_of::<N::Entity>(&row, N::FOLDED);
@@ -381,18 +352,23 @@ impl<L: EventLog> Write<L> {
         let values = columns.iter().map(|(_, value)| value.clone());
         let values = values.chain([key.clone()]).collect();
         let name = format!("{} updated", N::Entity::default().table_name());
-        let statement = self.statement(&name, values, || {
+        let backend = self.backend();
+        let written = self.write_row::<N>(WriteKind::Updated, &name, values, |unchanged| {
             let columns = columns.into_iter();
-            let update = Query::update()
+            let mut update = Query::update()
                 .table(N::Entity::default())
                 .values(columns.map(|(column, value)| (column, Expr::val(value))))
                 .and_where(Expr::col(primary_key::<N::Entity>()).eq(key))
                 .take();
-            self.backend().build(&update)
+            if let Some(unchanged) = unchanged {
+                let columns = Query::returning().columns(Column::<N>::iter());
+                update.and_where(unchanged).returning(columns);
+            }
+            backend.build(&update)
         });
-        self.transaction.execute_raw(statement).await?;
+        written.await?;
         self.know::<N>(std::slice::from_ref(&after));
-        self.record(event);
+        self.record_row::<N>(WriteKind::Updated, &after);
         Ok(())
     }
 
@@ -402,14 +378,34 @@ impl<L: EventLog> Write<L> {
         if keys.is_empty() {
             return Ok(());
         }
-        let id = Expr::col((N::Entity::default(), primary_key::<N::Entity>()));
-        N::Entity::delete_many()
-            .filter(self.among(id, &keys))
-            .exec(&self.transaction)
-            .await?;
+        let table = N::Entity::default();
+        let id = Expr::col((table, primary_key::<N::Entity>()));
+        if let (Some(_), [key]) = (&self.optimistic, &keys[..]) {
+            let name = format!("{} deleted", table.table_name());
+            let written = self.write_row::<N>(
+                WriteKind::Deleted,
+                &name,
+                vec![(*key).into()],
+                |unchanged| {
+                    let columns = Query::returning().columns(Column::<N>::iter());
+                    let mut delete = Query::delete();
+                    delete
+                        .from_table(table)
+                        .cond_where(Condition::all().add(id.eq(*key)).add_option(unchanged))
+                        .returning(columns);
+                    DbBackend::Postgres.build(&delete)
+                },
+            );
+            written.await?;
+        } else {
+            N::Entity::delete_many()
+                .filter(self.among(id, &keys))
+                .exec(&self.transaction)
+                .await?;
+        }
         for row in rows {
             self.written.remove::<N>(N::key(row));
-            self.record(N::event(WriteKind::Deleted, row));
+            self.record_row::<N>(WriteKind::Deleted, row);
         }
         Ok(())
     }

@@ -7,7 +7,7 @@ use sea_level::{
     scalar::{key_of, public_id},
     write::{Abort, WritableNode, WriteKind},
 };
-use sea_orm::{DbErr, EntityTrait};
+use sea_orm::DbErr;
 
 use super::staffing::{OverlapPolicy, Stint, UNIQUE_COLUMNS};
 use crate::{
@@ -33,6 +33,12 @@ impl WritableNode<Outbox> for Assignment {
             model.employee_id,
             model.project_id,
         )
+    }
+
+    fn append_sql(kind: WriteKind, actor: &str) -> Option<String> {
+        let kind = outbox::kind(kind);
+        let change = NewChange::assignment(kind, "id", "employee_id", "project_id");
+        Some(change.append_sql(actor))
     }
 }
 
@@ -226,22 +232,35 @@ impl AssignmentMutations {
     }
 }
 
-/// Locks the employee of an assignment, which precedes it in the order of locks and never changes.
-async fn lock_employee_of(write: &mut Write<'_>, id: &ID) -> Result<(), DbErr> {
-    let Some(key) = key_of(Assignment::PREFIX, id) else {
-        return Ok(());
+/// Locks the assignment that `input.id` names, after its employee, which precedes it in the order of locks and
+/// never changes. Reports a missing row and another version.
+async fn lock_assignment(
+    write: &mut Write<'_>,
+    id: &ID,
+    expected: Option<i32>,
+) -> Result<Option<assignment::Model>, DbErr> {
+    let row = match key_of(Assignment::PREFIX, id) {
+        Some(key) => {
+            let owner = assignment::Column::EmployeeId;
+            write
+                .lock_after_owner::<Employee, Assignment>(owner, key)
+                .await?
+        }
+        None => None,
     };
-    let row = assignment::Entity::find_by_id(key)
-        .one(write.transaction())
-        .await?;
-    if let Some(row) = row {
-        write.lock::<Employee>(&[row.employee_id]).await?;
+    if row.is_none() {
+        write.missing::<Assignment>(Place::input().at("id"), id);
     }
-    Ok(())
+    write.expect_version::<Assignment>(row.as_ref(), expected);
+    Ok(row)
 }
 
 impl InputMutation for AssignEmployeeInput {
     type Done = Assigned;
+
+    fn writes_one_row(&self) -> bool {
+        self.on_overlap == OverlapPolicy::Allow
+    }
 
     async fn run(&self, write: &mut Write<'_>) -> Result<Assigned, Abort<()>> {
         let input = Place::input();
@@ -290,12 +309,16 @@ impl InputMutation for AssignEmployeeInput {
 impl InputMutation for UpdateAssignmentInput {
     type Done = i64;
 
+    /// Role, start and overlaps are compared with other assignments first.
+    fn writes_one_row(&self) -> bool {
+        self.role.is_undefined()
+            && self.start_date.is_undefined()
+            && self.on_overlap == OverlapPolicy::Allow
+    }
+
     async fn run(&self, write: &mut Write<'_>) -> Result<i64, Abort<()>> {
         let input = Place::input();
-        lock_employee_of(write, &self.id).await?;
-        let before = write
-            .lock_subject::<Assignment>(&self.id, self.expected_version)
-            .await?;
+        let before = lock_assignment(write, &self.id, self.expected_version).await?;
         let role = self.role.as_opt_ref();
         let role = role.map(|role| write.optional_text(input.at("role"), role, 100));
         let before = before.ok_or(Abort::Refused(()))?;
@@ -343,12 +366,13 @@ impl InputMutation for UpdateAssignmentInput {
 impl InputMutation for EndAssignmentInput {
     type Done = i64;
 
+    fn writes_one_row(&self) -> bool {
+        true
+    }
+
     async fn run(&self, write: &mut Write<'_>) -> Result<i64, Abort<()>> {
         let place = Place::input().at("endDate");
-        lock_employee_of(write, &self.id).await?;
-        let before = write
-            .lock_subject::<Assignment>(&self.id, self.expected_version)
-            .await?;
+        let before = lock_assignment(write, &self.id, self.expected_version).await?;
         let end = self.end_date.unwrap_or(write.now);
         let before = before.ok_or(Abort::Refused(()))?;
         let stint = Stint {
@@ -370,6 +394,10 @@ impl InputMutation for EndAssignmentInput {
 
 impl InputMutation for DeleteAssignmentInput {
     type Done = assignment::Model;
+
+    fn writes_one_row(&self) -> bool {
+        true
+    }
 
     async fn run(&self, write: &mut Write<'_>) -> Result<assignment::Model, Abort<()>> {
         let row = write

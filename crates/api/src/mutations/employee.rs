@@ -25,7 +25,7 @@ use crate::{
     outbox::{self, NewChange, Outbox},
     project::Project,
     user_error::{Place, UserError},
-    write::{InputMutation, Outcome, Write, mutate, refusal},
+    write::{InputMutation, Outcome, Write, is_empty, mutate, refusal},
 };
 
 impl WritableNode<Outbox> for Employee {
@@ -37,6 +37,10 @@ impl WritableNode<Outbox> for Employee {
 
     fn event(kind: WriteKind, model: &employee::Model) -> NewChange {
         NewChange::employee(outbox::kind(kind), model.id)
+    }
+
+    fn append_sql(kind: WriteKind, actor: &str) -> Option<String> {
+        Some(NewChange::employee(outbox::kind(kind), "id").append_sql(actor))
     }
 }
 
@@ -255,6 +259,10 @@ impl EmployeeMutations {
 impl InputMutation for CreateEmployeeInput {
     type Done = i64;
 
+    fn writes_one_row(&self) -> bool {
+        is_empty(self.meeting_ids.as_ref()) && is_empty(self.assignments.as_ref())
+    }
+
     async fn run(&self, write: &mut Write<'_>) -> Result<i64, Abort<()>> {
         let input = Place::input();
         let employee = NewEmployee::read(write, &input, &self.name, self.hire_date);
@@ -294,6 +302,10 @@ impl InputMutation for CreateEmployeeInput {
 
 impl InputMutation for UpdateEmployeeInput {
     type Done = i64;
+
+    fn writes_one_row(&self) -> bool {
+        true
+    }
 
     async fn run(&self, write: &mut Write<'_>) -> Result<i64, Abort<()>> {
         let input = Place::input();

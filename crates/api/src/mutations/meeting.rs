@@ -15,7 +15,7 @@ use crate::{
     meeting::Meeting,
     outbox::{self, NewChange, Outbox},
     user_error::{Place, UserError},
-    write::{InputMutation, Outcome, Write, keys, mutate, refusal},
+    write::{InputMutation, Outcome, Write, is_empty, keys, mutate, refusal},
 };
 
 impl WritableNode<Outbox> for Meeting {
@@ -27,6 +27,10 @@ impl WritableNode<Outbox> for Meeting {
 
     fn event(kind: WriteKind, model: &meeting::Model) -> NewChange {
         NewChange::meeting(outbox::kind(kind), model.id)
+    }
+
+    fn append_sql(kind: WriteKind, actor: &str) -> Option<String> {
+        Some(NewChange::meeting(outbox::kind(kind), "id").append_sql(actor))
     }
 }
 
@@ -156,6 +160,10 @@ impl MeetingMutations {
 impl InputMutation for CreateMeetingInput {
     type Done = i64;
 
+    fn writes_one_row(&self) -> bool {
+        is_empty(self.employee_ids.as_ref())
+    }
+
     async fn run(&self, write: &mut Write<'_>) -> Result<i64, Abort<()>> {
         let input = Place::input();
         let topic = write.text(input.at("topic"), &self.topic, 200);
@@ -185,6 +193,10 @@ impl InputMutation for CreateMeetingInput {
 
 impl InputMutation for UpdateMeetingInput {
     type Done = i64;
+
+    fn writes_one_row(&self) -> bool {
+        true
+    }
 
     async fn run(&self, write: &mut Write<'_>) -> Result<i64, Abort<()>> {
         let input = Place::input();

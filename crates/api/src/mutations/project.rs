@@ -22,7 +22,7 @@ use crate::{
     outbox::{self, NewChange, Outbox},
     project::Project,
     user_error::{Place, UserError},
-    write::{InputMutation, Outcome, Write, mutate, refusal},
+    write::{InputMutation, Outcome, Write, is_empty, mutate, refusal},
 };
 
 impl WritableNode<Outbox> for Project {
@@ -34,6 +34,10 @@ impl WritableNode<Outbox> for Project {
 
     fn event(kind: WriteKind, model: &project::Model) -> NewChange {
         NewChange::project(outbox::kind(kind), model.id)
+    }
+
+    fn append_sql(kind: WriteKind, actor: &str) -> Option<String> {
+        Some(NewChange::project(outbox::kind(kind), "id").append_sql(actor))
     }
 }
 
@@ -250,6 +254,10 @@ impl ProjectMutations {
 impl InputMutation for CreateProjectInput {
     type Done = i64;
 
+    fn writes_one_row(&self) -> bool {
+        is_empty(self.assignments.as_ref())
+    }
+
     async fn run(&self, write: &mut Write<'_>) -> Result<i64, Abort<()>> {
         let input = Place::input();
         let project = NewProject::read(write, &input, &self.title, self.budget.as_ref());
@@ -279,6 +287,10 @@ impl InputMutation for CreateProjectInput {
 
 impl InputMutation for UpdateProjectInput {
     type Done = i64;
+
+    fn writes_one_row(&self) -> bool {
+        true
+    }
 
     async fn run(&self, write: &mut Write<'_>) -> Result<i64, Abort<()>> {
         let input = Place::input();

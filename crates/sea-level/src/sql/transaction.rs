@@ -7,7 +7,7 @@ use async_graphql::async_trait::async_trait;
 use sea_orm::{
     ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, SqlxError, Statement,
     sea_query::Values,
-    sqlx::{self, AssertSqlSafe, Executor, Postgres, Sqlite},
+    sqlx::{self, AssertSqlSafe, Connection, Executor, Postgres, Sqlite},
 };
 use sea_query_sqlx::SqlxValues;
 use tokio::sync::Mutex;
@@ -76,12 +76,30 @@ impl Transactions {
                 WriterConnection::Postgres(begin(pool, log).await?, pool.clone())
             }
         };
-        Ok(Transaction {
+        Ok(self.transaction(connection, true))
+    }
+
+    /// Returns a connection without a transaction, on which each statement commits by itself; `None` on
+    /// SQLite, where a transaction costs no round trips.
+    pub(crate) async fn without_transaction(&self) -> Result<Option<Transaction>, DbErr> {
+        let DatabasePool::Postgres(pool) = &self.pool else {
+            return Ok(None);
+        };
+        if let Some(log) = &self.log {
+            log.begin_level();
+        }
+        let connection = WriterConnection::Postgres(pool.get().await?, pool.clone());
+        Ok(Some(self.transaction(connection, false)))
+    }
+
+    fn transaction(&self, connection: WriterConnection, is_begun: bool) -> Transaction {
+        Transaction {
             backend: self.pool.backend(),
             connection: Mutex::new(connection),
+            is_begun,
             observer: self.observer.clone(),
             log: self.log.clone(),
-        })
+        }
     }
 
     /// Returns the cached SQL of this name, on which its text alone depends; builds it if it is not
@@ -136,6 +154,8 @@ where
 pub struct Transaction {
     backend: DbBackend,
     connection: Mutex<WriterConnection>,
+    /// False if each statement commits by itself. Then [`ConnectionTrait`] refuses statements.
+    is_begun: bool,
     observer: Option<Arc<Observer>>,
     log: Option<StatementLog>,
 }
@@ -143,47 +163,6 @@ pub struct Transaction {
 enum WriterConnection {
     Sqlite(PooledConnection<Sqlite>, Pool<Sqlite>),
     Postgres(PooledConnection<Postgres>, Pool<Postgres>),
-}
-
-impl Transaction {
-    /// Commits. After an error the outcome is unknown.
-    pub async fn commit(self) -> Result<(), DbErr> {
-        self.end("COMMIT").await
-    }
-
-    /// Rolls back.
-    pub async fn rollback(self) -> Result<(), DbErr> {
-        self.end("ROLLBACK").await
-    }
-
-    /// Closes the connection on failure: SQLite ends the transaction by itself if its disk is full or
-    /// a deadline stopped a statement, and then refuses the next one.
-    async fn end(self, statement: &'static str) -> Result<(), DbErr> {
-        async fn end<DB: Backend>(
-            mut connection: PooledConnection<DB>,
-            pool: Pool<DB>,
-            statement: &'static str,
-        ) -> Result<(), SqlxError>
-        where
-            for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
-        {
-            let generation = connection.generation();
-            let ending = connection.get_mut()?.execute(statement);
-            pool.within(generation, ending).await?;
-            connection.release();
-            Ok(())
-        }
-        let _sent = self.sent(statement);
-        let ended = match self.connection.into_inner() {
-            WriterConnection::Sqlite(connection, pool) => end(connection, pool, statement).await,
-            WriterConnection::Postgres(connection, pool) => end(connection, pool, statement).await,
-        };
-        ended.map_err(querying)
-    }
-
-    fn sent(&self, sql: &str) -> SentStatement {
-        SentStatement::new(self.log.as_ref(), sql)
-    }
 }
 
 /// Runs a statement on the connection of either database.
@@ -211,6 +190,85 @@ macro_rules! run {
     }};
 }
 
+impl Transaction {
+    /// Commits. After an error the outcome is unknown.
+    pub async fn commit(self) -> Result<(), DbErr> {
+        self.end("COMMIT").await
+    }
+
+    /// Rolls back.
+    pub async fn rollback(self) -> Result<(), DbErr> {
+        self.end("ROLLBACK").await
+    }
+
+    /// Returns the connection to the pool, where no transaction was begun.
+    pub(crate) fn release(self) {
+        match self.connection.into_inner() {
+            WriterConnection::Sqlite(connection, _) => connection.release(),
+            WriterConnection::Postgres(connection, _) => connection.release(),
+        }
+    }
+
+    /// Checks that the connection is alive.
+    pub(crate) async fn ping(&self) -> Result<(), DbErr> {
+        let WriterConnection::Postgres(connection, pool) = &mut *self.connection.lock().await
+        else {
+            return Ok(());
+        };
+        let generation = connection.generation();
+        let ping = connection.get_mut().map_err(querying)?.ping();
+        pool.within(generation, ping).await.map_err(querying)
+    }
+
+    /// Sends a statement, also where no transaction was begun: then it commits by itself.
+    pub(crate) async fn query_row(
+        &self,
+        statement: Statement,
+    ) -> Result<Option<QueryResult>, DbErr> {
+        let sent = self.sent(&statement.sql);
+        let row: Option<QueryResult> =
+            run!(self, statement, fetch_optional, |row| row.map(Into::into)).map_err(querying)?;
+        sent.received(usize::from(row.is_some()));
+        Ok(row)
+    }
+
+    /// Closes the connection on failure: SQLite ends the transaction by itself if its disk is full or
+    /// a deadline stopped a statement, and then refuses the next one.
+    async fn end(self, statement: &'static str) -> Result<(), DbErr> {
+        async fn end<DB: Backend>(
+            mut connection: PooledConnection<DB>,
+            pool: Pool<DB>,
+            statement: &'static str,
+        ) -> Result<(), SqlxError>
+        where
+            for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
+        {
+            let generation = connection.generation();
+            let ending = connection.get_mut()?.execute(statement);
+            pool.within(generation, ending).await?;
+            connection.release();
+            Ok(())
+        }
+        let _sent = self.sent(statement);
+        let ended = match self.connection.into_inner() {
+            WriterConnection::Sqlite(connection, pool) => end(connection, pool, statement).await,
+            WriterConnection::Postgres(connection, pool) => end(connection, pool, statement).await,
+        };
+        ended.map_err(querying)
+    }
+
+    fn ensure_begun(&self) -> Result<(), DbErr> {
+        if self.is_begun {
+            return Ok(());
+        }
+        Err(DbErr::Custom("it needs a transaction".to_owned()))
+    }
+
+    fn sent(&self, sql: &str) -> SentStatement {
+        SentStatement::new(self.log.as_ref(), sql)
+    }
+}
+
 #[async_trait]
 impl ConnectionTrait for Transaction {
     fn get_database_backend(&self) -> DbBackend {
@@ -218,11 +276,13 @@ impl ConnectionTrait for Transaction {
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+        self.ensure_begun()?;
         let _sent = self.sent(&statement.sql);
         run!(self, statement, execute, Into::into).map_err(executing)
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
+        self.ensure_begun()?;
         if let Some(observer) = &self.observer {
             observer(&Statement::from_string(self.backend, sql));
         }
@@ -244,14 +304,12 @@ impl ConnectionTrait for Transaction {
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        let sent = self.sent(&statement.sql);
-        let row: Option<QueryResult> =
-            run!(self, statement, fetch_optional, |row| row.map(Into::into)).map_err(querying)?;
-        sent.received(usize::from(row.is_some()));
-        Ok(row)
+        self.ensure_begun()?;
+        self.query_row(statement).await
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        self.ensure_begun()?;
         let sent = self.sent(&statement.sql);
         let rows = run!(self, statement, fetch_all, |rows| rows
             .into_iter()

@@ -1,6 +1,7 @@
 //! Attempts of a transaction: begin, retry, event log, commit.
 
 use std::{
+    borrow::Cow,
     future::Future,
     hash::{BuildHasher, Hasher, RandomState},
     pin::Pin,
@@ -10,15 +11,15 @@ use std::{
 };
 
 use futures_util::future::BoxFuture;
-use sea_orm::{DbErr, RuntimeErr, SqlxError};
+use sea_orm::{DbErr, RuntimeErr};
 use tokio::runtime::Handle;
 
-use super::{Abort, EventLog, Mutation, Outcome, Write};
+use super::{Abort, EventLog, Mutation, Outcome, Write, optimistic::Optimistic};
 use crate::{
     auth::Viewer,
     budget::OperationBudget,
     scalar::DateTime,
-    sql::{Transactions, pool::Fault},
+    sql::{Transaction, Transactions, pool::Fault},
     written::WrittenRows,
 };
 
@@ -59,6 +60,8 @@ pub(super) struct Writer<L> {
     pub(super) viewer: Viewer,
     pub(super) now: DateTime,
     pub(super) budget: Arc<OperationBudget>,
+    /// Whether mutations of one row are carried out without a transaction where that is possible.
+    pub(super) is_optimistic: bool,
 }
 
 impl<L: EventLog> Writer<L> {
@@ -66,6 +69,13 @@ impl<L: EventLog> Writer<L> {
         &self,
         mutation: &M,
     ) -> Result<(Outcome<M>, WrittenRows), DbErr> {
+        if self.is_optimistic
+            && mutation.writes_one_row()
+            && let Some(connection) = self.transactions.without_transaction().await?
+            && let Some(outcome) = self.attempt_without_transaction(mutation, connection).await
+        {
+            return outcome;
+        }
         let mut attempt = 1;
         loop {
             match self.attempt(mutation).await {
@@ -85,15 +95,7 @@ impl<L: EventLog> Writer<L> {
         &self,
         mutation: &M,
     ) -> Result<(Outcome<M>, WrittenRows), DbErr> {
-        let mut write = Write {
-            transaction: self.transactions.begin().await?,
-            transactions: self.transactions.clone(),
-            now: self.now,
-            events: Vec::new(),
-            written: WrittenRows::default(),
-            rows_left: self.budget.rows_left(),
-            loaded: 0,
-        };
+        let mut write = self.write(self.transactions.begin().await?, None);
         let done = match mutation.run(&mut write).await {
             Ok(done) => done,
             Err(Abort::Refused(refusal)) => {
@@ -120,22 +122,76 @@ impl<L: EventLog> Writer<L> {
         }
         Ok((Ok(done), write.written))
     }
+
+    /// Carries out a mutation of one row by statements that commit by themselves. `None` if nothing was written
+    /// and it must run in a transaction.
+    async fn attempt_without_transaction<M: Mutation<Log = L>>(
+        &self,
+        mutation: &M,
+        connection: Transaction,
+    ) -> Option<Result<(Outcome<M>, WrittenRows), DbErr>> {
+        let optimistic = Optimistic {
+            actor: self.viewer.subject.as_deref().map(str::to_owned),
+            ..Optimistic::default()
+        };
+        let mut write = self.write(connection, Some(optimistic));
+        let done = mutation.run(&mut write).await;
+        let Write {
+            transaction,
+            events,
+            written,
+            loaded,
+            optimistic,
+            ..
+        } = write;
+        let may_be_written = optimistic.is_some_and(|optimistic| optimistic.may_be_written);
+        match &done {
+            // A dead connection is closed instead.
+            Err(Abort::Failed(error)) if Fault::of_db(error) != Fault::Statement => {}
+            _ => transaction.release(),
+        }
+        if may_be_written {
+            self.budget.count_rows(loaded);
+            // After an error the outcome is unknown.
+            self.log.wake();
+        }
+        match done {
+            Ok(done) if events.is_empty() => Some(Ok((Ok(done), written))),
+            Err(Abort::Refused(refusal)) => Some(Ok((Err(refusal), WrittenRows::default()))),
+            Err(Abort::Failed(error)) if may_be_written => Some(Err(error)),
+            _ => None,
+        }
+    }
+
+    fn write(&self, transaction: Transaction, optimistic: Option<Optimistic>) -> Write<L> {
+        Write {
+            transaction,
+            transactions: self.transactions.clone(),
+            now: self.now,
+            events: Vec::new(),
+            written: WrittenRows::default(),
+            rows_left: self.budget.rows_left(),
+            loaded: 0,
+            optimistic,
+        }
+    }
 }
 
 /// True if another attempt may succeed: the transaction conflicted with another one, another one wrote
 /// between its read and its write, or the connection has plans older than the tables.
-fn is_retryable(error: &DbErr) -> bool {
-    let (DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))) =
-        error
-    else {
-        return false;
-    };
-    let SqlxError::Database(error) = &**error else {
-        return false;
-    };
+pub(super) fn is_retryable(error: &DbErr) -> bool {
     // Serialisation failure and deadlock; unique and foreign key violation; “cached plan must not
     // change result type”. SQLite's codes have other forms, and it has one writer.
-    error
-        .code()
+    code(error)
         .is_some_and(|code| matches!(&*code, "40001" | "40P01" | "23505" | "23503" | "0A000"))
+}
+
+/// Returns the code that the database gave the error of a statement.
+pub(super) fn code(error: &DbErr) -> Option<Cow<'_, str>> {
+    match error {
+        DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error)) => {
+            error.as_database_error()?.code()
+        }
+        _ => None,
+    }
 }
