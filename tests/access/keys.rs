@@ -1,12 +1,18 @@
 //! Tokens that keys of a JWKS file check.
 
-use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
+use base64::{Engine, prelude::BASE64_STANDARD};
 use reqwest::StatusCode;
+use ring::{
+    rand::SystemRandom,
+    signature::{
+        Ed25519KeyPair, RSA_PKCS1_SHA256, RSA_PKCS1_SHA512, RSA_PSS_SHA256, RsaEncoding, RsaKeyPair,
+    },
+};
 use serde_json::json;
 
 use crate::support::{
     app::lesson_with,
-    auth::{now, signed},
+    auth::{jwt, now, signed},
     http::status,
 };
 
@@ -17,22 +23,18 @@ async fn a_jwks_key_verifies_tokens_of_its_own_algorithm_only() {
         "kty": "OKP", "crv": "Ed25519", "kid": "one", "alg": "EdDSA",
         "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
     }] });
-    // The private key, as PKCS #8.
-    let pem = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n-----END PRIVATE KEY-----\n";
+    let private = der("MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g");
+    let private = Ed25519KeyPair::from_pkcs8_maybe_unchecked(&private).unwrap();
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("jwks.json");
     std::fs::write(&path, jwks.to_string()).unwrap();
     let app = lesson_with(|settings| settings.access.jwks = Some(path)).await;
     let sign = |kid: Option<&str>| {
-        let mut header = Header::new(Algorithm::EdDSA);
-        header.kid = kid.map(str::to_owned);
-        let key = EncodingKey::from_ed_pem(pem.as_bytes()).unwrap();
-        encode(
-            &header,
-            &json!({ "role": "viewer", "exp": now() + 60 }),
-            &key,
-        )
-        .unwrap()
+        let header = json!({ "alg": "EdDSA", "kid": kid });
+        let claims = json!({ "role": "viewer", "exp": now() + 60 });
+        jwt(&header, &claims, |text| {
+            private.sign(text).as_ref().to_vec()
+        })
     };
     for (token, expected) in [
         (sign(None), StatusCode::OK),
@@ -54,9 +56,13 @@ async fn a_jwks_key_verifies_tokens_of_its_own_algorithm_only() {
     }
 }
 
+/// Returns the bytes of a private key, PKCS #8.
+fn der(base64: &str) -> Vec<u8> {
+    BASE64_STANDARD.decode(base64.replace('\n', "")).unwrap()
+}
+
 /// A key pair for this test only.
 const RSA: &str = "\
------BEGIN PRIVATE KEY-----
 MIIEvgIBADANBgkqhkiG9w0BAQEFAASCBKgwggSkAgEAAoIBAQDDSBsaw730T/+vVmrYrLqPJHCRTpdy
 bzh2pnYEHmc29Cx3AObidK9iH9dNZafUfg2WMyf//tNS+4TCq/SOEPg2QI5G370jiRhY3NRQKu/p1fs5
 2aBGrlaFDz/2ADkCAJtzZpth9T0yz3ksyL9O/sJM1deEnAY8v3HlQeu9XAqKhExCm1EoZfeMvcsBEft0
@@ -77,9 +83,7 @@ o/ah+Ryo0BOP8nUlj4V4Jq5Ru5hZtHLw/B9B0gzjDyW4pjZgS+b+9cSwnpBWwem15DFs7wyD3ZFQlDUr
 0yEHPzs43yKQqemgiIs04U5q3VK1uWAU47ioTRQPqt4hjyG19Ac9/G3YJmoBWM9me7OGWYLv29yfEB4u
 3oPVgKcqsQKBgAFk0c5qF/46r9+GD2g+ziRPycPVkXvGfCRckx9NcUxyVPE0Thphdu89Tft61aozqrwq
 GVUxIBg7S68qkArMhoAZR57RB5024LF5xAjqOvIn+ET4s0vHnKVkWxVge23n+DR5cIr5sx6nsG8Bnke3
-sFXpx3pZ0RuVgGlk8PWj2thI
------END PRIVATE KEY-----
-";
+sFXpx3pZ0RuVgGlk8PWj2thI";
 const RSA_MODULUS: &str = "w0gbGsO99E__r1Zq2Ky6jyRwkU6Xcm84dqZ2BB5nNvQsdwDm4nSvYh_XTWWn1H4NljMn__7TUvuEwqv0jhD4NkCORt-9I4kYWNzUUCrv6dX7OdmgRq5WhQ8_9gA5AgCbc2abYfU9Ms95LMi_Tv7CTNXXhJwGPL9x5UHrvVwKioRMQptRKGX3jL3LARH7dB_FIRXeLyTtLYtyb0Fgp5g9K7F-Pn7sxo3u-zthrSLNtZwBXnM55HalbiZCh3oX83EBFn53dH-5F1V_7xs99yaX70ToLvnghPUwhvXrgQKbsDBEXLrIgj3JC938nh695LeSSm9-OkDZkE4qWI7QAu50ZQ";
 
 #[tokio::test]
@@ -95,47 +99,50 @@ async fn an_rsa_key_verifies_rs256_tokens_only() {
         settings.access.jwks_algorithm = server::config::KeyAlgorithm::Rs256;
     })
     .await;
-    let sign = |algorithm: Algorithm, kid: Option<&str>, exp: i64| {
-        let mut header = Header::new(algorithm);
-        header.kid = kid.map(str::to_owned);
-        let key = EncodingKey::from_rsa_pem(RSA.as_bytes()).unwrap();
-        encode(
-            &header,
-            &json!({ "role": "viewer", "exp": now() + exp }),
-            &key,
-        )
-        .unwrap()
+    let private = RsaKeyPair::from_pkcs8(&der(RSA)).unwrap();
+    let sign = |algorithm: &str, kid: Option<&str>, exp: i64| {
+        let encoding: &dyn RsaEncoding = match algorithm {
+            "RS256" => &RSA_PKCS1_SHA256,
+            "RS512" => &RSA_PKCS1_SHA512,
+            _ => &RSA_PSS_SHA256,
+        };
+        let header = json!({ "alg": algorithm, "kid": kid });
+        let claims = json!({ "role": "viewer", "exp": now() + exp });
+        jwt(&header, &claims, |text| {
+            let mut signature = vec![0; private.public().modulus_len()];
+            let random = SystemRandom::new();
+            private
+                .sign(encoding, &random, text, &mut signature)
+                .unwrap();
+            signature
+        })
     };
     let altered = {
-        let good = sign(Algorithm::RS256, None, 60);
+        let good = sign("RS256", None, 60);
         let (head, signature) = good.rsplit_once('.').unwrap();
         let other = if signature.starts_with('A') { "B" } else { "A" };
         format!("{head}.{other}{}", &signature[1..])
     };
     for (token, expected, why) in [
-        (sign(Algorithm::RS256, None, 60), StatusCode::OK, "good"),
+        (sign("RS256", None, 60), StatusCode::OK, "good"),
+        (sign("RS256", Some("one"), 60), StatusCode::OK, "its key"),
         (
-            sign(Algorithm::RS256, Some("one"), 60),
-            StatusCode::OK,
-            "its key",
-        ),
-        (
-            sign(Algorithm::RS256, Some("two"), 60),
+            sign("RS256", Some("two"), 60),
             StatusCode::UNAUTHORIZED,
             "another key",
         ),
         (
-            sign(Algorithm::RS256, None, -60),
+            sign("RS256", None, -60),
             StatusCode::UNAUTHORIZED,
             "expired",
         ),
         (
-            sign(Algorithm::RS512, None, 60),
+            sign("RS512", None, 60),
             StatusCode::UNAUTHORIZED,
             "another algorithm",
         ),
         (
-            sign(Algorithm::PS256, None, 60),
+            sign("PS256", None, 60),
             StatusCode::UNAUTHORIZED,
             "another padding",
         ),

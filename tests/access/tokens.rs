@@ -1,12 +1,11 @@
 //! Tokens that a shared secret signs.
 
-use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use reqwest::StatusCode;
 use serde_json::json;
 
 use crate::support::{
     app::{TestApp, lesson_with},
-    auth::{SECRET, now, signed, token, with_auth},
+    auth::{SECRET, now, signed, signed_with, token, with_auth},
     http::{GOOD, code, status, status_and_json},
 };
 
@@ -91,11 +90,9 @@ async fn the_times_of_a_token_may_have_a_fraction() {
 #[tokio::test]
 async fn a_token_that_depends_on_an_extension_is_refused() {
     let app = with_auth().await;
-    let mut header = Header::new(Algorithm::HS256);
-    header.crit = Some(vec!["exp".to_owned()]);
+    let header = json!({ "alg": "HS256", "crit": ["exp"] });
     let claims = json!({ "role": "viewer", "exp": now() + 60 });
-    let key = EncodingKey::from_secret(SECRET.as_bytes());
-    let bearer = format!("Bearer {}", encode(&header, &claims, &key).unwrap());
+    let bearer = format!("Bearer {}", signed_with(header, claims, SECRET));
     assert_eq!(
         status(&app, &[("authorization", &bearer)]).await,
         StatusCode::UNAUTHORIZED

@@ -2,7 +2,8 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use ring::hmac;
 use serde_json::{Value, json};
 
 use super::app::{TestApp, lesson_with};
@@ -19,8 +20,23 @@ pub fn token(role: &str, expires: i64) -> String {
 }
 
 pub fn signed(claims: Value, secret: &str) -> String {
-    let key = EncodingKey::from_secret(secret.as_bytes());
-    encode(&Header::new(Algorithm::HS256), &claims, &key).unwrap()
+    signed_with(json!({ "alg": "HS256" }), claims, secret)
+}
+
+pub fn signed_with(header: Value, claims: Value, secret: &str) -> String {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
+    jwt(&header, &claims, |text| {
+        hmac::sign(&key, text).as_ref().to_vec()
+    })
+}
+
+/// Returns the token whose signature `sign` makes.
+pub fn jwt(header: &Value, claims: &Value, sign: impl FnOnce(&[u8]) -> Vec<u8>) -> String {
+    let encoded = |part: &[u8]| BASE64_URL_SAFE_NO_PAD.encode(part);
+    let [header, claims] = [header, claims].map(|part| encoded(part.to_string().as_bytes()));
+    let text = format!("{header}.{claims}");
+    let signature = encoded(&sign(text.as_bytes()));
+    format!("{text}.{signature}")
 }
 
 pub fn now() -> i64 {

@@ -1,5 +1,7 @@
 //! Verifies tokens and returns their viewer. [`sea_level::auth`] has the rights of viewers.
 
+mod signature;
+
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use chrono::{DateTime, Utc};
@@ -111,6 +113,7 @@ impl Verifier {
                 (keys, algorithm)
             }
         };
+        signature::install();
         let mut validation = Validation::new(algorithm);
         validation.leeway = LEEWAY;
         validation.validate_nbf = true;
@@ -196,6 +199,7 @@ pub fn token(
         aud: settings.jwt_audience.clone().map(Into::into),
     };
     let key = EncodingKey::from_secret(secret.as_bytes());
+    signature::install();
     encode(&Header::new(Algorithm::HS256), &claims, &key).map_err(|reason| Error::System {
         what: "sign the token",
         reason: std::io::Error::other(reason.to_string()),
