@@ -28,15 +28,9 @@ pub enum AnyNode {
 
 /// Loads the object with this public id; null if there is none.
 pub async fn node(ctx: &Context<'_>, id: &str) -> Result<Option<AnyNode>> {
-    let prefixes = [
-        Employee::PREFIX,
-        Meeting::PREFIX,
-        Project::PREFIX,
-        Assignment::PREFIX,
-    ];
-    let read = |prefix| Some((prefix, key_of(prefix, id)?));
-    match prefixes.into_iter().find_map(read) {
-        Some((prefix, key)) => node_with_key(ctx, prefix, key).await,
+    let prefix = id.find('_').map_or("", |end| &id[..=end]);
+    match key_of(prefix, id) {
+        Some(key) => node_with_key(ctx, prefix, key).await,
         None => Ok(None),
     }
 }
