@@ -25,16 +25,33 @@ fn every_section_of_the_readme_ends_with_a_full_sentence() {
 }
 
 #[test]
-fn every_recipe_of_the_readme_is_complete() {
-    let (_, recipes) = README.split_once("\n## Recipes\n").unwrap();
+fn every_recipe_is_complete() {
+    let recipes = include_str!("../docs/recipes.md");
     let mut count = 0;
-    for recipe in recipes.trim().split("\n\n") {
+    for recipe in recipes.split("\n## ").skip(1) {
         count += 1;
-        assert!(recipe.starts_with("**"), "{recipe:?}");
-        let steps = recipe.split('·').count();
-        assert!(steps >= 3 && recipe.ends_with('.'), "{recipe:?}");
+        let steps = (1..).take_while(|step| recipe.contains(&format!("\n{step}. ")));
+        assert!(
+            steps.count() >= 3 && recipe.trim_end().ends_with('.'),
+            "{recipe:?}"
+        );
     }
     assert!(count >= 4);
+}
+
+/// Checks that the names in backquotes that look like files of this repository are such.
+#[test]
+fn every_file_that_a_recipe_names_exists() {
+    let recipes = include_str!("../docs/recipes.md");
+    let mut checked = 0;
+    for name in recipes.split('`').skip(1).step_by(2) {
+        let is_path = name.starts_with("crates/") || name.starts_with("tests/");
+        if is_path && !name.contains('<') {
+            assert!(root().join(name).exists(), "{name}");
+            checked += 1;
+        }
+    }
+    assert!(checked >= 4, "{checked} files");
 }
 
 #[tokio::test(flavor = "multi_thread")]

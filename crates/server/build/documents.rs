@@ -41,6 +41,7 @@ fn documents(root: &Path) -> io::Result<Vec<Document>> {
         ("workshop", "Workshop", "docs/workshop/README.md"),
         ("architecture", "Architecture", "docs/architecture.md"),
         ("golden-path", "Golden path", "docs/golden-path.md"),
+        ("recipes", "Recipes", "docs/recipes.md"),
     ]
     .map(|(name, title, path)| (name.to_owned(), title.to_owned(), path.into()))
     .into();
