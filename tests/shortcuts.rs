@@ -27,16 +27,8 @@ use crate::support::{
 const AT_ONCE: usize = 8;
 
 /// The disabled optimization, the switches, and whether documents are cached. The first is the default.
-const WAYS: [(&str, Shortcuts, bool); 9] = [
+const WAYS: [(&str, Shortcuts, bool); 8] = [
     ("nothing", Shortcuts::ALL, true),
-    (
-        "leaves",
-        Shortcuts {
-            leaves: false,
-            ..Shortcuts::ALL
-        },
-        true,
-    ),
     (
         "text",
         Shortcuts {
@@ -81,7 +73,6 @@ const WAYS: [(&str, Shortcuts, bool); 9] = [
     (
         "everything",
         Shortcuts {
-            leaves: false,
             text: false,
             columns: false,
             listed: false,

@@ -4,10 +4,7 @@
 //! syntax tree for resolvers is built here. It has no fragment by name, no directive, and each response
 //! key once for an object.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
-};
+use std::sync::Arc;
 
 use async_graphql::{
     Name, Pos, Positioned, ServerError, Value as ConstValue, Variables,
@@ -146,27 +143,9 @@ fn at_number(number: usize) -> Pos {
 pub(crate) struct Plan {
     /// Position of the selection set, for errors.
     pub(crate) at: Pos,
-    /// In the order of the selection set.
-    pub(crate) fields: Vec<PlannedField>,
-}
-
-/// Field of a [`Plan`].
-pub(crate) struct PlannedField {
-    /// Start of the field in the JSON of an object, behind another field: `,"name":`.
-    pub(crate) json_name: String,
-    is_leaf: AtomicBool,
-}
-
-impl PlannedField {
-    /// True if the field is worth polling on the spot.
-    pub(crate) fn is_leaf(&self) -> bool {
-        self.is_leaf.load(Ordering::Relaxed)
-    }
-
-    /// Marks a field that had to wait, because it will for other objects too.
-    pub(crate) fn set_waits(&self) {
-        self.is_leaf.store(false, Ordering::Relaxed);
-    }
+    /// Start of each field in the JSON of an object, behind another field: `,"name":`. In the order of the selection
+    /// set.
+    pub(crate) json_names: Vec<String>,
 }
 
 struct Conversion<'a> {
@@ -197,14 +176,12 @@ impl Conversion<'_> {
     }
 
     fn plan(&mut self, branch: &TypeBranch, at: Pos) -> Plan {
-        let fields = branch.fields.iter().map(|field| PlannedField {
-            json_name: format!(",\"{}\":", field.response_key()),
-            is_leaf: self.schema.type_at(field.base).is_leaf().into(),
-        });
-        let fields: Vec<_> = fields.collect();
-        let names = fields.iter().map(|field| field.json_name.capacity());
-        self.size += names.sum::<usize>() + fields.len() * (size_of::<PlannedField>() + ALLOCATION);
-        Plan { at, fields }
+        let names = branch.fields.iter();
+        let names = names.map(|field| format!(",\"{}\":", field.response_key()));
+        let json_names: Vec<_> = names.collect();
+        let sizes = json_names.iter().map(|name| name.capacity());
+        self.size += sizes.sum::<usize>() + json_names.len() * (size_of::<String>() + ALLOCATION);
+        Plan { at, json_names }
     }
 
     fn fragment(&mut self, branch: &TypeBranch, at: Pos) -> Positioned<Selection> {

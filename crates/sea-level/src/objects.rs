@@ -1,18 +1,17 @@
-//! Lists and objects whose leaf fields are resolved without a future on the heap, written as JSON.
+//! Lists and objects, written as JSON while their fields are resolved.
 //!
-//! async-graphql boxes a future for every field of every object and builds a tree of values. Most leaf
-//! fields need no load: [`ListOutput`] and [`ObjectOutput`] poll them once, on the stack, and keep only futures
-//! that wait. The objects are written as JSON as they are read. `tests/shortcuts.rs` leaves out each of the
-//! two devices and compares the answers.
+//! async-graphql boxes a future for every field of every object and builds a tree of values. Here the allocation of
+//! a future that did not wait is used again for the next one, and each object is written as soon as its fields
+//! are known. `tests/shortcuts.rs` leaves the writing out and compares the answers.
 
 use std::{
     borrow::Cow,
     cell::RefCell,
     future::{Future, poll_fn},
     mem,
-    pin::{Pin, pin},
+    pin::Pin,
     sync::Arc,
-    task::{Context as TaskContext, Poll, Waker},
+    task::{Context as TaskContext, Poll},
 };
 
 use async_graphql::{
@@ -27,7 +26,7 @@ use futures_util::{
 };
 
 use crate::{
-    compat::{Plan, PlannedField, number},
+    compat::{Plan, number},
     json,
     operation::Operation,
 };
@@ -160,7 +159,7 @@ fn count_values(
     if ctx.path_node.is_none() {
         return Ok(());
     }
-    let values = objects.saturating_mul(plan.fields.len());
+    let values = objects.saturating_mul(plan.json_names.len());
     let counted = operation.budget.charge_values(values, plan.at);
     counted.map_err(|error| ctx.set_error_path(error))
 }
@@ -196,20 +195,10 @@ fn read<'a, T: ObjectType>(
     for (number, item) in items.iter().enumerate() {
         let index = is_list.then_some(number);
         writer.begin_object();
-        for (planned, selection) in plan.fields.iter().zip(&ctx.item.node.items) {
+        for (name, selection) in plan.json_names.iter().zip(&ctx.item.node.items) {
             let Selection::Field(field) = &selection.node else {
                 continue;
             };
-            if operation.shortcuts.leaves && planned.is_leaf() {
-                let future = pin!(resolve_field(ctx, index, field, item));
-                match future.poll(&mut TaskContext::from_waker(Waker::noop())) {
-                    Poll::Ready(value) => {
-                        writer.value(planned, value?);
-                        continue;
-                    }
-                    Poll::Pending => planned.set_waits(),
-                }
-            }
             let mut future = match place.take() {
                 Some(mut place) => {
                     Pin::set(&mut place, resolve_field(ctx, index, field, item));
@@ -223,11 +212,11 @@ fn read<'a, T: ObjectType>(
             };
             match future.as_mut().poll(context)? {
                 Poll::Ready(value) => {
-                    writer.value(planned, value);
+                    writer.value(name, value);
                     place = Some(future);
                 }
                 Poll::Pending => {
-                    writer.placeholder(planned);
+                    writer.placeholder(name);
                     if waiting.is_empty() {
                         waiting.reserve(items.len() - number);
                     }
@@ -346,10 +335,9 @@ struct ObjectWriter {
 }
 
 impl ObjectWriter {
-    fn name(&mut self, planned: &PlannedField) {
+    fn name(&mut self, name: &str) {
         let comma = usize::from(mem::take(&mut self.is_first_field));
-        self.text
-            .extend_from_slice(&planned.json_name.as_bytes()[comma..]);
+        self.text.extend_from_slice(&name.as_bytes()[comma..]);
     }
 
     /// Begins a list of this many objects, or one object.
@@ -381,8 +369,8 @@ impl ObjectWriter {
     }
 
     /// Writes a field.
-    fn value(&mut self, planned: &PlannedField, value: Value) {
-        self.name(planned);
+    fn value(&mut self, name: &str, value: Value) {
+        self.name(name);
         if let Value::Binary(json) = &value {
             self.copied += json.len();
         }
@@ -391,8 +379,8 @@ impl ObjectWriter {
     }
 
     /// Writes the name of a field and a placeholder for its value.
-    fn placeholder(&mut self, planned: &PlannedField) {
-        self.name(planned);
+    fn placeholder(&mut self, name: &str) {
+        self.name(name);
         if self.placeholders.is_empty() {
             self.placeholders.reserve(self.left);
         }

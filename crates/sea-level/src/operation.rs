@@ -54,8 +54,6 @@ pub struct Operation {
 /// The figures are from `bench instructions` (callgrind, x86-64, 10,000 employees) with one switch off.
 #[derive(Clone, Copy, Debug)]
 pub struct Shortcuts {
-    /// Scalar fields are resolved on the spot, without a future on the heap.
-    pub leaves: bool,
     /// Objects are written as JSON while they are resolved: without it, a thousand employees take 147 % more
     /// instructions of the server on PostgreSQL, 70 % on SQLite.
     pub text: bool,
@@ -73,7 +71,6 @@ pub struct Shortcuts {
 impl Shortcuts {
     /// All optimizations.
     pub const ALL: Self = Self {
-        leaves: true,
         text: true,
         columns: true,
         listed: true,
