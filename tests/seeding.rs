@@ -1,10 +1,33 @@
 //! The command `seed`, on both databases.
 
-use entity::{assignment, employee, employee_meeting, meeting};
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait, PaginatorTrait};
-use serde_json::json;
+use std::{
+    io::{BufRead, BufReader},
+    process::Command,
+};
 
-use crate::support::home::{Home, migrated_homes};
+use entity::{assignment, employee, employee_meeting, meeting};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ConnectionTrait, EntityTrait, PaginatorTrait, Statement,
+};
+use serde_json::json;
+use server::{
+    config::{DatabaseSettings, SeedCounts},
+    migrate,
+    seed::{self, Company},
+};
+
+use crate::support::home::{Home, Output, migrated_homes};
+
+/// A company whose indexes are built after its rows.
+const LARGE: [&str; 7] = [
+    "seed",
+    "--employees",
+    "1000",
+    "--projects",
+    "100",
+    "--meetings",
+    "50",
+];
 
 #[tokio::test]
 async fn seed_creates_and_migrates_the_default_file() {
@@ -268,4 +291,133 @@ fn an_impossible_company_is_refused() {
         "{}",
         idle.stderr
     );
+}
+
+#[tokio::test]
+async fn a_large_company_leaves_every_index_key_and_trigger_as_it_was() {
+    for home in migrated_homes().await {
+        let before = definitions(&home).await;
+        for reset in [&[][..], &["--reset"]] {
+            home.roster(&[&LARGE[..], reset].concat()).ok();
+            assert_eq!(definitions(&home).await, before);
+        }
+        let repaired = home.roster(&["migrate", "repair"]).ok();
+        assert!(repaired.stdout.contains(": 0."), "{}", repaired.stdout);
+        assert_eq!(home.add_employee().await, 1001);
+    }
+}
+
+/// Indexes, constraints and triggers of the tables, with indexes in the order of their creation.
+async fn definitions(home: &Home) -> Vec<String> {
+    let select = match home.postgres {
+        None => {
+            "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' \
+             ORDER BY type = 'index', CASE type WHEN 'index' THEN rowid ELSE name END"
+        }
+        Some(_) => {
+            "SELECT pg_get_indexdef(indexrelid) FROM (SELECT * FROM pg_index ORDER BY indexrelid) AS i \
+             WHERE indrelid IN (SELECT oid FROM pg_class WHERE relnamespace = 'public'::regnamespace) \
+             AND NOT indisprimary \
+             UNION ALL SELECT definition FROM (SELECT conname || pg_get_constraintdef(oid) AS definition \
+             FROM pg_constraint WHERE connamespace = 'public'::regnamespace ORDER BY conname) AS c \
+             UNION ALL SELECT definition FROM (SELECT tgenabled::text || pg_get_triggerdef(oid) AS definition \
+             FROM pg_trigger WHERE NOT tgisinternal ORDER BY tgname) AS t"
+        }
+    };
+    let connection = home.connect().await;
+    let select = Statement::from_string(connection.get_database_backend(), select);
+    let rows = connection.query_all_raw(select).await.unwrap();
+    let definition = |row: &sea_orm::QueryResult| row.try_get_by_index(0).unwrap();
+    rows.iter().map(definition).collect()
+}
+
+#[tokio::test]
+async fn a_role_that_owns_no_table_inserts_the_same_large_company() {
+    let Some(home) = Home::postgres().await else {
+        return;
+    };
+    home.roster(&["migrate", "up"]).ok();
+    let admin = home.connect().await;
+    let role = format!("roster_seed_{}", std::process::id());
+    let grant = format!(
+        "CREATE ROLE {role} LOGIN; GRANT SELECT, INSERT, UPDATE, DELETE \
+         ON ALL TABLES IN SCHEMA public TO {role}; \
+         GRANT USAGE, UPDATE ON ALL SEQUENCES IN SCHEMA public TO {role}"
+    );
+    admin.execute_unprepared(&grant).await.unwrap();
+    let (_, address) = home.url.rsplit_once('@').unwrap();
+    let mut seed = home.command(&LARGE);
+    seed.env("DATABASE_URL", format!("postgres://{role}@{address}"));
+    Output::of(seed.spawn().unwrap()).ok();
+    let theirs = home.rows().await;
+
+    home.roster(&[&LARGE[..], &["--reset"]].concat()).ok();
+    assert_eq!(home.rows().await, theirs);
+    let drop = format!("DROP OWNED BY {role} CASCADE; DROP ROLE {role}");
+    admin.execute_unprepared(&drop).await.unwrap();
+}
+
+#[tokio::test]
+async fn nothing_is_left_of_an_interrupted_seed() {
+    for signal in ["-INT", "-KILL"] {
+        for home in migrated_homes().await {
+            let before = definitions(&home).await;
+            let mut seed = home
+                .command(&["seed", "--employees", "1000", "--assignments", "5000000"])
+                .spawn()
+                .unwrap();
+            let mut stderr = BufReader::new(seed.stderr.take().unwrap());
+            let mut log = String::new();
+            while !log.contains("rows in projects") {
+                assert_ne!(stderr.read_line(&mut log).unwrap(), 0, "{log}");
+            }
+            let pid = seed.id().to_string();
+            let kill = Command::new("kill").args([signal, &pid]).status();
+            assert!(kill.unwrap().success());
+            seed.wait().unwrap();
+            if signal == "-INT" {
+                std::io::Read::read_to_string(&mut stderr, &mut log).unwrap();
+                assert!(log.contains("roster seed --reset"), "{log}");
+            }
+            assert_eq!(definitions(&home).await, before);
+            home.roster(&["seed"]).ok();
+            assert_eq!(home.add_employee().await, 5);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_full_disk_is_named_and_nothing_is_kept() {
+    let home = Home::sqlite();
+    let settings = DatabaseSettings::sqlite(&home.file("roster.db"));
+    let connection = migrate::maintain_migrated(&settings, false).await.unwrap();
+    let fill = async |pages: u32| {
+        let limit = format!("PRAGMA max_page_count = {pages}");
+        connection.execute_unprepared(&limit).await.unwrap();
+        let company = Company::of(SeedCounts {
+            employees: Some(1_000),
+            ..SeedCounts::default()
+        });
+        seed::fill(&connection, company.unwrap(), false).await
+    };
+    let error = fill(200).await.err().unwrap().to_string();
+    assert!(error.contains("disk"), "{error}");
+    assert!(error.contains("nothing was kept"), "{error}");
+    assert!(!error.contains("INSERT"), "{error}");
+    fill(u32::MAX).await.unwrap();
+}
+
+#[test]
+fn progress_is_logged_where_there_is_no_terminal() {
+    let home = Home::sqlite();
+    let seed = home.roster(&LARGE).ok();
+    for line in [
+        "1000 rows in employees",
+        "5000 rows in assignments",
+        "indexes:",
+        "gathering statistics",
+    ] {
+        assert!(seed.stderr.contains(line), "{}", seed.stderr);
+    }
+    assert!(home.roster(&["seed", "--reset"]).ok().stderr.is_empty());
 }

@@ -31,7 +31,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::{
     config::{DatabaseSettings, DeadlineSettings, database_url, seconds},
-    error::{Error, Reason},
+    error::{Error, Reason, database_code},
 };
 
 /// Bytes of a SQLite file that readers map into memory: the most that SQLite allows.
@@ -199,8 +199,9 @@ async fn maintain_sqlite(
 
 fn is_locked(error: &DbErr) -> bool {
     // SQLITE_BUSY and SQLITE_LOCKED; the higher bits are extended codes.
-    matches!(sqlx_error(error), Some(SqlxError::Database(error))
-        if error.code().and_then(|code| code.parse::<i32>().ok()).is_some_and(|code| matches!(code & 0xff, 5 | 6)))
+    database_code(error)
+        .and_then(|code| code.parse::<i32>().ok())
+        .is_some_and(|code| matches!(code & 0xff, 5 | 6))
 }
 
 fn open_postgres(
@@ -377,16 +378,5 @@ fn may_pass(error: &SqlxError) -> bool {
             Some("53300" | "57P01" | "57P02" | "57P03")
         ),
         _ => false,
-    }
-}
-
-/// Returns the error of SQLx inside the error, if there is one.
-fn sqlx_error(error: &DbErr) -> Option<&SqlxError> {
-    use sea_orm::RuntimeErr::SqlxError as Sqlx;
-    match error {
-        DbErr::Conn(Sqlx(error)) | DbErr::Exec(Sqlx(error)) | DbErr::Query(Sqlx(error)) => {
-            Some(error)
-        }
-        _ => None,
     }
 }

@@ -1,7 +1,7 @@
 //! Errors that end the program. Each message names the fault and the remedy in one line, and shows
 //! neither a password nor a type of ours.
 
-use std::{error, fmt, io, path::PathBuf};
+use std::{borrow::Cow, error, fmt, io, path::PathBuf};
 
 use sea_orm::{DbErr, RuntimeErr, SqlxError};
 
@@ -97,6 +97,16 @@ pub enum Error {
     /// A statement of ours failed.
     #[error("the database failed: {0}")]
     Database(#[from] Reason),
+    /// A statement of ours found no space left.
+    #[error(
+        "the disk of the database is full: {0}; nothing was kept: free some space and try again"
+    )]
+    FullDisk(Reason),
+    /// Ctrl-C ended `seed`, which inserts everything in one transaction.
+    #[error(
+        "interrupted: all rows are in the database or none; begin again with `roster seed --reset`"
+    )]
+    Interrupted,
     /// `seed` found rows.
     #[error(
         "the database is not empty, {0} has rows; `roster seed --reset` deletes everything first"
@@ -223,7 +233,11 @@ impl Error {
 
 impl From<DbErr> for Error {
     fn from(error: DbErr) -> Self {
-        Self::Database(error.into())
+        // SQLite's and PostgreSQL's code of a full disk.
+        match database_code(&error).as_deref() {
+            Some("13" | "53100") => Self::FullDisk(error.into()),
+            _ => Self::Database(error.into()),
+        }
     }
 }
 
@@ -239,12 +253,30 @@ impl fmt::Display for Reason {
 
 impl error::Error for Reason {}
 
+/// Returns the error of SQLx inside the error, if there is one.
+fn sqlx_error(error: &DbErr) -> Option<&SqlxError> {
+    match error {
+        DbErr::Conn(RuntimeErr::SqlxError(error))
+        | DbErr::Exec(RuntimeErr::SqlxError(error))
+        | DbErr::Query(RuntimeErr::SqlxError(error)) => Some(error),
+        _ => None,
+    }
+}
+
+/// Returns the code that the database gave the error.
+pub(crate) fn database_code(error: &DbErr) -> Option<Cow<'_, str>> {
+    match sqlx_error(error) {
+        Some(SqlxError::Database(error)) => error.code(),
+        _ => None,
+    }
+}
+
 impl From<DbErr> for Reason {
     fn from(error: DbErr) -> Self {
+        if let Some(error) = sqlx_error(&error) {
+            return Self::from(error);
+        }
         match &error {
-            DbErr::Conn(RuntimeErr::SqlxError(sqlx))
-            | DbErr::Exec(RuntimeErr::SqlxError(sqlx))
-            | DbErr::Query(RuntimeErr::SqlxError(sqlx)) => Self::from(&**sqlx),
             DbErr::Custom(text) | DbErr::Migration(text) => Self::one_line(text),
             _ => Self::one_line(&error.to_string()),
         }

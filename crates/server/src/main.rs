@@ -7,7 +7,7 @@ use std::{
     io::{self, Write},
     path::Path,
     process::ExitCode,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use sea_orm::DatabaseBackend;
@@ -23,7 +23,7 @@ use server::{
     shutdown::Shutdown,
     trusted::{FaultyDocument, Trusted},
 };
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, time::timeout};
 
 /// Many small allocations for each request: worth 10 to 20 percent.
 #[global_allocator]
@@ -207,7 +207,14 @@ async fn seed(database: DatabaseSettings, reset: bool, counts: SeedCounts) -> Re
     let start = Instant::now();
     let company = Company::of(counts)?;
     let connection = migrate::maintain_migrated(&database, false).await?;
-    let made = seed::fill(&connection, company, reset).await?;
+    let made = tokio::select! {
+        made = seed::fill(&connection, company, reset) => made?,
+        Ok(()) = tokio::signal::ctrl_c() => {
+            // Removes SQLite's log, unless a long statement is still running.
+            let _ = timeout(Duration::from_secs(2), connection.close()).await;
+            return Err(Error::Interrupted);
+        }
+    };
     connection.close().await?;
     print(&format!(
         "Made {made} in {:.1} s.\nNext: `roster serve`, then http://127.0.0.1:8000/ in your browser.",

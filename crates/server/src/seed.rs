@@ -5,8 +5,10 @@
 //! | `lesson` | the four employees that the README and the tests talk about |
 //! | `made_up` | a company of any size, the same rows for the same numbers on every machine |
 //! | `rows` | inserts of thousands of rows in one statement, and the progress bar |
+//! | `deferred` | indexes and foreign keys, built after the rows of a large company |
 //! | `random` | a generator of random numbers that no update of a library changes |
 
+mod deferred;
 mod lesson;
 mod made_up;
 mod random;
@@ -20,14 +22,18 @@ use sea_orm::{
 };
 
 use self::rows::Filler;
-use crate::{config::SeedCounts, database, error::Error};
+use crate::{
+    config::SeedCounts,
+    database,
+    error::{Error, Reason},
+};
 
-/// Number of rows from which the statistics of the planner are renewed.
+/// Number of rows from which indexes are built after the rows, and the planner gets statistics.
 const MANY: u64 = 10_000;
 
-/// 256 MiB for this connection: index pages change in random order, and SQLite's default of 2 MiB
-/// would write each of them out many times.
-const LARGE_CACHE: &str = "PRAGMA cache_size = -262144";
+/// 128 MiB for this connection: attendances are a tree by employee and come by meeting, and an index
+/// is sorted in as much memory as the cache may take.
+const LARGE_CACHE: &str = "PRAGMA cache_size = -131072";
 
 /// Keeps empty tables empty until the end of the transaction, and their ids unused.
 const NO_OTHER_WRITER: &str = "LOCK TABLE employees, meetings, projects, assignments, \
@@ -93,21 +99,23 @@ pub async fn fill(
     company: Company,
     reset: bool,
 ) -> Result<Counts, Error> {
+    let is_large = matches!(company, Company::MadeUp(counts) if counts.rows() >= MANY);
     let transaction = database::begin_alone(connection).await?;
-    match transaction.get_database_backend() {
-        DatabaseBackend::Sqlite => {
-            if let Company::MadeUp(_) = company {
-                transaction.execute_unprepared(LARGE_CACHE).await?;
-            }
-        }
-        _ => {
-            transaction.execute_unprepared(NO_OTHER_WRITER).await?;
-        }
+    let is_sqlite = transaction.get_database_backend() == DatabaseBackend::Sqlite;
+    if !is_sqlite {
+        transaction.execute_unprepared(NO_OTHER_WRITER).await?;
+    } else if is_large {
+        transaction.execute_unprepared(LARGE_CACHE).await?;
     }
+    if !reset {
+        refuse_used(&transaction).await?;
+    }
+    let deferred = match is_large {
+        true => deferred::drop_all(&transaction).await?,
+        false => Vec::new(),
+    };
     if reset {
         empty(&transaction).await?;
-    } else {
-        refuse_used(&transaction).await?;
     }
     let mut filler = Filler::new(&transaction, company);
     match company {
@@ -126,11 +134,19 @@ pub async fn fill(
             filler.insert(made_up::attendances(counts)).await?;
         }
     }
+    filler.run("indexes", &deferred).await?;
     let made = filler.finish();
     continue_ids(&transaction).await?;
+    if is_large {
+        tracing::info!("gathering statistics");
+    }
+    if is_large && is_sqlite {
+        transaction.execute_unprepared("ANALYZE").await?;
+    }
     transaction.commit().await?;
-    if made.rows() >= MANY {
-        settle(connection).await?;
+    if is_large && let Err(error) = settle(connection, reset).await {
+        let reason = Reason::from(error);
+        tracing::warn!("all rows are inserted, but not vacuumed: {reason}");
     }
     Ok(made)
 }
@@ -212,12 +228,13 @@ async fn continue_ids(transaction: &DatabaseTransaction) -> Result<(), DbErr> {
     Ok(())
 }
 
-/// Renews statistics and compacts a large database.
-async fn settle(connection: &DatabaseConnection) -> Result<(), DbErr> {
+/// Puts a large database in order.
+async fn settle(connection: &DatabaseConnection, reset: bool) -> Result<(), DbErr> {
     let statements: &[&str] = match connection.get_database_backend() {
-        // Tables and indexes that grew side by side lie in pieces: VACUUM puts each into one place, so
-        // that readers map what they read. The log of so much writing is as long as the database.
-        DatabaseBackend::Sqlite => &["VACUUM", "ANALYZE", "PRAGMA wal_checkpoint(TRUNCATE)"],
+        // Pages that deleted rows left lie everywhere: VACUUM puts each table and index into one
+        // place, so that readers map what they read. The log is as long as the database.
+        DatabaseBackend::Sqlite if reset => &["VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"],
+        DatabaseBackend::Sqlite => &["PRAGMA wal_checkpoint(TRUNCATE)"],
         // VACUUM sets the visibility map: without it no statement reads from an index alone.
         _ => &[
             "VACUUM (ANALYZE) employees",
@@ -227,7 +244,6 @@ async fn settle(connection: &DatabaseConnection) -> Result<(), DbErr> {
             "VACUUM (ANALYZE) employee_meetings",
         ],
     };
-    tracing::info!("putting tables and indexes in order");
     for statement in statements {
         connection.execute_unprepared(statement).await?;
     }

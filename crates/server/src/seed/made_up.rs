@@ -4,6 +4,8 @@
 //! assignments. All rows satisfy the constraints: a team or an audience takes each employee once
 //! ([`EmployeePicker`]), and a second stint on a project has another role or a later start.
 
+use std::collections::HashSet;
+
 use chrono::{Datelike, TimeDelta, Weekday};
 use entity::{assignment, employee, employee_meeting, meeting, project};
 
@@ -61,13 +63,25 @@ pub(super) fn complete(given: SeedCounts) -> Result<Counts, Error> {
 }
 
 pub(super) fn employees(counts: Counts) -> impl Iterator<Item = employee::Model> + Send {
-    let mut random = Random::new(1);
-    ids(counts.employees).map(move |id| employee::Model {
-        id,
-        name: format!("{} {}", random.pick(FIRST_NAMES), random.pick(LAST_NAMES)),
-        hire_date: day(2005, 1, 1) + TimeDelta::days(random.below(20 * 365) as i64),
-        version: 1,
+    ids(counts.employees).map(|id| {
+        let mut random = employee_random(id as u64);
+        employee::Model {
+            id,
+            name: name(&mut random),
+            hire_date: day(2005, 1, 1) + TimeDelta::days(random.below(20 * 365) as i64),
+            version: 1,
+        }
     })
+}
+
+/// Returns the three random numbers of an employee. An assignment needs the name again, and names of
+/// millions of employees are more than the memory should hold.
+fn employee_random(id: u64) -> Random {
+    Random::new(1).skip(3 * (id - 1))
+}
+
+fn name(random: &mut Random) -> String {
+    format!("{} {}", random.pick(FIRST_NAMES), random.pick(LAST_NAMES))
 }
 
 pub(super) fn meetings(counts: Counts) -> impl Iterator<Item = meeting::Model> + Send {
@@ -225,66 +239,57 @@ fn stint(random: &mut Random, project: u64, place: &mut ProjectMember) -> assign
         employee_id: place.employee as i64,
         project_id: project as i64,
         version: 1,
-        employee_name: String::new(),
+        employee_name: name(&mut employee_random(place.employee)),
     }
 }
 
 /// Random choice of employees without repetition within a project or meeting.
 struct EmployeePicker {
-    /// Number of the project or meeting that took each employee last.
-    taken: Vec<u64>,
-    now: u64,
-    free: u64,
+    employees: u64,
+    /// Employees of the project or meeting. Holds a team, so that memory does not grow with the company.
+    taken: HashSet<u64>,
 }
 
 impl EmployeePicker {
     fn new(employees: u64) -> Self {
         Self {
-            taken: vec![0; employees as usize],
-            now: 0,
-            free: employees,
+            employees,
+            taken: HashSet::new(),
         }
     }
 
     /// Begins the next project or meeting: all employees are free.
     fn clear(&mut self) {
-        self.now += 1;
-        self.free = self.taken.len() as u64;
+        self.taken.clear();
     }
 
     /// Takes a free employee and returns the id; `None` if none is free.
     fn take(&mut self, random: &mut Random) -> Option<u64> {
-        if self.free == 0 {
+        if self.taken.len() as u64 == self.employees {
             return None;
         }
         let mut at = self.random_index(random);
         for _ in 0..8 {
-            if self.is_free(at) {
+            if !self.taken.contains(&at) {
                 break;
             }
             at = self.random_index(random);
         }
         // Most are taken: takes the next free one.
-        while !self.is_free(at) {
-            at = (at + 1) % self.taken.len();
+        while !self.taken.insert(at) {
+            at = (at + 1) % self.employees;
         }
-        self.taken[at] = self.now;
-        self.free -= 1;
-        Some(at as u64 + 1)
-    }
-
-    fn is_free(&self, at: usize) -> bool {
-        self.taken[at] != self.now
+        Some(at + 1)
     }
 
     /// The first of each ten has three chances, the others one each.
-    fn random_index(&self, random: &mut Random) -> usize {
-        let tens = (self.taken.len() as u64).div_ceil(BUSY);
+    fn random_index(&self, random: &mut Random) -> u64 {
+        let tens = self.employees.div_ceil(BUSY);
         loop {
             let chance = random.below(tens * (BUSY + 2));
             let (ten, chance) = (chance / (BUSY + 2), chance % (BUSY + 2));
-            let at = (ten * BUSY + chance.saturating_sub(2)) as usize;
-            if at < self.taken.len() {
+            let at = ten * BUSY + chance.saturating_sub(2);
+            if at < self.employees {
                 return at;
             }
         }

@@ -1,6 +1,9 @@
 //! SplitMix64, a generator of random numbers. Ten lines here, because an update of a library could
 //! change the rows of made-up companies.
 
+/// What the state grows by for each number.
+const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
+
 /// Sequence of random numbers.
 pub(super) struct Random(u64);
 
@@ -10,8 +13,13 @@ impl Random {
         Self(seed)
     }
 
+    /// Returns the sequence without its first `count` numbers.
+    pub(super) fn skip(self, count: u64) -> Self {
+        Self(self.0.wrapping_add(count.wrapping_mul(STEP)))
+    }
+
     fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        self.0 = self.0.wrapping_add(STEP);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

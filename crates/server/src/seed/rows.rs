@@ -1,7 +1,7 @@
 //! Inserts thousands of rows as one JSON parameter, on both databases. The statement stays the same,
 //! and a million rows take seconds.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use entity::{assignment, employee, employee_meeting, meeting, project};
@@ -14,6 +14,9 @@ use super::{Company, Counts};
 
 /// Rows of one statement: many enough to make its overhead negligible, few enough for the memory.
 const BATCH: usize = 10_000;
+
+/// Rows between two lines of the log.
+const LOGGED: u64 = 1_000_000;
 
 /// Table and its columns, with their types of PostgreSQL.
 pub(super) struct Table {
@@ -137,6 +140,7 @@ impl Row for assignment::Model {
             ("end_date", "timestamptz"),
             ("employee_id", "bigint"),
             ("project_id", "bigint"),
+            ("employee_name", "text"),
         ],
     };
 
@@ -148,7 +152,8 @@ impl Row for assignment::Model {
             self.start_date.map(time),
             self.end_date.map(time),
             self.employee_id,
-            self.project_id
+            self.project_id,
+            self.employee_name
         ])
     }
 
@@ -219,22 +224,49 @@ impl<'a> Filler<'a> {
         let mut rows = rows.map(|row| row.values());
         loop {
             let batch: Vec<_> = rows.by_ref().take(BATCH).collect();
-            if batch.is_empty() {
-                break;
-            }
             let count = batch.len() as u64;
-            let values = [Value::Array(batch).to_string().into()];
-            self.transaction
-                .execute_raw(Statement::from_sql_and_values(backend, &statement, values))
-                .await?;
-            *R::count(&mut self.made) += count;
+            if count > 0 {
+                let values = [Value::Array(batch).to_string().into()];
+                self.transaction
+                    .execute_raw(Statement::from_sql_and_values(backend, &statement, values))
+                    .await?;
+            }
+            let made = R::count(&mut self.made);
+            *made += count;
+            let made = *made;
             self.bar.inc(count);
+            let is_last = count < BATCH as u64;
+            if is_last || made.is_multiple_of(LOGGED) {
+                self.log(format_args!("{made} rows in {}", R::TABLE.name));
+            }
+            if is_last {
+                return Ok(());
+            }
         }
-        // The bar hides itself where there is no terminal.
-        if self.logs_progress && self.bar.is_hidden() {
-            tracing::info!("{} rows in {}", R::count(&mut self.made), R::TABLE.name);
+    }
+
+    /// Runs statements that take as long as many rows.
+    pub(super) async fn run(&self, name: &'static str, statements: &[String]) -> Result<(), DbErr> {
+        if statements.is_empty() {
+            return Ok(());
+        }
+        self.log(format_args!("{name}: {}", statements.len()));
+        self.bar.set_message(name);
+        self.bar.set_position(0);
+        self.bar.set_length(statements.len() as u64);
+        self.bar.reset_eta();
+        for statement in statements {
+            self.transaction.execute_unprepared(statement).await?;
+            self.bar.inc(1);
         }
         Ok(())
+    }
+
+    fn log(&self, line: fmt::Arguments<'_>) {
+        // The bar hides itself where there is no terminal.
+        if self.logs_progress && self.bar.is_hidden() {
+            tracing::info!("{line}");
+        }
     }
 
     pub(super) fn finish(self) -> Counts {
