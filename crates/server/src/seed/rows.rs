@@ -236,7 +236,8 @@ impl<'a> Filler<'a> {
             let made = *made;
             self.bar.inc(count);
             let is_last = count < BATCH as u64;
-            if is_last || made.is_multiple_of(LOGGED) {
+            // The last batch may be empty: then its number has been logged.
+            if is_last != made.is_multiple_of(LOGGED) {
                 self.log(format_args!("{made} rows in {}", R::TABLE.name));
             }
             if is_last {
