@@ -208,11 +208,15 @@ async fn seed(database: DatabaseSettings, reset: bool, counts: SeedCounts) -> Re
     let company = Company::of(counts)?;
     let connection = migrate::maintain_migrated(&database, false).await?;
     let made = tokio::select! {
-        made = seed::fill(&connection, company, reset) => made?,
-        Ok(()) = tokio::signal::ctrl_c() => {
-            // Removes SQLite's log, unless a long statement is still running.
+        made = seed::fill(&connection, company, reset) => made,
+        Ok(()) = tokio::signal::ctrl_c() => Err(Error::Interrupted),
+    };
+    let made = match made {
+        Ok(made) => made,
+        Err(error) => {
+            // Removes SQLite's log, which may fill the disk, unless a long statement is still running.
             let _ = timeout(Duration::from_secs(2), connection.close()).await;
-            return Err(Error::Interrupted);
+            return Err(error);
         }
     };
     connection.close().await?;
