@@ -60,7 +60,9 @@ pub struct Shortcuts {
     /// Statements bring only the columns that the selection reads: without it, the assignments of fifty
     /// projects take 28 % more instructions on SQLite, 5 % on PostgreSQL.
     pub columns: bool,
-    /// A page is read from its position in an index, where the link has a copy of the sort column.
+    /// A page is read from its position in an index, where the link has a copy of the sort column: without
+    /// it, pages of 40 teams of 200 take 10 times the CPU of PostgreSQL and 8 times that of SQLite, with a
+    /// filter that most members meet.
     pub listed: bool,
     /// Loads of single rows are coalesced with those of other operations.
     pub together: bool,

@@ -89,13 +89,16 @@ impl Link {
     ///
     /// A stale copy misplaces its row and has no other effect: the row comes once, with its own values.
     /// If the copies of one row differ, the copy that equals the original decides, else the smallest.
+    ///
+    /// `through` is a condition on the links. With `any_join_order`, for PostgreSQL only, the planner may
+    /// start from the rows that meet a filter which the caller adds. Otherwise it walks along the index.
     pub fn select_listed<E: EntityTrait>(
         &self,
         parent: Expr,
-        column: E::Column,
-        copy: DynIden,
-        within: Condition,
+        (column, copy): (E::Column, DynIden),
+        (within, through): (Condition, Condition),
         direction: Direction,
+        any_join_order: bool,
     ) -> SelectStatement {
         let entity = E::default();
         let (table, _) = &self.other;
@@ -105,27 +108,34 @@ impl Link {
             .expr_as(copy.clone(), column)
             .from(self.table.clone())
             .and_where(Expr::col(self.parent.clone()).eq(parent.clone()))
+            .cond_where(through.clone())
             .take();
-        let positions = Query::select()
-            .distinct()
+        let mut positions = Query::select()
             .column((entity, primary_key::<E>()))
             .column((entity, column))
             .from_subquery(links, entity)
             .cond_where(within)
-            .order_by((entity, column), direction.clone())
-            .order_by((entity, primary_key::<E>()), direction.clone())
-            // Excludes no row: without a limit SQLite sorts again behind the join, 6 times slower.
-            .limit(i64::MAX.unsigned_abs())
             .take();
+        let mut select = Query::select();
+        if any_join_order {
+            select.distinct_on([("l", column), ("l", primary_key::<E>())]);
+        } else {
+            positions
+                .distinct()
+                .order_by((entity, column), direction.clone())
+                .order_by((entity, primary_key::<E>()), direction.clone())
+                // Excludes no row: without a limit SQLite sorts again behind the join, 6 times slower.
+                .limit(i64::MAX.unsigned_abs());
+        }
         let position = Expr::col(("l", column));
         let original = Expr::col((entity, column));
         let of_the_same = Expr::col(self.other.clone()).eq(Expr::col(("l", primary_key::<E>())));
         let goes_first = Condition::any()
             .add(copy.clone().eq(original.clone()))
             .add(copy.lt(position.clone()));
-        let others = Condition::all().add(of_the_same).add(goes_first);
-        let others = self.keys_linked_to(parent, others);
-        Query::select()
+        let mut others = self.keys_linked_to(parent, through);
+        others.and_where(of_the_same).cond_where(goes_first);
+        select
             .from_subquery(positions, "l")
             .cross_join(entity)
             .and_where(Expr::col(("l", primary_key::<E>())).equals((entity, primary_key::<E>())))

@@ -115,17 +115,6 @@ pub(crate) struct Listing<N: Node> {
 }
 
 impl<N: Node> Listing<N> {
-    /// SELECT without columns of the rows whose positions are within these bounds, in order.
-    pub(crate) fn select(&self, within: Condition, backward: bool) -> SelectStatement {
-        let direction = if backward {
-            Direction::Desc
-        } else {
-            Direction::Asc
-        };
-        let copy = (self.copy)();
-        (self.link)().select_listed::<N::Entity>(key_part(0), self.column, copy, within, direction)
-    }
-
     /// Position of a row before its primary key: the copy.
     pub(crate) fn position(&self) -> Expr {
         Expr::col(("l", self.column))
@@ -160,7 +149,7 @@ impl<N: Node, T: Through> ConnectionScope<N, T> {
     /// SELECT without columns of the rows.
     pub fn select(&self, backend: DbBackend) -> Result<SelectStatement> {
         let links = self.links(backend)?;
-        let mut select = match self.source.rows {
+        let select = match self.source.rows {
             Origin::All => Query::select().from(N::Entity::default()).take(),
             Origin::Link(link) => link().select_others::<N::Entity>(key_part(0), links, backend),
             Origin::Where(belong) => Query::select()
@@ -168,10 +157,41 @@ impl<N: Node, T: Through> ConnectionScope<N, T> {
                 .cond_where(belong(links))
                 .take(),
         };
+        self.filtered(select, backend)
+    }
+
+    /// Adds the condition of `where` to a SELECT from the entity's table.
+    fn filtered(&self, mut select: SelectStatement, backend: DbBackend) -> Result<SelectStatement> {
         if let Some(filter) = &self.filter {
             select.cond_where(filter.condition(&mut FilterContext::new(backend, "where"))?);
         }
         Ok(select)
+    }
+
+    /// SELECT without columns of the rows whose positions are within these bounds, in order. Filters apply
+    /// during the walk along the index, which stops at the LIMIT.
+    pub(crate) fn select_listed(
+        &self,
+        listing: &Listing<N>,
+        within: Condition,
+        backward: bool,
+        backend: DbBackend,
+    ) -> Result<SelectStatement> {
+        let direction = if backward {
+            Direction::Desc
+        } else {
+            Direction::Asc
+        };
+        let select = (listing.link)().select_listed::<N::Entity>(
+            key_part(0),
+            (listing.column, (listing.copy)()),
+            (within, self.links(backend)?),
+            direction,
+            // A walk over a team of 10,000 takes 16 ms on PostgreSQL. An index on the names finds the few
+            // that have a rare prefix in 0.1 ms. Without a filter the planner has no such choice.
+            backend == DbBackend::Postgres && !self.is_whole(),
+        );
+        self.filtered(select, backend)
     }
 
     /// Returns the listing for this order; `None` where all rows must be read and sorted.
@@ -180,11 +200,7 @@ impl<N: Node, T: Through> ConnectionScope<N, T> {
         let Origin::Link(link) = self.source.rows else {
             return None;
         };
-        (self.is_whole() && order.0 == self.source.default_order).then_some(Listing {
-            link,
-            column,
-            copy,
-        })
+        (order.0 == self.source.default_order).then_some(Listing { link, column, copy })
     }
 
     /// Condition of `through` on the link's table.

@@ -44,7 +44,12 @@ pub fn list_to_page(rng: &mut StdRng, model: &Model) -> (Option<(Kind, i64)>, Va
         let kind = questions.kind();
         let id = pick(questions.rng, &model.ids(kind));
         if let Some(list) = kind.lists().choose(questions.rng) {
-            return (Some((kind, id)), questions.list(Some(kind), list));
+            let mut list = questions.list(Some(kind), list);
+            // The own order of a team is that of an index, with filters too.
+            if kind == Project && questions.chance(0.7) {
+                list["args"].as_object_mut().unwrap().remove("orderBy");
+            }
+            return (Some((kind, id)), list);
         }
     }
 }

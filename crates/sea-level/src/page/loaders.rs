@@ -58,7 +58,8 @@ impl<N: Node, T: Through> PageLoader<N, T> {
             let own = own.map(|column| (table, column));
             let (select, extras) = match listing {
                 Some(listing) => {
-                    let mut select = listing.select(within, range.backward);
+                    let mut select =
+                        scope.select_listed(listing, within, range.backward, db.backend())?;
                     select.columns(own).limit(limit);
                     if columns.has_position() {
                         select.expr_as(listing.position(), extra_column(0));
@@ -267,7 +268,7 @@ impl<N: Node, T: Through> Loader for BeyondLoader<N, T> {
         let backend = db.backend();
         let within = Condition::all().add_option(self.condition(&scope.links(backend)?));
         let mut select = match &self.page.listing {
-            Some(listing) => listing.select(within, false),
+            Some(listing) => scope.select_listed(listing, within, false, backend)?,
             None => scope.select(backend)?.cond_where(within).take(),
         };
         select.expr_as(Expr::cust("1"), "found").limit(1);
