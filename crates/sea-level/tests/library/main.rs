@@ -6,6 +6,7 @@
 mod databases;
 mod domain;
 mod entity;
+mod values;
 
 use serde_json::json;
 
