@@ -1,8 +1,7 @@
-//! The answers, in the server's form, and what gives them.
+//! The answers, in the server's form, and the operations that give them.
 
-use std::{future::Future, sync::Arc};
+use std::future::Future;
 
-use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Serialize, Serializer};
 
 use crate::Failure;
@@ -10,31 +9,46 @@ use crate::Failure;
 /// Implementation of the operations.
 pub(crate) trait Store: Clone + Send + Sync + 'static {
     /// One employee.
-    fn point(&self, employee: i64) -> impl Answer<Employee<Person>>;
-    /// One employee, their projects, the employees of these.
-    fn mission(&self, employee: i64) -> impl Answer<Employee<Member<Mission>>>;
-    /// The first employees, their projects, the first employees of these.
-    fn nested(&self) -> impl Answer<Employees<Member<Project>>>;
+    fn point(&self, employee: i64) -> impl Answer;
+    /// One employee, their first projects, the first employees of these by name.
+    fn mission(&self, employee: i64, first: i64) -> impl Answer;
+    /// The first employees, their projects, the first employees of these by name.
+    fn nested(&self) -> impl Answer;
+    /// The same with the first of each list by id.
+    fn nested_by_id(&self) -> impl Answer;
+    /// The first employees with all of their projects.
+    fn portfolios(&self) -> impl Answer;
     /// The first thousand employees.
-    fn flat(&self) -> impl Answer<Employees<IdentifiedPerson>>;
-    /// The first projects, their assignments, whose they are.
-    fn edges(&self) -> impl Answer<Projects>;
-    /// Assigns an employee to a project; `None` when either does not exist.
-    fn write(&self, employee: i64, project: i64) -> impl Answer<Option<Assignment>>;
+    fn flat(&self) -> impl Answer;
+    /// The first projects, their first assignments, the employee of each.
+    fn edges(&self, first: i64) -> impl Answer;
+    /// Assigns an employee to a project.
+    fn write(&self, employee: i64, project: i64) -> impl Answer;
 }
 
-/// Answer of an operation.
-pub(crate) trait Answer<T>: Future<Output = Result<T, Failure>> + Send {}
-impl<T, F: Future<Output = Result<T, Failure>> + Send> Answer<T> for F {}
+/// JSON of an answer.
+pub(crate) trait Answer: Future<Output = Result<Vec<u8>, Failure>> + Send {}
+impl<F: Future<Output = Result<Vec<u8>, Failure>> + Send> Answer for F {}
 
 /// Employees and projects in the lists at the root.
 pub(crate) const ROOTS: i64 = 50;
+/// Employees whose projects are all listed.
+pub(crate) const PORTFOLIOS: i64 = 250;
 /// Employees in the flat list.
 pub(crate) const FLAT: i64 = 1_000;
 /// Items of a list without a given number.
 pub(crate) const PAGE: i64 = 20;
-/// Employees of a project in the nested list.
+/// Items of the inner lists of the nested ones.
 pub(crate) const TEAM: i64 = 10;
+
+/// Writes an answer as JSON.
+pub(crate) fn json<T: Serialize>(data: T) -> Result<Vec<u8>, Failure> {
+    #[derive(Serialize)]
+    struct Body<T> {
+        data: T,
+    }
+    Ok(serde_json::to_vec(&Body { data })?)
+}
 
 #[derive(Serialize)]
 pub(crate) struct Employee<T> {
@@ -47,11 +61,11 @@ pub(crate) struct Employees<T> {
 }
 
 #[derive(Serialize)]
-pub(crate) struct Projects {
-    pub projects: Nodes<Staffed>,
+pub(crate) struct Projects<T> {
+    pub projects: Nodes<T>,
 }
 
-#[derive(Serialize)]
+#[derive(Clone, Serialize)]
 pub(crate) struct Nodes<T> {
     pub nodes: Vec<T>,
 }
@@ -64,82 +78,91 @@ impl<T> FromIterator<T> for Nodes<T> {
     }
 }
 
+#[derive(Clone, Serialize)]
+pub(crate) struct Name<S> {
+    pub name: S,
+}
+
 #[derive(Serialize)]
-pub(crate) struct Name {
-    pub name: String,
+pub(crate) struct Title<S> {
+    pub title: S,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Person {
-    pub name: String,
-    pub hire_date: NaiveDate,
+pub(crate) struct Person<S, D> {
+    pub name: S,
+    pub hire_date: D,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct IdentifiedPerson {
+pub(crate) struct IdentifiedPerson<S, D> {
     #[serde(serialize_with = "employee_id")]
     pub id: i64,
-    pub name: String,
-    pub hire_date: NaiveDate,
+    pub name: S,
+    pub hire_date: D,
 }
 
 #[derive(Serialize)]
-pub(crate) struct Member<P> {
-    pub name: String,
+pub(crate) struct Member<S, P> {
+    pub name: S,
     pub projects: Nodes<P>,
 }
 
 #[derive(Serialize)]
-pub(crate) struct Mission {
-    pub title: String,
+pub(crate) struct Mission<S> {
+    pub title: S,
     pub budget: Option<i64>,
-    pub employees: Nodes<Name>,
+    pub employees: Nodes<Name<S>>,
 }
 
 #[derive(Serialize)]
-pub(crate) struct Project {
-    pub title: String,
-    /// Several employees may have the project.
-    pub employees: Arc<Nodes<Name>>,
+pub(crate) struct Project<S> {
+    pub title: S,
+    pub employees: Nodes<Name<S>>,
 }
 
 #[derive(Serialize)]
-pub(crate) struct Staffed {
-    pub title: String,
-    pub assignments: Nodes<Stint>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Stint {
-    pub role: Option<String>,
-    pub start_date: Option<DateTime<Utc>>,
-    pub end_date: Option<DateTime<Utc>>,
-    pub employee: Name,
+pub(crate) struct Staffed<S, D> {
+    pub title: S,
+    pub assignments: Nodes<Stint<S, D>>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Assigned {
-    assign_employee: Outcome,
+pub(crate) struct Stint<S, D> {
+    pub role: Option<S>,
+    pub start_date: Option<D>,
+    pub end_date: Option<D>,
+    pub employee: Name<S>,
 }
 
 #[derive(Serialize)]
-struct Outcome {
-    assignment: Option<Assignment>,
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Assigned<S> {
+    assign_employee: Outcome<S>,
 }
 
 #[derive(Serialize)]
-pub(crate) struct Assignment {
+struct Outcome<S> {
+    assignment: Option<Assignment<S>>,
+}
+
+#[derive(Serialize)]
+struct Assignment<S> {
     #[serde(serialize_with = "assignment_id")]
-    pub id: i64,
-    pub employee: Name,
+    id: i64,
+    employee: Name<S>,
 }
 
-impl From<Option<Assignment>> for Assigned {
-    fn from(assignment: Option<Assignment>) -> Self {
+impl<S> Assigned<S> {
+    /// The assignment's id and the employee's name; `None` if the employee or the project does not exist.
+    pub(crate) fn new(assignment: Option<(i64, S)>) -> Self {
+        let assignment = assignment.map(|(id, name)| Assignment {
+            id,
+            employee: Name { name },
+        });
         Self {
             assign_employee: Outcome { assignment },
         }

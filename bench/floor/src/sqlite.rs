@@ -1,191 +1,312 @@
-//! SQLite through SQLx: parents travel as one JSON array, an own list of each is cut in a subquery.
+//! SQLite through rusqlite, in the process and without a thread between: each list is a statement of
+//! its own, which costs no round trip.
 
-use std::{str::FromStr, sync::Arc, time::Duration};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use chrono::{NaiveDate, SubsecRound, Utc};
-use sqlx::{
-    ConnectOptions, SqlitePool,
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+use chrono::{SecondsFormat, SubsecRound, Utc};
+use rusqlite::{Connection, OptionalExtension, Params, Row, TransactionBehavior};
+use tokio::{
+    sync::{self, Notify},
+    task::spawn_blocking,
 };
-use tokio::sync::Notify;
 
 use crate::{
     Failure,
-    levels::{AssignmentRow, BudgetRow, ChildRow, Levels, ProjectRow},
+    answer::{
+        Assigned, Employee, Employees, FLAT, IdentifiedPerson, Member, Mission, Name, Nodes, PAGE,
+        PORTFOLIOS, Person, Project, Projects, ROOTS, Staffed, Stint, Store, TEAM, Title, json,
+    },
 };
 
-/// Pools like the server's.
+/// Settings of each connection, the same as the server's.
+const SESSION: &str = "\
+PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000;
+PRAGMA journal_mode = WAL;";
+const READER: &str = "PRAGMA query_only = ON; PRAGMA mmap_size = 2147418112;";
+
+pub(crate) const POINT: &str = "SELECT name, hire_date FROM employees WHERE id = ?";
+pub(crate) const FIRST_EMPLOYEES: &str =
+    "SELECT id, name, hire_date FROM employees ORDER BY id LIMIT ?";
+pub(crate) const FIRST_NAMES: &str = "SELECT id, name FROM employees ORDER BY id LIMIT ?";
+pub(crate) const FIRST_PROJECTS: &str = "SELECT id, title FROM projects ORDER BY id LIMIT ?";
+const PROJECTS: &str = "\
+SELECT p.id, p.title, p.budget
+FROM (SELECT DISTINCT project_id FROM assignments WHERE employee_id = ?) AS a
+CROSS JOIN projects AS p ON p.id = a.project_id ORDER BY p.title, p.id LIMIT ?";
+const PROJECTS_BY_ID: &str = "\
+SELECT p.id, p.title FROM (
+    SELECT DISTINCT project_id FROM assignments WHERE employee_id = ? ORDER BY project_id LIMIT ?
+) AS a CROSS JOIN projects AS p ON p.id = a.project_id";
+const TEAM_BY_NAME: &str = "\
+SELECT DISTINCT employee_name, employee_id FROM assignments WHERE project_id = ?
+ORDER BY employee_name, employee_id LIMIT ?";
+const TEAM_BY_ID: &str = "\
+SELECT e.name FROM (
+    SELECT DISTINCT employee_id FROM assignments WHERE project_id = ? ORDER BY employee_id LIMIT ?
+) AS a CROSS JOIN employees AS e ON e.id = a.employee_id";
+const STINTS: &str = "\
+SELECT a.role, a.start_date, a.end_date, e.name FROM (
+    SELECT role, start_date, end_date, employee_id FROM assignments WHERE project_id = ?
+    ORDER BY start_date, id LIMIT ?
+) AS a CROSS JOIN employees AS e ON e.id = a.employee_id";
+pub(crate) const BOTH: &str =
+    "SELECT e.name FROM employees AS e, projects AS p WHERE e.id = ? AND p.id = ?";
+pub(crate) const INSERT: &str = "\
+INSERT INTO assignments (employee_id, project_id) VALUES (?, ?)
+ON CONFLICT DO NOTHING RETURNING id";
+pub(crate) const SAME: &str = "\
+SELECT id FROM assignments
+WHERE employee_id = ? AND project_id = ? AND role IS NULL AND start_date IS NULL";
+pub(crate) const CHANGE: &str = "\
+INSERT INTO changes (occurred_at, subject, kind, employee_id, project_id, assignment_id)
+VALUES (?, 'ASSIGNMENT', 'CREATED', ?, ?, ?)";
+
+/// Readers, and one writer, like the server's.
 #[derive(Clone)]
 pub(crate) struct Sqlite {
-    readers: SqlitePool,
-    writer: SqlitePool,
+    file: Arc<str>,
+    /// Idle readers. There are never more than threads that run requests.
+    readers: Arc<Mutex<Vec<Connection>>>,
+    writer: Arc<sync::Mutex<Connection>>,
     /// Where subscribers would wait.
     changed: Arc<Notify>,
 }
 
 impl Sqlite {
-    pub(crate) async fn open(url: &str) -> Result<Self, Failure> {
-        let options = SqliteConnectOptions::from_str(url)?
-            .foreign_keys(true)
-            .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(Duration::from_secs(5))
-            .disable_statement_logging();
-        let pool = |connections| {
-            SqlitePoolOptions::new()
-                .max_connections(connections)
-                .idle_timeout(None)
-                .max_lifetime(None)
-                .test_before_acquire(false)
-        };
-        let writer = options.clone().journal_mode(SqliteJournalMode::Wal);
-        let readers = std::thread::available_parallelism().map_or(4, |cores| cores.get());
+    pub(crate) fn open(file: &str) -> Result<Self, Failure> {
         Ok(Self {
-            writer: pool(1).connect_with(writer).await?,
-            readers: pool(readers.clamp(4, 8) as u32)
-                .connect_with(
-                    options
-                        .pragma("query_only", "ON")
-                        .pragma("mmap_size", "2147418112"),
-                )
-                .await?,
-            changed: Arc::new(Notify::new()),
+            file: file.into(),
+            readers: Arc::default(),
+            writer: Arc::new(sync::Mutex::new(connect(file)?)),
+            changed: Arc::default(),
+        })
+    }
+
+    /// Reads on this thread, as embedded databases are read: handing a small statement to another
+    /// thread costs more than the statement.
+    fn read<T>(
+        &self,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> rusqlite::Result<T> {
+        let idle = || self.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        let reader = idle().pop();
+        let reader = match reader {
+            Some(reader) => reader,
+            None => {
+                let reader = connect(&self.file)?;
+                reader.execute_batch(READER)?;
+                reader
+            }
+        };
+        let answer = read(&reader);
+        idle().push(reader);
+        answer
+    }
+}
+
+fn connect(file: &str) -> rusqlite::Result<Connection> {
+    let connection = Connection::open(file)?;
+    connection.execute_batch(SESSION)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(connection)
+}
+
+impl Store for Sqlite {
+    async fn point(&self, employee: i64) -> Result<Vec<u8>, Failure> {
+        let person = self.read(|connection| {
+            one(connection, POINT, [employee], |row| {
+                Ok(Person {
+                    name: text(row, 0)?,
+                    hire_date: text(row, 1)?,
+                })
+            })
+        });
+        json(Employee { employee: person? })
+    }
+
+    async fn mission(&self, employee: i64, first: i64) -> Result<Vec<u8>, Failure> {
+        let member = self.read(|connection| {
+            one(connection, POINT, [employee], |row| {
+                let mission = |row: &Row<'_>| {
+                    Ok(Mission {
+                        title: text(row, 1)?,
+                        budget: row.get(2)?,
+                        employees: team(connection, TEAM_BY_NAME, row.get(0)?, first)?,
+                    })
+                };
+                Ok(Member {
+                    name: text(row, 0)?,
+                    projects: list(connection, PROJECTS, [employee, first], mission)?,
+                })
+            })
+        });
+        json(Employee { employee: member? })
+    }
+
+    async fn nested(&self) -> Result<Vec<u8>, Failure> {
+        self.members(ROOTS, PROJECTS, PAGE, |connection, row| {
+            Ok(Project {
+                title: text(row, 1)?,
+                employees: team(connection, TEAM_BY_NAME, row.get(0)?, TEAM)?,
+            })
+        })
+    }
+
+    async fn nested_by_id(&self) -> Result<Vec<u8>, Failure> {
+        self.members(ROOTS, PROJECTS_BY_ID, TEAM, |connection, row| {
+            Ok(Project {
+                title: text(row, 1)?,
+                employees: team(connection, TEAM_BY_ID, row.get(0)?, TEAM)?,
+            })
+        })
+    }
+
+    async fn portfolios(&self) -> Result<Vec<u8>, Failure> {
+        self.members(PORTFOLIOS, PROJECTS, -1, |_, row| {
+            Ok(Title {
+                title: text(row, 1)?,
+            })
+        })
+    }
+
+    async fn flat(&self) -> Result<Vec<u8>, Failure> {
+        let employees = self.read(|connection| {
+            list(connection, FIRST_EMPLOYEES, [FLAT], |row| {
+                Ok(IdentifiedPerson {
+                    id: row.get(0)?,
+                    name: text(row, 1)?,
+                    hire_date: text(row, 2)?,
+                })
+            })
+        });
+        json(Employees {
+            employees: employees?,
+        })
+    }
+
+    async fn edges(&self, first: i64) -> Result<Vec<u8>, Failure> {
+        let projects = self.read(|connection| {
+            list(connection, FIRST_PROJECTS, [ROOTS], |row| {
+                Ok(Staffed {
+                    title: text(row, 1)?,
+                    assignments: list(connection, STINTS, [row.get(0)?, first], stint)?,
+                })
+            })
+        });
+        json(Projects {
+            projects: projects?,
+        })
+    }
+
+    async fn write(&self, employee: i64, project: i64) -> Result<Vec<u8>, Failure> {
+        let mut writer = self.writer.clone().lock_owned().await;
+        let assigned = spawn_blocking(move || assign(&mut writer, employee, project)).await??;
+        self.changed.notify_waiters();
+        json(Assigned::new(assigned))
+    }
+}
+
+impl Sqlite {
+    /// The first employees with a list of projects each.
+    fn members<P: serde::Serialize>(
+        &self,
+        employees: i64,
+        projects: &str,
+        first: i64,
+        project: fn(&Connection, &Row<'_>) -> rusqlite::Result<P>,
+    ) -> Result<Vec<u8>, Failure> {
+        let employees = self.read(|connection| {
+            list(connection, FIRST_NAMES, [employees], |row| {
+                let project = |row: &Row<'_>| project(connection, row);
+                Ok(Member {
+                    name: text(row, 1)?,
+                    projects: list(connection, projects, [row.get(0)?, first], project)?,
+                })
+            })
+        });
+        json(Employees {
+            employees: employees?,
         })
     }
 }
 
-impl Levels for Sqlite {
-    async fn employee(&self, key: i64) -> Result<Option<(String, NaiveDate)>, Failure> {
-        let sql = "SELECT name, hire_date FROM employees WHERE id = ?";
-        let row = sqlx::query_as(sql).bind(key).fetch_optional(&self.readers);
-        Ok(row.await?)
-    }
-
-    async fn first_employees(&self, count: i64) -> Result<Vec<(i64, String, NaiveDate)>, Failure> {
-        let sql = "SELECT id, name, hire_date FROM employees ORDER BY id LIMIT ?";
-        let rows = sqlx::query_as(sql).bind(count).fetch_all(&self.readers);
-        Ok(rows.await?)
-    }
-
-    async fn first_names(&self, count: i64) -> Result<Vec<(i64, String)>, Failure> {
-        let sql = "SELECT id, name FROM employees ORDER BY id LIMIT ?";
-        let rows = sqlx::query_as(sql).bind(count).fetch_all(&self.readers);
-        Ok(rows.await?)
-    }
-
-    async fn first_projects(&self, count: i64) -> Result<Vec<(i64, String)>, Failure> {
-        let sql = "SELECT id, title FROM projects ORDER BY id LIMIT ?";
-        let rows = sqlx::query_as(sql).bind(count).fetch_all(&self.readers);
-        Ok(rows.await?)
-    }
-
-    async fn titles_of(&self, employees: &[i64], limit: i64) -> Result<Vec<ProjectRow>, Failure> {
-        let sql = "SELECT k.key, p.id, p.title FROM json_each(?) AS k, \
-                   json_each((SELECT json_group_array(id) FROM (SELECT id FROM projects \
-                   WHERE id IN (SELECT project_id FROM assignments WHERE employee_id = k.value) \
-                   ORDER BY title, id LIMIT ?))) AS own \
-                   CROSS JOIN projects AS p ON p.id = own.value";
-        let rows = sqlx::query_as(sql).bind(array(employees)).bind(limit);
-        Ok(rows.fetch_all(&self.readers).await?)
-    }
-
-    async fn budgets_of(&self, employees: &[i64], limit: i64) -> Result<Vec<BudgetRow>, Failure> {
-        let sql = "SELECT k.key, p.id, p.title, p.budget FROM json_each(?) AS k, \
-                   json_each((SELECT json_group_array(id) FROM (SELECT id FROM projects \
-                   WHERE id IN (SELECT project_id FROM assignments WHERE employee_id = k.value) \
-                   ORDER BY title, id LIMIT ?))) AS own \
-                   CROSS JOIN projects AS p ON p.id = own.value";
-        let rows = sqlx::query_as(sql).bind(array(employees)).bind(limit);
-        Ok(rows.fetch_all(&self.readers).await?)
-    }
-
-    async fn team_of(&self, projects: &[i64], limit: i64) -> Result<Vec<ChildRow>, Failure> {
-        let sql = "SELECT k.key, e.name FROM json_each(?) AS k, \
-                   json_each((SELECT json_group_array(id) FROM (SELECT id FROM employees \
-                   WHERE id IN (SELECT employee_id FROM assignments WHERE project_id = k.value) \
-                   ORDER BY name, id LIMIT ?))) AS own \
-                   CROSS JOIN employees AS e ON e.id = own.value";
-        let rows = sqlx::query_as(sql).bind(array(projects)).bind(limit);
-        Ok(rows.fetch_all(&self.readers).await?)
-    }
-
-    async fn assignments_of(
-        &self,
-        projects: &[i64],
-        limit: i64,
-    ) -> Result<Vec<AssignmentRow>, Failure> {
-        let sql = "SELECT k.key, a.role, a.start_date, a.end_date, a.employee_id \
-                   FROM json_each(?) AS k, \
-                   json_each((SELECT json_group_array(id) FROM (SELECT id FROM assignments \
-                   WHERE project_id = k.value ORDER BY start_date, id LIMIT ?))) AS own \
-                   CROSS JOIN assignments AS a ON a.id = own.value";
-        let rows = sqlx::query_as(sql).bind(array(projects)).bind(limit);
-        Ok(rows.fetch_all(&self.readers).await?)
-    }
-
-    async fn names(&self, employees: &[i64]) -> Result<Vec<(i64, String)>, Failure> {
-        let sql = "SELECT e.id, e.name FROM json_each(?) AS k \
-                   CROSS JOIN employees AS e ON e.id = k.value";
-        let rows = sqlx::query_as(sql).bind(array(employees));
-        Ok(rows.fetch_all(&self.readers).await?)
-    }
-
-    async fn assign(&self, employee: i64, project: i64) -> Result<Option<(i64, String)>, Failure> {
-        let mut transaction = self.writer.begin_with("BEGIN IMMEDIATE").await?;
-        let name = sqlx::query_as("SELECT name FROM employees WHERE id = ?")
-            .bind(employee)
-            .fetch_optional(&mut *transaction);
-        let name: Option<(String,)> = name.await?;
-        let found = sqlx::query_as("SELECT id FROM projects WHERE id = ?")
-            .bind(project)
-            .fetch_optional(&mut *transaction);
-        let found: Option<(i64,)> = found.await?;
-        let (Some((name,)), Some(_)) = (name, found) else {
-            return Ok(None);
-        };
-        let same = sqlx::query_as(
-            "SELECT id FROM assignments WHERE employee_id = ? AND project_id = ? \
-             AND role IS NULL AND start_date IS NULL",
-        );
-        let same: Option<(i64,)> = same
-            .bind(employee)
-            .bind(project)
-            .fetch_optional(&mut *transaction)
-            .await?;
-        if let Some((id,)) = same {
-            return Ok(Some((id, name)));
-        }
-        let insert = "INSERT INTO assignments (employee_id, project_id) VALUES (?, ?) RETURNING id";
-        let (id,): (i64,) = sqlx::query_as(insert)
-            .bind(employee)
-            .bind(project)
-            .fetch_one(&mut *transaction)
-            .await?;
-        let insert = "INSERT INTO changes \
-                    (occurred_at, subject, kind, employee_id, project_id, assignment_id) \
-                    VALUES (?, 'ASSIGNMENT', 'CREATED', ?, ?, ?)";
-        sqlx::query(insert)
-            .bind(Utc::now().trunc_subsecs(6))
-            .bind(employee)
-            .bind(project)
-            .bind(id)
-            .execute(&mut *transaction)
-            .await?;
-        transaction.commit().await?;
-        self.changed.notify_waiters();
-        Ok(Some((id, name)))
-    }
+/// In few statements: both rows at once, and the unique index finds a duplicate.
+fn assign(
+    connection: &mut Connection,
+    employee: i64,
+    project: i64,
+) -> rusqlite::Result<Option<(i64, String)>> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let pair = [employee, project];
+    let Some(name) = one(&transaction, BOTH, pair, |row| text(row, 0))? else {
+        return Ok(None);
+    };
+    let Some(id) = one(&transaction, INSERT, pair, |row| row.get(0))? else {
+        let same = one(&transaction, SAME, pair, |row| row.get(0))?;
+        return Ok(same.map(|id| (id, name)));
+    };
+    let now = Utc::now().trunc_subsecs(6);
+    let now = now.to_rfc3339_opts(SecondsFormat::AutoSi, false);
+    let change = (now, employee, project, id);
+    transaction.prepare_cached(CHANGE)?.execute(change)?;
+    transaction.commit()?;
+    Ok(Some((id, name)))
 }
 
-/// `[1,2,3]`
-fn array(keys: &[i64]) -> String {
-    let mut array = String::with_capacity(2 + 7 * keys.len());
-    array.push('[');
-    for (nth, key) in keys.iter().enumerate() {
-        if nth > 0 {
-            array.push(',');
-        }
-        array.push_str(&key.to_string());
-    }
-    array.push(']');
-    array
+fn one<T>(
+    connection: &Connection,
+    sql: &str,
+    parameters: impl Params,
+    read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
+) -> rusqlite::Result<Option<T>> {
+    let mut statement = connection.prepare_cached(sql)?;
+    statement.query_row(parameters, read).optional()
+}
+
+fn list<T>(
+    connection: &Connection,
+    sql: &str,
+    parameters: impl Params,
+    read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+) -> rusqlite::Result<Nodes<T>> {
+    let mut statement = connection.prepare_cached(sql)?;
+    statement.query_map(parameters, read)?.collect()
+}
+
+fn team(
+    connection: &Connection,
+    sql: &str,
+    project: i64,
+    first: i64,
+) -> rusqlite::Result<Nodes<Name<String>>> {
+    list(connection, sql, [project, first], |row| {
+        Ok(Name {
+            name: text(row, 0)?,
+        })
+    })
+}
+
+fn stint(row: &Row<'_>) -> rusqlite::Result<Stint<String, String>> {
+    Ok(Stint {
+        role: row.get(0)?,
+        start_date: time(row, 1)?,
+        end_date: time(row, 2)?,
+        employee: Name {
+            name: text(row, 3)?,
+        },
+    })
+}
+
+fn text(row: &Row<'_>, column: usize) -> rusqlite::Result<String> {
+    row.get(column)
+}
+
+/// Times are stored as text with the offset `+00:00`.
+fn time(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<String>> {
+    let time: Option<String> = row.get(column)?;
+    Ok(time.map(|mut time| {
+        time.truncate(time.len().saturating_sub("+00:00".len()));
+        time.push('Z');
+        time
+    }))
 }
