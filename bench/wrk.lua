@@ -65,6 +65,6 @@ function done(summary, latency)
   for _, thread in ipairs(threads) do
     failed = failed + thread:get("wrong")
   end
-  io.write(string.format("bench: %d %d %d %d %d\n", summary.requests, summary.duration, failed,
-    latency:percentile(50), latency:percentile(99)))
+  io.write(string.format("bench: %d %d %d %d %d %d\n", summary.requests, summary.duration, failed,
+    latency:percentile(50), latency:percentile(99), summary.bytes))
 end

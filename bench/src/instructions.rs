@@ -142,10 +142,10 @@ fn count(
             ask(requests)?;
             Ok(dumps.take()? / requests)
         };
-        counted.insert(operation.name().to_owned(), count(&operation.graphql())?);
+        counted.insert(operation.name(), count(&operation.graphql())?);
         for client in operation.clients() {
-            counted.insert(client.name.to_owned(), count(&client.sent)?);
             let plain = format!("{}{PLAIN}", client.name);
+            counted.insert(client.name, count(&client.sent)?);
             counted.insert(plain, count(&client.plain)?);
         }
     }
@@ -175,7 +175,7 @@ fn requests(operation: Operation) -> u64 {
         // Many, since opening a reader costs as much as forty requests.
         Operation::Point => 2_000,
         Operation::Mission | Operation::Write => 200,
-        Operation::Nested | Operation::Flat | Operation::Edges => 20,
+        _ => 20,
     }
 }
 

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use crate::{
     console::Result,
-    database, machine,
+    database,
+    machine::{self, Placement},
     operations::Request,
     program::{Server, root},
     settings::Database,
@@ -36,22 +37,39 @@ pub(crate) struct Measure {
     pub database_cpu: f64,
     /// Peak memory of the server, in MiB.
     pub peak: f64,
+    /// Bytes of each answer, with its head.
+    pub bytes: f64,
+}
+
+impl Measure {
+    /// CPU time of the server and the database for each request, in microseconds.
+    pub(crate) fn cost(&self) -> f64 {
+        self.cpu + self.database_cpu
+    }
 }
 
 impl Load<'_> {
     /// Runs the load. Fails if any request fails.
     pub(crate) fn drive(&self, server: &Server, database: Database) -> Result<Measure> {
         let pid = server.pid();
+        let placement = Placement::of(self.connections);
+        machine::move_to(&placement.server, pid)?;
+        if database == Database::Postgres && machine::may_pin_postgres() {
+            for session in machine::postgres_sessions(database::NAME) {
+                // The session may have ended.
+                let _ = machine::move_to(&placement.server, session);
+            }
+        }
         let database_cpu = || match database {
-            Database::Sqlite => Ok(0),
+            Database::Sqlite => 0,
             Database::Postgres => machine::postgres_cpu_time(database::NAME),
         };
         machine::reset_peak_memory(pid)?;
-        let before = (machine::cpu_time(pid)?, database_cpu()?);
-        let report = self.wrk(server.port)?;
-        let after = (machine::cpu_time(pid)?, database_cpu()?);
+        let before = (machine::cpu_time(pid)?, database_cpu());
+        let report = self.wrk(server.port, &placement.wrk)?;
+        let after = (machine::cpu_time(pid)?, database_cpu());
 
-        let [requests, duration, failed, p50, p99] = report[..] else {
+        let [requests, duration, failed, p50, p99, bytes] = report[..] else {
             return Err("wrk wrote an unknown report".into());
         };
         if failed > 0 || requests == 0 {
@@ -70,14 +88,14 @@ impl Load<'_> {
             cpu: each(before.0, after.0),
             database_cpu: each(before.1, after.1),
             peak: machine::peak_memory(pid)? as f64 / 1024.0,
+            bytes: bytes as f64 / requests as f64,
         })
     }
 
-    fn wrk(&self, port: u16) -> Result<Vec<u64>> {
-        let cores = machine::halves().map(|halves| halves.1);
+    fn wrk(&self, port: u16, cores: &str) -> Result<Vec<u64>> {
         let threads = self.connections.min(2).to_string();
         let keys: Vec<_> = self.keys.iter().map(u64::to_string).collect();
-        let mut wrk = machine::on_cores(cores.as_deref(), "wrk");
+        let mut wrk = machine::on_cores(cores, "wrk");
         wrk.args(["--threads", &threads])
             .args(["--connections", &self.connections.to_string()])
             .args(["--duration", &format!("{}s", self.seconds)])
@@ -122,6 +140,7 @@ pub(crate) fn median(measures: &[Measure]) -> Measure {
         cpu: of(|m| m.cpu),
         database_cpu: of(|m| m.database_cpu),
         peak: of(|m| m.peak),
+        bytes: of(|m| m.bytes),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Figures of Linux about processes and the machine.
 
-use std::{fs, process::Command, thread};
+use std::{ffi::OsStr, fs, os::unix::fs::MetadataExt, process::Command};
 
 use crate::console::Result;
 
@@ -21,30 +21,40 @@ pub(crate) fn cpu_time(pid: u32) -> Result<u64> {
 
 /// CPU time of PostgreSQL so far: of sessions in databases whose names begin with `databases`, and
 /// of processes that serve all databases.
-pub(crate) fn postgres_cpu_time(databases: &str) -> Result<u64> {
-    let mut sum = 0;
-    for entry in fs::read_dir("/proc")? {
-        let Ok(pid) = entry?.file_name().to_string_lossy().parse() else {
-            continue;
-        };
-        if fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name == "postgres\n")
-            && !serves_others(
-                &fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default(),
-                databases,
-            )
-        {
-            // The process may have ended.
-            sum += cpu_time(pid).unwrap_or_default();
-        }
-    }
-    Ok(sum)
+pub(crate) fn postgres_cpu_time(databases: &str) -> u64 {
+    let own = postgres().filter(|(_, title)| !is_session(title) || title.contains(databases));
+    // The process may have ended.
+    own.map(|(pid, _)| cpu_time(pid).unwrap_or_default()).sum()
 }
 
-/// True for a session in another database. Titles of sessions name the client.
-fn serves_others(title: &[u8], databases: &str) -> bool {
-    let title = String::from_utf8_lossy(title);
-    let session = title.contains('(') || title.contains("[local]");
-    session && !title.contains(databases)
+/// Process ids of sessions in databases whose names begin with `databases`.
+pub(crate) fn postgres_sessions(databases: &'static str) -> impl Iterator<Item = u32> {
+    let own = postgres().filter(move |(_, title)| is_session(title) && title.contains(databases));
+    own.map(|(pid, _)| pid)
+}
+
+/// Returns true if this process may pin PostgreSQL's to a core: those of its own user, and root's all.
+pub(crate) fn may_pin_postgres() -> bool {
+    let user = |pid: &str| fs::metadata(format!("/proc/{pid}")).map_or(u32::MAX, |of| of.uid());
+    let own = user("self");
+    own == 0 || postgres().all(|(pid, _)| user(&pid.to_string()) == own)
+}
+
+/// Processes of PostgreSQL with their titles, which name database and client in those of sessions.
+fn postgres() -> impl Iterator<Item = (u32, String)> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(|entry| {
+        let process = entry.path();
+        let name = fs::read_to_string(process.join("comm")).ok()?;
+        let title = fs::read(process.join("cmdline")).ok()?;
+        let pid = entry.file_name().to_string_lossy().parse().ok()?;
+        let title = String::from_utf8_lossy(&title).into_owned();
+        (name == "postgres\n").then_some((pid, title))
+    })
+}
+
+fn is_session(title: &str) -> bool {
+    title.contains('(') || title.contains("[local]")
 }
 
 /// Resets the peak that [`peak_memory`] returns.
@@ -74,27 +84,58 @@ fn value<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     text.lines().find_map(|line| line.strip_prefix(name))
 }
 
-/// Returns the number of cores.
-pub(crate) fn cores() -> usize {
-    thread::available_parallelism().map_or(1, |cores| cores.get())
+/// Returns the cores that this process may use.
+fn cores() -> Vec<String> {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ranges = value(&status, "Cpus_allowed_list:").unwrap_or("0").trim();
+    let cores = ranges.split(',').flat_map(|range| {
+        let (first, last) = range.split_once('-').unwrap_or((range, range));
+        let core = |text: &str| text.parse::<usize>().unwrap_or_default();
+        core(first)..=core(last)
+    });
+    cores.map(|core| core.to_string()).collect()
 }
 
-/// Returns the cores of the server and those of wrk; `None` if there are fewer than 4.
-pub(crate) fn halves() -> Option<(String, String)> {
-    let cores = cores();
-    let half = cores / 2;
-    (cores >= 4).then(|| (format!("0-{}", half - 1), format!("{half}-{}", cores - 1)))
+/// Cores of the servers and of wrk, as taskset names them.
+pub(crate) struct Placement {
+    pub server: String,
+    pub wrk: String,
+}
+
+impl Placement {
+    /// One core for all with a single connection: waking an idle core costs more than a small
+    /// request. Halves of the cores with more, or all for both of fewer than 4.
+    pub(crate) fn of(connections: u64) -> Self {
+        let cores = cores();
+        let (server, wrk) = match cores.len() {
+            count if connections == 1 => (&cores[count - 1..], &cores[count - 1..]),
+            ..4 => (&cores[..], &cores[..]),
+            count => cores.split_at(count / 2),
+        };
+        Self {
+            server: server.join(","),
+            wrk: wrk.join(","),
+        }
+    }
 }
 
 /// Returns a command that runs on these cores only.
-pub(crate) fn on_cores(cores: Option<&str>, program: impl AsRef<std::ffi::OsStr>) -> Command {
-    match cores {
-        Some(cores) => {
-            let mut command = Command::new("taskset");
-            command.args(["--cpu-list", cores]).arg(program);
-            command
-        }
-        None => Command::new(program),
+pub(crate) fn on_cores(cores: &str, program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new("taskset");
+    command.args(["--cpu-list", cores]).arg(program);
+    command
+}
+
+/// Moves a running process with all of its threads to these cores.
+pub(crate) fn move_to(cores: &str, pid: u32) -> Result<()> {
+    let pid = pid.to_string();
+    let mut taskset = Command::new("taskset");
+    taskset.args(["--all-tasks", "--cpu-list", "--pid", cores, &pid]);
+    // A thread that ends in between is an error.
+    let mut attempts = (0..10).map(|_| taskset.output());
+    match attempts.any(|output| output.is_ok_and(|output| output.status.success())) {
+        true => Ok(()),
+        false => Err(format!("taskset cannot move process {pid} to cores {cores}").into()),
     }
 }
 
@@ -109,7 +150,7 @@ pub(crate) fn description() -> String {
     let memory: u64 = memory.and_then(|kib| kib.parse().ok()).unwrap_or_default();
     format!(
         "{cpu}, {} cores, {} GiB, Linux {}",
-        cores(),
+        cores().len(),
         (memory + (1 << 19)) >> 20,
         read("/proc/sys/kernel/osrelease").trim()
     )

@@ -1,24 +1,32 @@
 //! The measured operations, as requests to the server and to the floor.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fs};
 
 use clap::ValueEnum;
 use language::{CheckedDocument, DocumentLimits, Schema};
 use serde_json::{Map, Value, json};
 
-/// Measured operation.
+/// Measured operation, in the order of measurement: the one that writes comes last.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Operation {
     /// One employee by id.
     Point,
     /// One employee, their projects, the employees of these.
     Mission,
-    /// Fifty employees, their projects, the employees of these.
+    /// The same with all rows.
+    MissionAll,
+    /// Fifty employees, their projects, ten employees of each of these by name.
     Nested,
+    /// The same with ten of each by id.
+    NestedById,
+    /// 250 employees, all of their projects.
+    Portfolios,
     /// A thousand employees.
     Flat,
-    /// Fifty projects, their assignments, whose they are.
+    /// Fifty projects, their assignments, the employee of each.
     Edges,
+    /// The same with all rows.
+    EdgesAll,
     /// Assigns an employee to a project.
     Write,
 }
@@ -46,109 +54,38 @@ impl Request {
 }
 
 impl Operation {
-    /// In the order in which they are measured: what writes comes last.
-    pub(crate) const ALL: [Self; 6] = [
-        Self::Point,
-        Self::Mission,
-        Self::Nested,
-        Self::Flat,
-        Self::Edges,
-        Self::Write,
-    ];
-
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Point => "point",
-            Self::Mission => "mission",
-            Self::Nested => "nested",
-            Self::Flat => "flat",
-            Self::Edges => "edges",
-            Self::Write => "write",
-        }
-    }
-
-    fn document(self) -> &'static str {
-        match self {
-            Self::Point => include_str!("../operations/point.graphql"),
-            Self::Mission => include_str!("../operations/mission.graphql"),
-            Self::Nested => include_str!("../operations/nested.graphql"),
-            Self::Flat => include_str!("../operations/flat.graphql"),
-            Self::Edges => include_str!("../operations/edges.graphql"),
-            Self::Write => include_str!("../operations/write.graphql"),
-        }
-    }
-
-    fn variables(self) -> Value {
-        match self {
-            Self::Point | Self::Mission => json!({ "employee": "emp_<employee>" }),
-            Self::Write => json!({ "employee": "emp_<employee>", "project": "prj_<project>" }),
-            Self::Nested | Self::Flat | Self::Edges => json!({}),
-        }
+    pub(crate) fn name(self) -> String {
+        let value = self.to_possible_value();
+        value.map_or_else(String::new, |value| value.get_name().to_owned())
     }
 
     /// Returns the request to the server.
     pub(crate) fn graphql(self) -> Request {
-        graphql(self.document(), self.variables())
+        let name = self.name();
+        let document = document(&name);
+        with_variables(&document.unwrap_or_else(|| panic!("operations/{name}.graphql is missing")))
     }
 
-    /// The same as clients send it: with fragments and repeated fields, and with input objects as
-    /// variables.
-    pub(crate) fn clients(self) -> Vec<ClientRequest> {
-        let employee = json!({ "employee": "emp_<employee>" });
-        let assign =
-            json!({ "input": { "employeeId": "emp_<employee>", "projectId": "prj_<project>" } });
-        let filter = json!({
-            "where": { "hireDate": { "gte": "0001-01-01" } },
-            "orderBy": [{ "field": "NAME" }],
-        });
-        macro_rules! sent_by {
-            ($client:literal, $file:literal, $variables:expr) => {
-                ClientRequest::new(
-                    concat!($file, "-", $client),
-                    include_str!(concat!("../operations/", $client, "/", $file, ".graphql")),
-                    $variables,
-                )
-            };
-        }
-        match self {
-            Self::Point => vec![
-                sent_by!("apollo", "point", employee.clone()),
-                sent_by!("relay", "point", employee),
-            ],
-            Self::Mission => vec![
-                sent_by!("apollo", "mission", employee.clone()),
-                sent_by!("relay", "mission", employee),
-            ],
-            Self::Nested => vec![
-                sent_by!("apollo", "nested", json!({})),
-                sent_by!("relay", "nested", json!({})),
-            ],
-            Self::Flat => vec![
-                sent_by!("apollo", "flat", json!({})),
-                sent_by!("relay", "flat", json!({})),
-                ClientRequest {
-                    name: "flat-input",
-                    sent: graphql(include_str!("../operations/input/flat.graphql"), filter),
-                    plain: graphql(
-                        include_str!("../operations/input/flat.plain.graphql"),
-                        json!({}),
-                    ),
-                },
-            ],
-            Self::Edges => vec![
-                sent_by!("apollo", "edges", json!({})),
-                sent_by!("relay", "edges", json!({})),
-            ],
-            Self::Write => vec![
-                sent_by!("apollo", "write", assign.clone()),
-                sent_by!("relay", "write", assign.clone()),
-                ClientRequest {
-                    name: "write-input",
-                    sent: graphql(include_str!("../operations/input/write.graphql"), assign),
-                    plain: self.graphql(),
-                },
-            ],
-        }
+    /// The same as clients send it: with fragments and repeated fields, as edges with cursors, with
+    /// a filter, and with input objects as variables.
+    pub(crate) fn clients(self) -> impl Iterator<Item = ClientRequest> {
+        let forms = [
+            ("apollo", Basis::SameValues),
+            ("relay", Basis::EachByte),
+            ("where", Basis::Unfiltered),
+            ("input", Basis::SameValues),
+        ];
+        let name = self.name();
+        forms.into_iter().filter_map(move |(form, basis)| {
+            let sent = document(&format!("{form}/{name}"))?;
+            let by_hand = document(&format!("{form}/{name}.plain"));
+            Some(ClientRequest {
+                name: format!("{name}-{form}"),
+                plain: with_variables(&by_hand.unwrap_or_else(|| plain(&sent))),
+                sent: with_variables(&sent),
+                basis,
+            })
+        })
     }
 
     /// Returns the request to the floor.
@@ -156,9 +93,13 @@ impl Operation {
         let (method, path) = match self {
             Self::Point => ("GET", "/point?id=emp_<employee>"),
             Self::Mission => ("GET", "/mission?id=emp_<employee>"),
+            Self::MissionAll => ("GET", "/mission?id=emp_<employee>&first=500"),
             Self::Nested => ("GET", "/nested"),
+            Self::NestedById => ("GET", "/nested-by-id"),
+            Self::Portfolios => ("GET", "/portfolios"),
             Self::Flat => ("GET", "/flat"),
             Self::Edges => ("GET", "/edges"),
+            Self::EdgesAll => ("GET", "/edges?first=1000"),
             Self::Write => (
                 "POST",
                 "/write?employee=emp_<employee>&project=prj_<project>",
@@ -172,21 +113,48 @@ impl Operation {
     }
 }
 
-/// A request as a client sends it, and one that is answered alike and has nothing to merge.
+/// A request as a client sends it.
 pub(crate) struct ClientRequest {
-    pub name: &'static str,
+    pub name: String,
     pub sent: Request,
+    /// The same values, asked for with nothing to merge and no input object as a variable.
     pub plain: Request,
+    pub basis: Basis,
 }
 
-impl ClientRequest {
-    fn new(name: &'static str, document: &str, variables: Value) -> Self {
-        Self {
-            name,
-            plain: graphql(&plain(document), variables.clone()),
-            sent: graphql(document, variables),
-        }
+/// Request that the cost of a client's request is compared with.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Basis {
+    /// The plain one with the same values.
+    SameValues,
+    /// The operation, which has no cursors, for each byte of the answers.
+    EachByte,
+    /// The operation, which has no filter.
+    Unfiltered,
+}
+
+/// Returns a document of `operations`, if there is one of this name.
+fn document(name: &str) -> Option<String> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/operations");
+    fs::read_to_string(format!("{folder}/{name}.graphql")).ok()
+}
+
+/// Returns the request with those of all variables that the document names.
+fn with_variables(document: &str) -> Request {
+    let (employee, project) = ("emp_<employee>", "prj_<project>");
+    let mut variables = json!({
+        "employee": employee,
+        "project": project,
+        "input": { "employeeId": employee, "projectId": project },
+        "where": { "hireDate": { "gte": "0001-01-01" } },
+        // Three of four employees.
+        "hired": { "hireDate": { "gte": "2010-01-01" } },
+        "orderBy": [{ "field": "NAME" }],
+    });
+    if let Value::Object(variables) = &mut variables {
+        variables.retain(|name, _| document.contains(&format!("${name}")));
     }
+    graphql(document, variables)
 }
 
 /// The document with each field once and without fragments.

@@ -12,7 +12,7 @@ use std::{
 use crate::{
     console::{Result, progress},
     http::Connection,
-    machine,
+    machine::{self, Placement},
     operations::{Operation, Request},
     settings::Settings,
 };
@@ -81,8 +81,10 @@ pub(crate) fn root() -> &'static Path {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Roster,
+    /// By hand: tokio-postgres or rusqlite.
     Floor,
-    OneStatement,
+    /// By hand: SQLite through SQLx.
+    SqlxFloor,
 }
 
 impl Kind {
@@ -90,14 +92,14 @@ impl Kind {
         match self {
             Self::Roster => "roster",
             Self::Floor => "floor",
-            Self::OneStatement => "tokio-postgres",
+            Self::SqlxFloor => "SQLx",
         }
     }
 
     pub(crate) fn request(self, operation: Operation) -> Request {
         match self {
             Self::Roster => operation.graphql(),
-            Self::Floor | Self::OneStatement => operation.by_hand(),
+            Self::Floor | Self::SqlxFloor => operation.by_hand(),
         }
     }
 }
@@ -111,20 +113,20 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts a server on its half of the cores and waits until it answers.
+    /// Starts a server on its cores and waits until it answers.
     pub(crate) fn start(kind: Kind, programs: &Programs, url: &str, log: &Path) -> Result<Self> {
         let port = free_port()?;
-        let cores = machine::halves().map(|halves| halves.0);
         let program = match kind {
             Kind::Roster => &programs.roster,
-            Kind::Floor | Kind::OneStatement => &programs.floor,
+            Kind::Floor | Kind::SqlxFloor => &programs.floor,
         };
-        let mut command = machine::on_cores(cores.as_deref(), program);
-        match kind {
-            Kind::Roster => command.arg("serve"),
-            Kind::Floor => command.args(["--driver", "sqlx"]),
-            Kind::OneStatement => command.args(["--driver", "tokio-postgres"]),
-        };
+        // The number of its threads follows from the cores at the start.
+        let mut command = machine::on_cores(&Placement::of(u64::MAX).server, program);
+        command.args(match kind {
+            Kind::Roster => &["serve"][..],
+            Kind::Floor => &[],
+            Kind::SqlxFloor => &["--sqlx"],
+        });
         command.args(["--port", &port.to_string(), "--database-url", url]);
         Self::run(kind, command, port, log)
     }
@@ -174,25 +176,9 @@ impl Server {
         self.process.id()
     }
 
-    /// The answer to an operation for these keys.
-    pub(crate) fn answer(
-        &self,
-        operation: Operation,
-        employee: u64,
-        project: u64,
-    ) -> Result<String> {
-        let request = self.kind.request(operation).with(employee, project);
-        Connection::open(self.port)?.ask(&request)
-    }
-
-    /// Returns the number of statements of an operation, as the server reports it.
-    pub(crate) fn statements(&self, operation: Operation) -> Result<u64> {
-        let request = self.kind.request(operation).with(1, 1);
-        let answer = Connection::open(self.port)?.ask_with(&request, "x-cost: true\r\n")?;
-        let answer: serde_json::Value = serde_json::from_str(&answer)?;
-        answer["extensions"]["cost"]["statements"]
-            .as_u64()
-            .ok_or_else(|| "the server reports no statements".into())
+    /// Returns the answer to a request.
+    pub(crate) fn answer(&self, request: &Request) -> Result<String> {
+        Connection::open(self.port)?.ask(request)
     }
 }
 

@@ -16,7 +16,7 @@ pub(crate) struct Settings {
     #[arg(long, global = true, value_name = "NAME")]
     pub operation: Option<Operation>,
     /// How long each measurement takes
-    #[arg(long, global = true, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, global = true, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
     pub seconds: u64,
     /// How often each is repeated; the median counts
     #[arg(long, global = true, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..))]
@@ -71,7 +71,7 @@ impl Settings {
     }
 
     pub(crate) fn operations(&self) -> Vec<Operation> {
-        let all = Operation::ALL.into_iter();
+        let all = Operation::value_variants().iter().copied();
         all.filter(|operation| self.operation.is_none_or(|only| only == *operation))
             .collect()
     }
