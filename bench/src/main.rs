@@ -45,8 +45,8 @@ struct Cli {
 enum Command {
     /// Is the same answer as cheap from a large company, is a page deep in a list, is memory flat?
     Growth {
-        /// How large
-        #[arg(long, value_name = "N", default_value_t = 1_000_000)]
+        /// Largest of three companies, each ten times the one before; five assignments for each employee
+        #[arg(long, value_name = "N", default_value_t = 2_000_000)]
         employees: u64,
     },
     /// Count the instructions of each operation and compare them with instructions.json
