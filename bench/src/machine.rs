@@ -1,6 +1,6 @@
 //! Figures of Linux about processes and the machine.
 
-use std::{ffi::OsStr, fs, os::unix::fs::MetadataExt, process::Command};
+use std::{collections::HashMap, ffi::OsStr, fs, os::unix::fs::MetadataExt, process::Command};
 
 use crate::console::Result;
 
@@ -19,12 +19,13 @@ pub(crate) fn cpu_time(pid: u32) -> Result<u64> {
     }
 }
 
-/// CPU time of PostgreSQL so far: of sessions in databases whose names begin with `databases`, and
-/// of processes that serve all databases.
-pub(crate) fn postgres_cpu_time(databases: &str) -> u64 {
+/// CPU times of PostgreSQL's processes so far: of sessions in databases whose names begin with
+/// `databases`, and of processes that serve all databases.
+pub(crate) fn postgres_cpu_times(databases: &str) -> HashMap<u32, u64> {
     let own = postgres().filter(|(_, title)| !is_session(title) || title.contains(databases));
     // The process may have ended.
-    own.map(|(pid, _)| cpu_time(pid).unwrap_or_default()).sum()
+    own.filter_map(|(pid, _)| Some((pid, cpu_time(pid).ok()?)))
+        .collect()
 }
 
 /// Process ids of sessions in databases whose names begin with `databases`.
