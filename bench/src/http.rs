@@ -21,11 +21,16 @@ impl Connection {
 
     /// Sends a request and returns the body of the answer, whose status must be 200.
     pub(crate) fn ask(&mut self, request: &Request) -> Result<String> {
+        self.ask_with(request, "")
+    }
+
+    /// Sends a request with additional headers.
+    pub(crate) fn ask_with(&mut self, request: &Request, headers: &str) -> Result<String> {
         let Request { method, path, body } = request;
         let body = body.as_deref().unwrap_or_default();
         let message = format!(
             "{method} {path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n\
-             content-length: {}\r\n\r\n{body}",
+             content-length: {}\r\n{headers}\r\n{body}",
             body.len()
         );
         self.0.get_mut().write_all(message.as_bytes())?;
