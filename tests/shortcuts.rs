@@ -27,12 +27,20 @@ use crate::support::{
 const AT_ONCE: usize = 8;
 
 /// The disabled optimization, the switches, and whether documents are cached. The first is the default.
-const WAYS: [(&str, Shortcuts, bool); 8] = [
+const WAYS: [(&str, Shortcuts, bool); 9] = [
     ("nothing", Shortcuts::ALL, true),
     (
         "text",
         Shortcuts {
             text: false,
+            ..Shortcuts::ALL
+        },
+        true,
+    ),
+    (
+        "fields",
+        Shortcuts {
+            fields: false,
             ..Shortcuts::ALL
         },
         true,
@@ -74,6 +82,7 @@ const WAYS: [(&str, Shortcuts, bool); 8] = [
         "everything",
         Shortcuts {
             text: false,
+            fields: false,
             columns: false,
             listed: false,
             together: false,

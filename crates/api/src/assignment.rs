@@ -6,8 +6,8 @@ use sea_orm::sea_query::{Condition, Expr, Func, NullOrdering, Order as Direction
 
 use sea_level::{
     ConnectionScope, DateTime, DateTimeFilter, FilterContext, LinkFields, ListOutput, Loader,
-    NoFields, NoThrough, Node, ObjectOutput, Page, PublicId, Reader, Record, Result, Row, SortExpr,
-    StringFilter, Text, column, filter, object, operation, order, referenced,
+    NoFields, NoThrough, Node, ObjectFields, ObjectOutput, Page, PublicId, Reader, Record, Result,
+    Row, SortExpr, StringFilter, Text, column, filter, object, operation, order, referenced,
 };
 
 use crate::{
@@ -125,6 +125,8 @@ pub struct RoleCount {
     /// Distinct employees with that role.
     employee_count: i32,
 }
+
+impl ObjectFields for RoleCount {}
 
 /// Which assignments. Everything given must hold; an empty filter matches all; a null inside is an error.
 #[filter(of = Assignment)]

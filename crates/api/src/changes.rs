@@ -9,10 +9,9 @@ use async_graphql::{Context, Description, Enum, ID, Object};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use chrono::Utc;
 use entity::change::{self, Column, Kind, Subject};
-use futures_util::{FutureExt, future::BoxFuture};
 use sea_level::{
-    Columns, DateTime, Error, ListOutput, Loader, Node, ObjectOutput, Operation, PageBounds,
-    PageInfo, Reader, Result, Row, column, find_object, operation,
+    Columns, DateTime, Error, ListOutput, Loader, Node, ObjectFields, ObjectOutput, PageInfo,
+    Reader, Result, Row, column, find_object, operation,
     scalar::{key_of, public_id},
     sql::select_rows,
 };
@@ -179,11 +178,21 @@ impl ChangeConnection {
 
     /// Where the page stands. Keep `endCursor` to continue later or to hand to `Subscription.changes`.
     async fn page_info(&self, ctx: &Context<'_>) -> PageInfo {
-        PageInfo(Box::new(ChangesBounds {
-            operation: operation(ctx).clone(),
-            loader: self.loader.clone(),
-            page: self.page.clone(),
-        }))
+        let is_behind = self.loader.after.is_some() && PageInfo::selects(ctx, "hasPreviousPage");
+        let loader = BeforeLoader(self.loader.clone());
+        let has_previous_page = if is_behind {
+            operation(ctx).load(&loader, 0).await.map(|found| *found)
+        } else {
+            Ok(false)
+        };
+        let cursor =
+            |change: Option<&Arc<change::Model>>| change.map(|change| Ok(to_cursor(change.seq)));
+        PageInfo {
+            has_next_page: Ok(self.page.more),
+            has_previous_page,
+            start_cursor: cursor(self.page.changes.first()),
+            end_cursor: cursor(self.page.changes.last()),
+        }
     }
 
     /// Position of the newest event, whatever page and filter, read before the page; valid also when there are none. Take it, then read your data, then subscribe with it as `after`: nothing is missed.
@@ -191,6 +200,10 @@ impl ChangeConnection {
         to_cursor(self.page.newest)
     }
 }
+
+impl ObjectFields for Change {}
+
+impl ObjectFields for ChangeEdge {}
 
 impl ChangeConnection {
     fn changes(&self) -> impl Iterator<Item = Change> {
@@ -384,39 +397,6 @@ impl Loader for BeforeLoader {
             .limit(1);
         let found = select_rows::<SeqRow>(db, &select).await?;
         Ok(vec![!found.is_empty()])
-    }
-}
-
-struct ChangesBounds {
-    operation: Arc<Operation>,
-    loader: ChangesLoader,
-    page: Arc<Stretch>,
-}
-
-impl PageBounds for ChangesBounds {
-    fn more(&self, backward: bool) -> BoxFuture<'_, Result<bool>> {
-        async move {
-            if !backward {
-                return Ok(self.page.more);
-            }
-            if self.loader.after.is_none() {
-                return Ok(false);
-            }
-            let loader = BeforeLoader(self.loader.clone());
-            Ok(*self.operation.load(&loader, 0).await?)
-        }
-        .boxed()
-    }
-
-    fn end_cursor(&self, last: bool) -> BoxFuture<'_, Result<Option<String>>> {
-        let changes = &self.page.changes;
-        let change = if last {
-            changes.last()
-        } else {
-            changes.first()
-        };
-        let cursor = change.map(|change| to_cursor(change.seq));
-        async move { Ok(cursor) }.boxed()
     }
 }
 

@@ -14,8 +14,8 @@ use sea_orm::{
 };
 
 use sea_level::{
-    DateTime, Error, FilterContext, Link, ListOutput, Loader, Node, Order, Reader, Record,
-    RecordBatch, Result, key_part, operation, records_per_key,
+    DateTime, Error, FilterContext, Link, ListOutput, Loader, Node, ObjectFields, Order, Reader,
+    Record, RecordBatch, Result, key_part, operation, records_per_key,
 };
 
 use crate::{assignment::Assignment, meeting::Meeting, period::DateTimeRangeInput};
@@ -38,6 +38,8 @@ pub struct AssignmentOverlap {
     same_project: bool,
 }
 
+impl ObjectFields for AssignmentOverlap {}
+
 /// Two meetings of one employee that start close together.
 #[derive(SimpleObject)]
 pub struct MeetingClash {
@@ -48,6 +50,8 @@ pub struct MeetingClash {
     /// Minutes between the two starts, rounded down.
     minutes_apart: i32,
 }
+
+impl ObjectFields for MeetingClash {}
 
 /// The overlaps among the assignments of the employee with this key.
 pub async fn assignment_overlaps(

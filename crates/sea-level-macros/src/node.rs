@@ -160,6 +160,15 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
             }
         }
     });
+    let referring = arguments.references.iter().map(|reference| {
+        let ReferenceArgument { field, node, .. } = reference;
+        let name = name_of(field).to_lower_camel_case();
+        quote! {
+            #name => self.0.preloaded(|rows| &rows.#field).is_some_and(|row| {
+                field.object(&<#node as ::core::convert::From<_>>::from(row))
+            }),
+        }
+    });
     let list = match arguments.references.as_slice() {
         [] => ListRows {
             row: quote!(Self),
@@ -187,6 +196,14 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
             /// Primary key.
             fn key(&self) -> i64 {
                 self.0.key()
+            }
+
+            /// Writes the field of a reference whose row was loaded with the list.
+            fn write_reference(&self, field: &mut ::sea_level::FieldWriter<'_>) -> bool {
+                match field.name() {
+                    #(#referring)*
+                    _ => false,
+                }
             }
         }
 

@@ -14,6 +14,7 @@ use crate::row::name_of;
 pub(crate) fn expand(is_root: bool, mut block: ItemImpl) -> Result<TokenStream> {
     let object = block.self_ty.clone();
     let mut reads = Vec::new();
+    let mut writes = Vec::new();
     for item in &mut block.items {
         let ImplItem::Fn(method) = item else {
             continue;
@@ -25,6 +26,7 @@ pub(crate) fn expand(is_root: bool, mut block: ItemImpl) -> Result<TokenStream> 
         let path = attribute.path();
         if path.is_ident("column") {
             attribute.meta.require_path_only()?;
+            writes.extend(write(&field, method));
             reads.push(columns(&object, &field, &[&method.sig.ident]));
         } else if path.is_ident("reads") {
             let names =
@@ -41,6 +43,15 @@ pub(crate) fn expand(is_root: bool, mut block: ItemImpl) -> Result<TokenStream> 
                 const READS: &'static [(&'static str, ::sea_level::macros::Reads)] =
                     &[#(#reads),*];
             }
+
+            impl ::sea_level::ObjectFields for #object {
+                fn write(&self, field: &mut ::sea_level::FieldWriter<'_>) -> bool {
+                    match field.name() {
+                        #(#writes)*
+                        _ => self.write_reference(field),
+                    }
+                }
+            }
         }
     });
     Ok(quote! {
@@ -48,6 +59,27 @@ pub(crate) fn expand(is_root: bool, mut block: ItemImpl) -> Result<TokenStream> 
         #block
 
         #columns
+    })
+}
+
+/// Arm that writes a column, unless the field has more attributes of async-graphql, such as a guard.
+fn write(field: &str, method: &ImplItemFn) -> Option<TokenStream> {
+    let ReturnType::Type(_, returned) = &method.sig.output else {
+        return None;
+    };
+    let is_plain = method.sig.inputs.len() == 1
+        && method
+            .attrs
+            .iter()
+            .all(|attribute| !attribute.path().is_ident("graphql"));
+    let block = &method.block;
+    is_plain.then(|| {
+        quote_spanned! { returned.span() =>
+            #field => {
+                let value: #returned = #block;
+                field.leaf(&value)
+            }
+        }
     })
 }
 

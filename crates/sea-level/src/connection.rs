@@ -13,6 +13,7 @@ use async_graphql::{
 use crate::{
     cursor::PageArguments,
     error::Result,
+    fields::{FieldWriter, ObjectFields},
     filter::{NoThrough, Through},
     node::Node,
     objects::{ListOutput, ObjectOutput},
@@ -102,8 +103,8 @@ impl<N: Node, X: LinkFields<N>> Connection<N, X> {
     }
 
     /// Where the page stands.
-    async fn page_info(&self) -> ObjectOutput<PageInfo> {
-        ObjectOutput(self.0.clone().into())
+    async fn page_info(&self, ctx: &Context<'_>) -> ObjectOutput<PageInfo> {
+        ObjectOutput(self.0.info(ctx).await)
     }
 
     /// How many distinct items match in all, whatever the page. Counted only when asked for.
@@ -116,6 +117,8 @@ impl<N: Node, X: LinkFields<N>> Connection<N, X> {
         self.0.clone().into()
     }
 }
+
+impl<N: Node, X: LinkFields<N>> ObjectFields for Connection<N, X> {}
 
 /// Edge of a [`Connection`].
 pub struct Edge<N: Node, X: LinkFields<N> = Plain>(EdgeRow<N, X::Through>);
@@ -160,6 +163,16 @@ impl<N: Node, X: LinkFields<N>> Edge<N, X> {
     #[graphql(flatten)]
     async fn own(&self) -> X::EdgeFields {
         self.link()
+    }
+}
+
+impl<N: Node, X: LinkFields<N>> ObjectFields for Edge<N, X> {
+    fn write(&self, field: &mut FieldWriter<'_>) -> bool {
+        match field.name() {
+            "cursor" => field.leaf(&self.0),
+            "node" => field.object::<N>(&self.0.record().into()),
+            _ => false,
+        }
     }
 }
 

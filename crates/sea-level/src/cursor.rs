@@ -5,6 +5,7 @@ use serde_json::Value as Json;
 
 use crate::{
     error::{Error, Result},
+    json,
     limits::{DEFAULT_PAGE, LARGEST_PAGE},
     node::Node,
     order::Order,
@@ -43,15 +44,36 @@ fn list_name<N: Node>(field: &str, order: &Order<N>) -> String {
     format!("{field}:{}", order.signature())
 }
 
-/// Encodes a position in a list as a cursor.
-pub(crate) fn cursor<N: Node>(
-    field: &str,
-    order: &Order<N>,
-    position: impl IntoIterator<Item = Json>,
-) -> String {
-    let mut parts = vec![list_name(field, order).into()];
-    parts.extend(position);
-    BASE64_URL_SAFE_NO_PAD.encode(Json::Array(parts).to_string())
+/// Writer of the cursors of one list.
+pub(crate) struct CursorWriter {
+    /// Start of the JSON of each cursor.
+    start: Vec<u8>,
+}
+
+impl CursorWriter {
+    /// Creates the writer for this field and order.
+    pub(crate) fn new<N: Node>(field: &str, order: &Order<N>) -> Self {
+        let mut start = vec![b'['];
+        json::write_string(&list_name(field, order), &mut start);
+        Self { start }
+    }
+
+    /// Appends the cursor of the row with these values of the sort keys and this primary key.
+    pub(crate) fn write(&self, keys: &[Json], key: i64, text: &mut Vec<u8>) {
+        let mut position = Vec::with_capacity(self.start.len() + 64);
+        position.extend_from_slice(&self.start);
+        for key in keys {
+            position.push(b',');
+            json::serialize(key, &mut position);
+        }
+        position.push(b',');
+        position.extend_from_slice(itoa::Buffer::new().format(key).as_bytes());
+        position.push(b']');
+        let start = text.len();
+        text.resize(start + position.len().div_ceil(3) * 4, 0);
+        let written = BASE64_URL_SAFE_NO_PAD.encode_slice(&position, &mut text[start..]);
+        text.truncate(start + written.unwrap_or_default());
+    }
 }
 
 impl PageRange {

@@ -20,6 +20,7 @@ use async_stream::stream;
 use futures_util::{FutureExt, StreamExt, stream::BoxStream};
 
 use crate::{
+    fields::ObjectFields,
     guard::Checked,
     objects,
     operation::{Operation, operation},
@@ -180,6 +181,8 @@ impl<D: Domain> ContainerType for Query<D> {
 }
 
 impl<D: Domain> ObjectType for Query<D> {}
+
+impl<D: Domain> ObjectFields for Query<D> {}
 
 /// Returns the answer to `__schema` or `__type`. An error makes `__type` null, and the whole data if the
 /// field is `__schema`, which is never null.

@@ -1,36 +1,8 @@
 //! JSON writer of answers. Parts of an answer may be JSON already, in a [`Value::Binary`]: no type of the
 //! schema has binary values, and async-graphql passes them on unchanged.
 
-use std::cell::Cell;
-
 use async_graphql::Value;
 use serde::Serialize;
-
-thread_local! {
-    static SPARE: Cell<String> = const { Cell::new(String::new()) };
-}
-
-/// Capacity in bytes of the largest string that is reused.
-const MAX_SPARE: usize = 1 << 10;
-
-/// Returns the concatenated parts as a value, in the memory of the last written string.
-pub fn string(parts: &[&str]) -> Value {
-    let mut string = SPARE.take();
-    for part in parts {
-        string.push_str(part);
-    }
-    Value::String(string)
-}
-
-/// Keeps the memory of a written value for the next [`string()`].
-pub fn reuse(value: Value) {
-    if let Value::String(mut string) = value
-        && string.capacity() <= MAX_SPARE
-    {
-        string.clear();
-        SPARE.set(string);
-    }
-}
 
 /// Returns JSON as a value, which [`write()`] copies unchanged.
 pub fn text(json: Vec<u8>) -> Value {
@@ -54,6 +26,40 @@ pub fn length(value: &Value) -> usize {
         _ => 8,
     }
 }
+
+/// Scalar, enum or null that writes itself as JSON.
+pub trait ToJson {
+    /// Appends the value.
+    fn write_json(&self, json: &mut Vec<u8>);
+
+    /// Returns the value, which [`write()`] copies unchanged.
+    fn to_text(&self) -> Value {
+        let mut json = Vec::new();
+        self.write_json(&mut json);
+        text(json)
+    }
+}
+
+impl<T: ToJson> ToJson for Option<T> {
+    fn write_json(&self, json: &mut Vec<u8>) {
+        match self {
+            Some(value) => value.write_json(json),
+            None => json.extend_from_slice(b"null"),
+        }
+    }
+}
+
+macro_rules! to_json {
+    ($($type:ty),*) => {$(
+        impl ToJson for $type {
+            fn write_json(&self, json: &mut Vec<u8>) {
+                serialize(self, json);
+            }
+        }
+    )*};
+}
+
+to_json!(bool, i32, f64);
 
 /// JSON object some of whose members are JSON already.
 #[derive(Debug)]
@@ -130,7 +136,7 @@ pub fn write(value: &Value, json: &mut Vec<u8>) {
 }
 
 /// Writes a string, copied as a whole unless it has a character to escape.
-fn write_string(text: &str, json: &mut Vec<u8>) {
+pub fn write_string(text: &str, json: &mut Vec<u8>) {
     if needs_no_escape(text.as_bytes()) {
         json.reserve(text.len() + 2);
         json.push(b'"');
@@ -158,7 +164,8 @@ fn needs_no_escape(text: &[u8]) -> bool {
     }
 }
 
-fn serialize<T: Serialize + ?Sized>(value: &T, json: &mut Vec<u8>) {
+/// Appends a value as JSON.
+pub fn serialize<T: Serialize + ?Sized>(value: &T, json: &mut Vec<u8>) {
     // Cannot fail: writing to memory succeeds, and the keys of all maps are text.
     let _ = serde_json::to_writer(json, value);
 }

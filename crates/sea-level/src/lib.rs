@@ -7,7 +7,7 @@
 //! | floor | modules |
 //! | --- | --- |
 //! | 1 | `auth`, `cache`, `columns`, `error`, `json`, `key`, `limits`, `mutex`, `text`, `written` |
-//! | 2 | `budget`, `delivery`, `relation`, `scalar`, `statement_log` |
+//! | 2 | `budget`, `delivery`, `fields`, `relation`, `scalar`, `statement_log` |
 //! | 3 | `coalescer`, `compat`, `filter`, `sort_key`, `sql` |
 //! | 4 | `comparison`, `guard`, `loader`, `node` |
 //! | 5 | `list_filter`, `operation`, `order`, `response` |
@@ -36,6 +36,7 @@ mod documents;
 mod engine;
 pub mod error;
 mod executor;
+mod fields;
 pub mod filter;
 mod find;
 pub mod guard;
@@ -70,6 +71,7 @@ pub use documents::Documents;
 pub use engine::Engine;
 pub use error::{Error, Result};
 pub use executor::{Domain, sdl};
+pub use fields::{FieldWriter, ObjectFields};
 pub use filter::{Filter, FilterContext, NoThrough, Provided, Through, link_condition};
 pub use find::{find, find_by_id, find_object, find_objects, records_per_key, referenced};
 pub use key::{Key, key_part};
@@ -80,7 +82,7 @@ pub use node::{Node, Record, RecordBatch};
 pub use objects::{ListOutput, ObjectOutput};
 pub use operation::{Operation, Shortcuts, deliver, operation};
 pub use order::Order;
-pub use page::{EdgeRow, Page, PageBounds, PageInfo};
+pub use page::{EdgeRow, Page, PageInfo};
 pub use relation::{Link, column};
 pub use scalar::{Date, DateTime, Long, PublicId, Text};
 pub use sea_level_macros::{Node, Row, filter, object, order};

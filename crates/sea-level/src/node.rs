@@ -2,11 +2,12 @@
 
 use std::{ops::Deref, sync::Arc};
 
-use async_graphql::{InputType, ObjectType};
+use async_graphql::InputType;
 use sea_orm::{EntityTrait, PrimaryKeyTrait};
 
 use crate::{
     columns::{ColumnSet, FieldColumns},
+    fields::ObjectFields,
     filter::Filter,
     sort_key::SortKey,
     sql::Row,
@@ -17,7 +18,7 @@ use crate::{
 ///
 /// The primary key is one 64-bit column: a composite key does not compile.
 pub trait Node:
-    ObjectType
+    ObjectFields
     + FieldColumns
     + From<Record<Self>>
     + Row<Value = <<Self as Node>::Entity as EntityTrait>::Model>

@@ -15,7 +15,7 @@ use std::{
 };
 
 use async_graphql::{
-    ContextSelectionSet, ObjectType, OutputType, Positioned, QueryPathNode, QueryPathSegment,
+    ContextSelectionSet, OutputType, Pos, Positioned, QueryPathNode, QueryPathSegment,
     ServerResult, Value,
     parser::types::{Field, Selection},
     registry::Registry,
@@ -27,6 +27,7 @@ use futures_util::{
 
 use crate::{
     compat::{Plan, number},
+    fields::{FieldWriter, ObjectFields},
     json,
     operation::Operation,
 };
@@ -34,7 +35,7 @@ use crate::{
 /// A list of objects, as `[T!]!`.
 pub struct ListOutput<T>(pub Vec<T>);
 
-impl<T: ObjectType> OutputType for ListOutput<T> {
+impl<T: ObjectFields> OutputType for ListOutput<T> {
     fn type_name() -> Cow<'static, str> {
         <Vec<T> as OutputType>::type_name()
     }
@@ -59,7 +60,7 @@ impl<T: ObjectType> OutputType for ListOutput<T> {
 /// One object, as `T!`.
 pub struct ObjectOutput<T>(pub T);
 
-impl<T: ObjectType> OutputType for ObjectOutput<T> {
+impl<T: ObjectFields> OutputType for ObjectOutput<T> {
     fn type_name() -> Cow<'static, str> {
         T::type_name()
     }
@@ -78,7 +79,7 @@ impl<T: ObjectType> OutputType for ObjectOutput<T> {
 }
 
 /// Resolves one object, which may be the root of a query.
-pub(crate) async fn object<T: ObjectType>(
+pub(crate) async fn object<T: ObjectFields>(
     ctx: &ContextSelectionSet<'_>,
     object: &T,
 ) -> ServerResult<Value> {
@@ -101,7 +102,7 @@ impl<'a, T> Objects<'a, T> {
     }
 }
 
-async fn resolve<T: ObjectType>(
+async fn resolve<T: ObjectFields>(
     ctx: &ContextSelectionSet<'_>,
     objects: Objects<'_, T>,
 ) -> ServerResult<Value> {
@@ -115,7 +116,7 @@ async fn resolve<T: ObjectType>(
 }
 
 /// Resolves without shortcuts: a future for each field, and a tree of values.
-async fn resolve_plainly<T: ObjectType>(
+async fn resolve_plainly<T: ObjectFields>(
     ctx: &ContextSelectionSet<'_>,
     objects: Objects<'_, T>,
 ) -> ServerResult<Value> {
@@ -165,7 +166,7 @@ fn count_values(
 }
 
 /// Resolves all fields that do not wait.
-fn read<'a, T: ObjectType>(
+fn read<'a, T: ObjectFields>(
     ctx: &'a ContextSelectionSet<'_>,
     objects: &Objects<'a, T>,
     context: &mut TaskContext<'_>,
@@ -199,6 +200,9 @@ fn read<'a, T: ObjectType>(
             let Selection::Field(field) = &selection.node else {
                 continue;
             };
+            if operation.shortcuts.fields && writer.write(name, operation, &field.node, item) {
+                continue;
+            }
             let mut future = match place.take() {
                 Some(mut place) => {
                     Pin::set(&mut place, resolve_field(ctx, index, field, item));
@@ -236,7 +240,7 @@ fn read<'a, T: ObjectType>(
     })
 }
 
-async fn resolve_field<T: ObjectType>(
+async fn resolve_field<T: ObjectFields>(
     ctx: &ContextSelectionSet<'_>,
     index: Option<usize>,
     field: &Positioned<Field>,
@@ -251,7 +255,7 @@ async fn resolve_field<T: ObjectType>(
         node.parent = Some(of_item);
     }
     if field.node.name.node == "__typename" {
-        return Ok(json::string(&[&T::type_name()]));
+        return Ok(Value::String(T::type_name().into_owned()));
     }
     Ok(item.resolve_field(&ctx).await?.unwrap_or_default())
 }
@@ -368,6 +372,27 @@ impl ObjectWriter {
         self.is_first_field = true;
     }
 
+    /// Writes a field that needs no future. Returns false for any other.
+    fn write<T: ObjectFields>(
+        &mut self,
+        name: &str,
+        operation: &Operation,
+        field: &Field,
+        item: &T,
+    ) -> bool {
+        let (start, is_first) = (self.text.len(), self.is_first_field);
+        self.name(name);
+        let values = FieldWriter::write(item, field, &mut self.text);
+        // If the charge is refused, the field is resolved to an error with its path.
+        let charge = |values| operation.budget.charge_values(values, Pos::default());
+        if values.is_some_and(|values| values == 0 || charge(values).is_ok()) {
+            return true;
+        }
+        self.text.truncate(start);
+        self.is_first_field = is_first;
+        false
+    }
+
     /// Writes a field.
     fn value(&mut self, name: &str, value: Value) {
         self.name(name);
@@ -375,7 +400,6 @@ impl ObjectWriter {
             self.copied += json.len();
         }
         json::write(&value, &mut self.text);
-        json::reuse(value);
     }
 
     /// Writes the name of a field and a placeholder for its value.

@@ -134,15 +134,15 @@ impl<N: Node> Order<N> {
         extras
     }
 
-    /// Values of the keys of one row, the primary key last.
-    pub fn position(&self, model: &Model<N>, extras: &[Json]) -> Vec<Json> {
+    /// Values of the keys of one row, without the primary key.
+    pub fn keys(&self, model: &Model<N>, extras: &[Json]) -> Vec<Json> {
         let mut extras = extras.iter();
         let through = Condition::all();
         let own = self.0.iter().map(|key| match (key.by)(&through) {
             SortExpr::Column(column) => to_json(model.get(column)),
             SortExpr::Text(_) | SortExpr::Number(_) => extras.next().cloned().unwrap_or_default(),
         });
-        own.chain([N::key(model).into()]).collect()
+        own.collect()
     }
 
     /// Columns of the row that it sorts by.

@@ -7,18 +7,17 @@ mod loaders;
 
 use std::sync::Arc;
 
-use async_graphql::{Context, Object};
-use futures_util::{
-    FutureExt,
-    future::{BoxFuture, try_join},
-};
+use async_graphql::{Context, SimpleObject, parser::types::Selection};
+use futures_util::future::{OptionFuture, join3};
 
 use self::loaders::{BeyondLoader, CountLoader, PageLoader, PageRows};
 use crate::{
     columns::RequestedColumns,
-    cursor::{PageArguments, PageRange, cursor},
+    cursor::{CursorWriter, PageArguments, PageRange},
     error::{Error, Result},
+    fields::ObjectFields,
     filter::{Through, count_conditions},
+    json::ToJson,
     node::{Node, Record},
     operation::{Operation, operation},
     order::Order,
@@ -75,6 +74,15 @@ impl<N: Node, T: Through> EdgeRow<N, T> {
     /// Cursor of the row.
     pub fn cursor(&self) -> String {
         self.page.cursor(&self.rows, self.index)
+    }
+}
+
+/// The cursor of the row.
+impl<N: Node, T: Through> ToJson for EdgeRow<N, T> {
+    fn write_json(&self, json: &mut Vec<u8>) {
+        json.push(b'"');
+        self.page.write_cursor(&self.rows, self.index, json);
+        json.push(b'"');
     }
 }
 
@@ -135,6 +143,7 @@ impl<N: Node, T: Through> Page<N, T> {
         };
         let listing = scope.listing(&order);
         let loader = Arc::new(PageLoader {
+            cursors: CursorWriter::new(source.field, &order),
             scope,
             requested: RequestedColumns::new(selection::of_connection::<N>(ctx, order.columns())),
             order,
@@ -184,100 +193,101 @@ impl<N: Node, T: Through> Page<N, T> {
         Ok(i32::try_from(*count).unwrap_or(i32::MAX))
     }
 
-    async fn is_beyond(&self, ahead: bool) -> Result<bool> {
+    async fn is_beyond(&self, ahead: bool, is_selected: bool) -> Result<bool> {
         let loader = BeyondLoader {
             page: self.loader.clone(),
             ahead,
         };
-        if !loader.is_bounded() {
+        if !is_selected || !loader.is_bounded() {
             return Ok(false);
         }
         Ok(*self.operation.load(&loader, self.parent).await?)
     }
 
+    /// Loads the selected fields of `pageInfo`, together, so that no statement depends on the result of
+    /// another.
+    pub async fn info(&self, ctx: &Context<'_>) -> PageInfo {
+        let selects = |name| PageInfo::selects(ctx, name);
+        let (start, end) = (selects("startCursor"), selects("endCursor"));
+        let mut more = [selects("hasNextPage"), selects("hasPreviousPage")];
+        let backward = self.loader.range.backward;
+        more.rotate_left(usize::from(backward));
+        let [ahead, behind] = more;
+        let rows = async {
+            let rows = (start || end || ahead).then(|| self.rows());
+            OptionFuture::from(rows).await.transpose()
+        };
+        let beyond = self.is_beyond(true, ahead);
+        let (rows, beyond, behind) = join3(rows, beyond, self.is_beyond(false, behind)).await;
+        let more = |rows: Option<Arc<PageRows<N>>>| rows.is_some_and(|rows| rows.more);
+        let ahead = rows.clone().and_then(|rows| Ok(more(rows) || beyond?));
+        let cursor = |is_selected: bool, last: bool| {
+            let rows = rows.clone().transpose().filter(|_| is_selected)?;
+            let cursor = |rows: Arc<PageRows<N>>| {
+                let index = if last {
+                    rows.models.len().checked_sub(1)?
+                } else {
+                    0
+                };
+                (index < rows.models.len()).then(|| self.cursor(&rows, index))
+            };
+            rows.map(cursor).transpose()
+        };
+        let (start_cursor, end_cursor) = (cursor(start, false), cursor(end, true));
+        let mut more = [ahead, behind];
+        more.rotate_left(usize::from(backward));
+        let [has_next_page, has_previous_page] = more;
+        PageInfo {
+            has_next_page,
+            has_previous_page,
+            start_cursor,
+            end_cursor,
+        }
+    }
+
     fn cursor(&self, rows: &PageRows<N>, index: usize) -> String {
+        let mut text = Vec::new();
+        self.write_cursor(rows, index, &mut text);
+        String::from_utf8(text).unwrap_or_default()
+    }
+
+    fn write_cursor(&self, rows: &PageRows<N>, index: usize, text: &mut Vec<u8>) {
         let PageLoader {
-            scope,
             order,
             listing,
+            cursors,
             ..
         } = &*self.loader;
         let row = &rows.models[index];
         let extras = rows.extras.get(index).map_or(&[][..], Vec::as_slice);
-        let position = match listing {
-            Some(_) => [extras, &[N::key(row).into()]].concat(),
-            None => order.position(row, extras),
-        };
-        cursor(scope.source.field, order, position)
-    }
-}
-
-/// Bounds of a page of any type, for [`PageInfo`].
-pub trait PageBounds: Send + Sync {
-    /// True if there are rows before the page (`backward`), or after it.
-    fn more(&self, backward: bool) -> BoxFuture<'_, Result<bool>>;
-    /// Cursor of the first row, or of the last one.
-    fn end_cursor(&self, last: bool) -> BoxFuture<'_, Result<Option<String>>>;
-}
-
-impl<N: Node, T: Through> PageBounds for Page<N, T> {
-    fn more(&self, backward: bool) -> BoxFuture<'_, Result<bool>> {
-        async move {
-            if backward == self.loader.range.backward {
-                // Loaded together, so that the statements do not depend on the first result.
-                let (rows, beyond) = try_join(self.rows(), self.is_beyond(true)).await?;
-                Ok(rows.more || beyond)
-            } else {
-                self.is_beyond(false).await
-            }
+        match listing {
+            Some(_) => cursors.write(extras, N::key(row), text),
+            None => cursors.write(&order.keys(row, extras), N::key(row), text),
         }
-        .boxed()
-    }
-
-    fn end_cursor(&self, last: bool) -> BoxFuture<'_, Result<Option<String>>> {
-        async move {
-            let rows = self.rows().await?;
-            let index = if last {
-                rows.models.len().checked_sub(1)
-            } else {
-                Some(0)
-            };
-            let index = index.filter(|index| *index < rows.models.len());
-            Ok(index.map(|index| self.cursor(&rows, index)))
-        }
-        .boxed()
     }
 }
 
 /// Where a page stands in its list. See the Relay Cursor Connections Specification.
-pub struct PageInfo(pub Box<dyn PageBounds>);
-
-/// Where a page stands in its list. See the Relay Cursor Connections Specification.
-#[Object]
-impl PageInfo {
+#[derive(SimpleObject)]
+pub struct PageInfo {
     /// Is there another item after this page? Exact in both directions of travel.
-    async fn has_next_page(&self) -> Result<bool> {
-        self.0.more(false).await
-    }
-
+    pub has_next_page: Result<bool>,
     /// Is there another item before this page? Exact in both directions of travel.
-    async fn has_previous_page(&self) -> Result<bool> {
-        self.0.more(true).await
-    }
-
+    pub has_previous_page: Result<bool>,
     /// Cursor of the first edge; null on an empty page.
-    async fn start_cursor(&self) -> Option<Result<String>> {
-        self.0.end_cursor(false).await.transpose()
-    }
-
+    pub start_cursor: Option<Result<String>>,
     /// Cursor of the last edge; null on an empty page.
-    async fn end_cursor(&self) -> Option<Result<String>> {
-        self.0.end_cursor(true).await.transpose()
-    }
+    pub end_cursor: Option<Result<String>>,
 }
 
-impl<N: Node, T: Through> From<Page<N, T>> for PageInfo {
-    fn from(page: Page<N, T>) -> Self {
-        Self(Box::new(page))
+impl ObjectFields for PageInfo {}
+
+impl PageInfo {
+    /// True if the field `pageInfo` selects this field. Any other may have any value.
+    pub fn selects(ctx: &Context<'_>, name: &str) -> bool {
+        let mut items = ctx.item.node.selection_set.node.items.iter();
+        items.any(|selection| {
+            matches!(&selection.node, Selection::Field(field) if field.node.name.node == name)
+        })
     }
 }

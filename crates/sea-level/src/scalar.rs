@@ -9,26 +9,38 @@ use async_graphql::{
 use chrono::{Datelike, FixedOffset, NaiveDate, SecondsFormat, SubsecRound, Timelike, Utc};
 use language::ScalarCheck;
 
-use crate::json;
+use crate::json::{self, ToJson};
+
+macro_rules! outputs {
+    ($($type:ty => $scalar:ty),*) => {$(
+        impl OutputType for $type {
+            fn type_name() -> Cow<'static, str> {
+                <$scalar as OutputType>::type_name()
+            }
+
+            fn create_type_info(registry: &mut Registry) -> String {
+                <$scalar as OutputType>::create_type_info(registry)
+            }
+
+            async fn resolve(
+                &self,
+                _ctx: &ContextSelectionSet<'_>,
+                _field: &Positioned<Field>,
+            ) -> ServerResult<Value> {
+                Ok(self.to_text())
+            }
+        }
+    )*};
+}
+
+outputs!(Text<'_> => String, PublicId => ID);
 
 /// String of a row, borrowed until the answer is written.
 pub struct Text<'a>(pub &'a str);
 
-impl OutputType for Text<'_> {
-    fn type_name() -> Cow<'static, str> {
-        <String as OutputType>::type_name()
-    }
-
-    fn create_type_info(registry: &mut Registry) -> String {
-        <String as OutputType>::create_type_info(registry)
-    }
-
-    async fn resolve(
-        &self,
-        _ctx: &ContextSelectionSet<'_>,
-        _field: &Positioned<Field>,
-    ) -> ServerResult<Value> {
-        Ok(json::string(&[self.0]))
+impl ToJson for Text<'_> {
+    fn write_json(&self, json: &mut Vec<u8>) {
+        json::write_string(self.0, json);
     }
 }
 
@@ -51,6 +63,26 @@ impl DateTime {
         }
         Ok(Self(instant))
     }
+
+    /// Calls `then` with the text.
+    fn text<T>(self, then: impl FnOnce(&str) -> T) -> T {
+        let instant = &self.0;
+        if instant.nanosecond() != 0 {
+            return then(&instant.to_rfc3339_opts(SecondsFormat::AutoSi, true));
+        }
+        let mut text = *b"0000-00-00T00:00:00Z";
+        put_date(&mut text, instant.date_naive());
+        put(&mut text, 11, instant.hour());
+        put(&mut text, 14, instant.minute());
+        put(&mut text, 17, instant.second());
+        then(str::from_utf8(&text).unwrap_or_default())
+    }
+}
+
+impl ToJson for DateTime {
+    fn write_json(&self, json: &mut Vec<u8>) {
+        self.text(|text| json::write_string(text, json));
+    }
 }
 
 /// An exact point in time: RFC 3339 with an offset, always returned in UTC, for example `2023-10-31T09:30:00Z`. Input without an offset is rejected.
@@ -64,16 +96,7 @@ impl ScalarType for DateTime {
     }
 
     fn to_value(&self) -> Value {
-        let instant = &self.0;
-        if instant.nanosecond() != 0 {
-            return Value::String(instant.to_rfc3339_opts(SecondsFormat::AutoSi, true));
-        }
-        let mut text = *b"0000-00-00T00:00:00Z";
-        put_date(&mut text, instant.date_naive());
-        put(&mut text, 11, instant.hour());
-        put(&mut text, 14, instant.minute());
-        put(&mut text, 17, instant.second());
-        json::string(&[str::from_utf8(&text).unwrap_or_default()])
+        self.text(|text| text.into())
     }
 }
 
@@ -91,6 +114,19 @@ impl Date {
             .map(Self)
             .ok_or("Give YYYY-MM-DD, for example \"2022-05-17\".")
     }
+
+    /// Calls `then` with the text.
+    fn text<T>(self, then: impl FnOnce(&str) -> T) -> T {
+        let mut text = *b"0000-00-00";
+        put_date(&mut text, self.0);
+        then(str::from_utf8(&text).unwrap_or_default())
+    }
+}
+
+impl ToJson for Date {
+    fn write_json(&self, json: &mut Vec<u8>) {
+        self.text(|text| json::write_string(text, json));
+    }
 }
 
 /// A calendar date with no time and no time zone, `YYYY-MM-DD`, for example `2022-05-17`.
@@ -104,9 +140,7 @@ impl ScalarType for Date {
     }
 
     fn to_value(&self) -> Value {
-        let mut text = *b"0000-00-00";
-        put_date(&mut text, self.0);
-        json::string(&[str::from_utf8(&text).unwrap_or_default()])
+        self.text(|text| text.into())
     }
 }
 
@@ -140,6 +174,12 @@ impl Long {
             .filter(|number| number.unsigned_abs() <= Self::MAX.unsigned_abs())
             .map(Self)
             .ok_or("Give a whole number within ±9007199254740991.")
+    }
+}
+
+impl ToJson for Long {
+    fn write_json(&self, json: &mut Vec<u8>) {
+        json::serialize(&self.0, json);
     }
 }
 
@@ -194,22 +234,13 @@ fn outcome<T>(read: Result<T, &'static str>) -> Result<(), String> {
 /// Public id of a row: prefix and key. See [`public_id`].
 pub struct PublicId(pub &'static str, pub i64);
 
-impl OutputType for PublicId {
-    fn type_name() -> Cow<'static, str> {
-        <ID as OutputType>::type_name()
-    }
-
-    fn create_type_info(registry: &mut Registry) -> String {
-        <ID as OutputType>::create_type_info(registry)
-    }
-
-    async fn resolve(
-        &self,
-        _ctx: &ContextSelectionSet<'_>,
-        _field: &Positioned<Field>,
-    ) -> ServerResult<Value> {
+impl ToJson for PublicId {
+    fn write_json(&self, json: &mut Vec<u8>) {
         let Self(prefix, key) = self;
-        Ok(json::string(&[prefix, itoa::Buffer::new().format(*key)]))
+        json::write_string(prefix, json);
+        json.pop();
+        json.extend_from_slice(itoa::Buffer::new().format(*key).as_bytes());
+        json.push(b'"');
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 
 use crate::{
     columns::RequestedColumns,
-    cursor::{CursorKey, PageRange},
+    cursor::{CursorKey, CursorWriter, PageRange},
     error::Result,
     filter::Through,
     loader::Loader,
@@ -21,6 +21,7 @@ use crate::{
 pub(super) struct PageLoader<N: Node, T: Through> {
     pub(super) scope: ConnectionScope<N, T>,
     pub(super) order: Order<N>,
+    pub(super) cursors: CursorWriter,
     pub(super) range: PageRange,
     pub(super) requested: RequestedColumns,
     /// Set if a page is read from its position in an index; otherwise all rows are sorted.
@@ -43,6 +44,7 @@ impl<N: Node, T: Through> PageLoader<N, T> {
             range,
             requested,
             listing,
+            ..
         } = self;
         let limit = range.limit + 1;
         let columns = requested.get();

@@ -63,6 +63,12 @@ impl sea_level::sql::Value for State {
     }
 }
 
+impl sea_level::json::ToJson for State {
+    fn write_json(&self, json: &mut Vec<u8>) {
+        sea_level::json::write(&async_graphql::InputType::to_value(self), json);
+    }
+}
+
 /// An author, with the books on loan.
 #[derive(Clone, Node)]
 #[node(
