@@ -175,7 +175,7 @@ fn requests(operation: Operation) -> u64 {
         // Many, since opening a reader costs as much as forty requests.
         Operation::Point => 2_000,
         Operation::Mission | Operation::Write => 200,
-        _ => 20,
+        _ => 10,
     }
 }
 

@@ -9,7 +9,11 @@ use async_graphql::{
 
 use crate::json::{self, ToJson};
 
-/// Object some of whose fields can be written on the spot.
+/// Object some of whose fields can be written on the spot. Objects in lists need it; without methods all their
+/// fields are resolved.
+#[diagnostic::on_unimplemented(
+    note = "an object without columns takes `impl ObjectFields for {Self} {{}}`"
+)]
 pub trait ObjectFields: ObjectType {
     /// Writes the value of a field. Returns false for a field that needs arguments or a load, or fails: it is
     /// resolved instead, and the caller discards the text.
