@@ -62,7 +62,7 @@ async fn a_mutation_of_one_row_takes_two_round_trips() {
         ),
         (
             "updateEmployee",
-            json!({ "id": "emp_1", "name": "Anna" }),
+            json!({ "id": "emp_1", "hireDate": "2020-02-02" }),
             2,
         ),
         ("updateProject", json!({ "id": "prj_1", "budget": 7 }), 2),
@@ -123,7 +123,7 @@ async fn a_row_that_changes_before_the_write_is_read_again() {
     let expected = json!({ "name": "Zoe", "hireDate": "2020-02-02", "version": 3 });
     assert_eq!(payload["employee"], expected);
 
-    let input = json!({ "id": "emp_1", "expectedVersion": 3, "name": "New" });
+    let input = json!({ "id": "emp_1", "expectedVersion": 3, "hireDate": "2020-03-03" });
     let payload = interfered(&app, rename, "updateEmployee", input, "__typename").await;
     assert_eq!(payload["userErrors"][0]["code"], "VERSION_CONFLICT");
     assert_eq!(payload["userErrors"][0]["currentVersion"], 4);
@@ -206,7 +206,10 @@ async fn a_connection_that_died_before_the_mutation_is_replaced() {
                WHERE datname = current_database() AND pid <> pg_backend_pid()";
     for (field, input) in [
         ("createEmployee", json!({ "name": "Bob" })),
-        ("updateEmployee", json!({ "id": "emp_1", "name": "Anna" })),
+        (
+            "updateEmployee",
+            json!({ "id": "emp_1", "hireDate": "2020-02-02" }),
+        ),
         ("endAssignment", json!({ "id": "asg_1" })),
     ] {
         let before = app.changes().await.len();
@@ -226,11 +229,37 @@ async fn a_role_whose_transactions_are_read_only_by_default_writes_in_a_transact
     other
         .done(
             "updateEmployee",
-            json!({ "id": "emp_1", "name": "Anna" }),
+            json!({ "id": "emp_1", "hireDate": "2020-02-02" }),
             "__typename",
         )
         .await;
     other
         .done("createEmployee", json!({ "name": "Bob" }), "__typename")
         .await;
+}
+
+/// A trigger updates the assignments: were the feed locked before, all other mutations would wait.
+#[tokio::test]
+async fn a_rename_that_waits_for_an_assignment_delays_no_other_mutation() {
+    let Some(app) = company().await else { return };
+    let other = app.db().begin().await.unwrap();
+    let lock = "SELECT id FROM assignments WHERE id = 1 FOR UPDATE";
+    other.execute_unprepared(lock).await.unwrap();
+    let rename = app.done(
+        "updateEmployee",
+        json!({ "id": "emp_1", "name": "Zoe" }),
+        "__typename",
+    );
+    let meanwhile = async {
+        let waits = "SELECT count(*) FROM pg_stat_activity \
+                     WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        while scalar::<i64>(app.db(), waits).await == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let created = tokio::time::timeout(Duration::from_secs(2), app.new_project("Q")).await;
+        other.commit().await.unwrap();
+        created.expect("the feed must not be locked");
+    };
+    tokio::join!(rename, meanwhile);
+    assert_eq!(app.field("emp_1", "name").await, json!({ "name": "Zoe" }));
 }

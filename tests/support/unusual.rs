@@ -208,6 +208,10 @@ pub fn with_variables() -> Vec<(&'static str, Vec<Value>)> {
             switches(),
         ),
         (
+            "query($on: Boolean!) { employees { edges { node { id @skip(if: $on) } } } assignment(id: \"asg_1\") { employee { id @skip(if: $on) } } projects { nodes { assignments { nodes { employee { id @skip(if: $on) } } } } } }",
+            switches(),
+        ),
+        (
             "query($on: Boolean!) { employees { nodes { a: name @include(if: $on) a: id @skip(if: $on) } } }",
             switches(),
         ),

@@ -28,7 +28,7 @@ pub enum AnyNode {
 
 /// Loads the object with this public id; null if there is none.
 pub async fn node(ctx: &Context<'_>, id: &str) -> Result<Option<AnyNode>> {
-    let prefix = id.find('_').map_or("", |end| &id[..=end]);
+    let prefix = id.rfind('_').map_or("", |end| &id[..=end]);
     match key_of(prefix, id) {
         Some(key) => node_with_key(ctx, prefix, key).await,
         None => Ok(None),

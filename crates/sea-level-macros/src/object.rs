@@ -20,13 +20,21 @@ pub(crate) fn expand(is_root: bool, mut block: ItemImpl) -> Result<TokenStream> 
             continue;
         };
         let field = name_of(&method.sig.ident).to_lower_camel_case();
+        let mut attributes = method.attrs.iter();
+        let is_plain = !attributes.any(|attribute| attribute.path().is_ident("graphql"));
+        if !is_plain {
+            // A guard, for one, must run, also for a reference whose row was loaded with the list.
+            writes.push(quote!(#field => false,));
+        }
         let Some(attribute) = take(&mut method.attrs, &["column", "reads", "connection"])? else {
             continue;
         };
         let path = attribute.path();
         if path.is_ident("column") {
             attribute.meta.require_path_only()?;
-            writes.extend(write(&field, method));
+            if is_plain {
+                writes.extend(write(&field, method));
+            }
             reads.push(columns(&object, &field, &[&method.sig.ident]));
         } else if path.is_ident("reads") {
             let names =
@@ -62,18 +70,13 @@ pub(crate) fn expand(is_root: bool, mut block: ItemImpl) -> Result<TokenStream> 
     })
 }
 
-/// Arm that writes a column, unless the field has more attributes of async-graphql, such as a guard.
+/// Arm that writes a column.
 fn write(field: &str, method: &ImplItemFn) -> Option<TokenStream> {
     let ReturnType::Type(_, returned) = &method.sig.output else {
         return None;
     };
-    let is_plain = method.sig.inputs.len() == 1
-        && method
-            .attrs
-            .iter()
-            .all(|attribute| !attribute.path().is_ident("graphql"));
     let block = &method.block;
-    is_plain.then(|| {
+    (method.sig.inputs.len() == 1).then(|| {
         quote_spanned! { returned.span() =>
             #field => {
                 let value: #returned = #block;

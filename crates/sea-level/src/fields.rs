@@ -1,4 +1,4 @@
-//! Fields that are written as JSON on the spot: columns, cursors, page info, and objects of these alone.
+//! Fields that are written as JSON on the spot: columns, cursors, and objects of these alone.
 //!
 //! async-graphql makes a future and a value for each field. `tests/shortcuts.rs` leaves this out and compares.
 
@@ -61,11 +61,14 @@ impl<'a> FieldWriter<'a> {
     pub fn object<T: ObjectFields>(&mut self, object: &T) -> bool {
         let items = &self.field.selection_set.node.items;
         self.values += items.len();
+        self.json.push(b'{');
         for (index, selection) in items.iter().enumerate() {
             let Selection::Field(field) = &selection.node else {
                 return false;
             };
-            self.json.push(if index == 0 { b'{' } else { b',' });
+            if index > 0 {
+                self.json.push(b',');
+            }
             json::write_string(&field.node.response_key().node, self.json);
             self.json.push(b':');
             self.field = &field.node;

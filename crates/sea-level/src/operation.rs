@@ -57,7 +57,7 @@ pub struct Shortcuts {
     /// Objects are written as JSON while they are resolved: without it, a thousand employees take 147 % more
     /// instructions of the server on PostgreSQL, 70 % on SQLite.
     pub text: bool,
-    /// Columns, cursors and page info are written without a future and a value.
+    /// Columns and cursors are written without a future and a value.
     pub fields: bool,
     /// Statements bring only the columns that the selection reads: without it, the assignments of fifty
     /// projects take 28 % more instructions on SQLite, 5 % on PostgreSQL.

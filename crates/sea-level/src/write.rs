@@ -119,7 +119,7 @@ pub trait Mutation: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Self::Done, Abort<Self::Refusal>>> + Send;
 
     /// True if it locks at most one row or one pair, and then writes at most one row, as the last thing that it
-    /// does. On PostgreSQL it is carried out without a transaction where no other mutation interferes.
+    /// does, and no trigger of that write locks other rows. On PostgreSQL it is carried out without a transaction where no other mutation interferes.
     fn writes_one_row(&self) -> bool {
         false
     }

@@ -303,8 +303,9 @@ impl InputMutation for CreateEmployeeInput {
 impl InputMutation for UpdateEmployeeInput {
     type Done = i64;
 
+    /// A rename updates assignments too, by a trigger, which must come before the lock of the feed.
     fn writes_one_row(&self) -> bool {
-        true
+        self.name.is_undefined()
     }
 
     async fn run(&self, write: &mut Write<'_>) -> Result<i64, Abort<()>> {

@@ -159,6 +159,10 @@ impl<L: EventLog> Writer<L> {
             Ok(done) if events.is_empty() => Some(Ok((Ok(done), written))),
             Err(Abort::Refused(refusal)) => Some(Ok((Err(refusal), WrittenRows::default()))),
             Err(Abort::Failed(error)) if may_be_written => Some(Err(error)),
+            Ok(_) if may_be_written => {
+                let message = "an event was recorded beside the row that was written";
+                Some(Err(DbErr::Custom(message.to_owned())))
+            }
             _ => None,
         }
     }

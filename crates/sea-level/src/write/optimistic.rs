@@ -3,7 +3,7 @@
 //! The mutation reads its rows without locks. Its write is one statement, which locks these rows, requires
 //! that none has changed since, writes, and appends the event: two round trips instead of five, with locks
 //! held for one of them. If a row has changed, nothing is written, and the mutation starts over in a
-//! transaction.
+//! transaction. A refusal is that of an unlocked read: as current as the answer to a query.
 
 use sea_orm::{DbErr, QueryResult, Statement, Value, sea_query::Expr};
 
@@ -68,6 +68,9 @@ impl<L: EventLog> Write<L> {
             let statement = self.statement(name, values, || write(None));
             return self.transaction.query_row(statement).await;
         };
+        if optimistic.may_be_written {
+            return Err(DbErr::Custom("it has written a row already".to_owned()));
+        }
         let parameter = values.len() + 1;
         let Some(append) = N::append_sql(kind, &format!("${parameter}")) else {
             return Err(restart());

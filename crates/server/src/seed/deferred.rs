@@ -33,13 +33,11 @@ SELECT removal, definition FROM parts \
 WHERE NOT EXISTS (SELECT FROM tables WHERE NOT is_ours) \
 ORDER BY is_late, place";
 
-/// Gives the sort of an index memory, and the tables new files, which vanish if the transaction fails.
-const PREPARE: &str = "\
-SET LOCAL maintenance_work_mem = '256MB'; \
-TRUNCATE employees, meetings, projects, assignments, employee_meetings RESTART IDENTITY";
+/// Gives the sort of an index memory.
+const PREPARE: &str = "SET LOCAL maintenance_work_mem = '256MB'";
 
-/// Drops the indexes, unique constraints and foreign keys of tables whose rows are to go. Returns the
-/// statements that restore them; none if the role may not drop them.
+/// Drops the indexes, unique constraints and foreign keys of tables that are empty or whose rows are to go.
+/// Returns the statements that restore them, without comments and tablespaces; none if the role may not drop them.
 pub(super) async fn drop_all(transaction: &DatabaseTransaction) -> Result<Vec<String>, DbErr> {
     let backend = transaction.get_database_backend();
     let select = match backend {
