@@ -57,7 +57,8 @@ pub struct Shortcuts {
     /// Objects are written as JSON while they are resolved: without it, a thousand employees take 147 % more
     /// instructions of the server on PostgreSQL, 70 % on SQLite.
     pub text: bool,
-    /// Columns and cursors are written without a future and a value.
+    /// Columns and cursors are written without a future and a value: since then a thousand employees with their
+    /// cursors take half the instructions of before, fifty projects with their assignments two thirds.
     pub fields: bool,
     /// Statements bring only the columns that the selection reads: without it, the assignments of fifty
     /// projects take 28 % more instructions on SQLite, 5 % on PostgreSQL.
@@ -68,7 +69,8 @@ pub struct Shortcuts {
     pub listed: bool,
     /// Loads of single rows are coalesced with those of other operations.
     pub together: bool,
-    /// A mutation of one row takes no transaction on PostgreSQL.
+    /// A mutation of one row takes no transaction on PostgreSQL: two round trips instead of five, and 17 % fewer
+    /// instructions of the server.
     pub optimistic: bool,
 }
 
