@@ -9,7 +9,7 @@ use server::config::Settings;
 
 use crate::support::{
     app::{TestApp, apps_with},
-    sql::scalar,
+    sql::{scalar, until_a_session_waits},
 };
 
 /// Returns an app on PostgreSQL that shows its statements, with one row of each kind.
@@ -34,11 +34,7 @@ async fn interfered(app: &TestApp, sql: &str, field: &str, input: Value, selecti
     let other = app.db().begin().await.unwrap();
     other.execute_unprepared(sql).await.unwrap();
     let finish = async {
-        let waits = "SELECT count(*) FROM pg_stat_activity \
-                     WHERE datname = current_database() AND wait_event_type = 'Lock'";
-        while scalar::<i64>(app.db(), waits).await == 0 {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        until_a_session_waits(app.db()).await;
         other.commit().await.unwrap();
     };
     let both = async { tokio::join!(app.mutate(field, input, selection), finish) };
@@ -251,11 +247,7 @@ async fn a_rename_that_waits_for_an_assignment_delays_no_other_mutation() {
         "__typename",
     );
     let meanwhile = async {
-        let waits = "SELECT count(*) FROM pg_stat_activity \
-                     WHERE datname = current_database() AND wait_event_type = 'Lock'";
-        while scalar::<i64>(app.db(), waits).await == 0 {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        until_a_session_waits(app.db()).await;
         let created = tokio::time::timeout(Duration::from_secs(2), app.new_project("Q")).await;
         other.commit().await.unwrap();
         created.expect("the feed must not be locked");

@@ -7,7 +7,7 @@ use migration::{Migrator, MigratorTrait};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, IdenStatic, TransactionTrait};
 
 use crate::support::{
-    sql::{column, company, migrated, scalar},
+    sql::{column, company, migrated, until_a_session_waits},
     tables::tables,
 };
 
@@ -98,11 +98,7 @@ async fn an_assignment_during_a_rename_gets_the_new_name() {
             let transaction = db.begin().await.unwrap();
             transaction.execute_unprepared(first).await.unwrap();
             let finish = async {
-                let waits = "SELECT count(*) FROM pg_stat_activity \
-                             WHERE datname = current_database() AND wait_event_type = 'Lock'";
-                while scalar::<i64>(db, waits).await == 0 {
-                    tokio::time::sleep(Duration::from_millis(5)).await;
-                }
+                until_a_session_waits(db).await;
                 transaction.commit().await.unwrap();
             };
             let both = async { tokio::join!(db.execute_unprepared(second), finish) };

@@ -1,5 +1,7 @@
 //! Migrated databases without a server, and SQL statements on them.
 
+use std::time::Duration;
+
 use migration::{Migrator, MigratorTrait};
 use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
 
@@ -51,4 +53,13 @@ pub async fn column<T: sea_orm::TryGetable>(db: &DatabaseConnection, sql: &str) 
 
 pub async fn scalar<T: sea_orm::TryGetable>(db: &DatabaseConnection, sql: &str) -> T {
     column(db, sql).await.remove(0)
+}
+
+/// Waits until a session of this PostgreSQL database waits for a lock of another one.
+pub async fn until_a_session_waits(db: &DatabaseConnection) {
+    let waits = "SELECT count(*) FROM pg_stat_activity \
+                 WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    while scalar::<i64>(db, waits).await == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
 }

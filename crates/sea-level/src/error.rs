@@ -162,44 +162,43 @@ impl From<DbErr> for Error {
 /// True for PostgreSQL's “query canceled” (`statement_timeout`) and SQLite's “interrupted” (the
 /// progress handler of [`crate::sql::pool`]).
 fn was_stopped(error: &DbErr) -> bool {
-    matches!(database_code(error).as_deref(), Some("57014" | "9"))
+    let is_statement = !matches!(error, DbErr::Conn(_));
+    is_statement && matches!(database_code(error).as_deref(), Some("57014" | "9"))
 }
 
 fn is_away(error: &DbErr) -> bool {
-    match error {
-        DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => true,
-        DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error)) => {
-            match &**error {
-                SqlxError::Io(_)
-                | SqlxError::Tls(_)
-                | SqlxError::PoolTimedOut
-                | SqlxError::PoolClosed => true,
-                // Class 08 connection exceptions, 53 insufficient resources, 57 operator intervention (shutdown), 55P03 lock
-                // not available; SQLite's 5 busy, 6 locked, 13 disk full.
-                SqlxError::Database(error) => error.code().is_some_and(|code| {
-                    code.starts_with("08")
-                        || code.starts_with("53")
-                        || code.starts_with("57")
-                        || matches!(&*code, "55P03" | "5" | "6" | "13")
-                }),
-                _ => false,
-            }
-        }
+    if let DbErr::ConnectionAcquire(_) | DbErr::Conn(_) = error {
+        return true;
+    }
+    match sqlx_error(error) {
+        Some(
+            SqlxError::Io(_) | SqlxError::Tls(_) | SqlxError::PoolTimedOut | SqlxError::PoolClosed,
+        ) => true,
+        // Class 08 connection exceptions, 53 insufficient resources, 57 operator intervention (shutdown), 55P03 lock
+        // not available; SQLite's 5 busy, 6 locked, 13 disk full.
+        Some(SqlxError::Database(error)) => error.code().is_some_and(|code| {
+            code.starts_with("08")
+                || code.starts_with("53")
+                || code.starts_with("57")
+                || matches!(&*code, "55P03" | "5" | "6" | "13")
+        }),
         _ => false,
     }
 }
 
-/// Returns the database's own code of the failure.
-fn database_code(error: &DbErr) -> Option<Cow<'_, str>> {
-    let (DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))) =
-        error
-    else {
-        return None;
-    };
-    match &**error {
-        SqlxError::Database(error) => error.code(),
+/// Returns the error of SQLx inside the error, if there is one.
+pub fn sqlx_error(error: &DbErr) -> Option<&SqlxError> {
+    match error {
+        DbErr::Conn(RuntimeErr::SqlxError(error))
+        | DbErr::Exec(RuntimeErr::SqlxError(error))
+        | DbErr::Query(RuntimeErr::SqlxError(error)) => Some(error),
         _ => None,
     }
+}
+
+/// Returns the code that the database gave the error: a SQLSTATE, or the number of SQLite's result code.
+pub fn database_code(error: &DbErr) -> Option<Cow<'_, str>> {
+    sqlx_error(error)?.as_database_error()?.code()
 }
 
 /// Creates an error with an `extensions.code`.

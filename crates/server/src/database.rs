@@ -12,6 +12,7 @@ use std::{
 use futures_util::future::join;
 use sea_level::{
     Reader,
+    error::database_code,
     sql::{
         CommitSource, Transactions,
         pool::{Connector, Pool, PoolSettings},
@@ -31,7 +32,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::{
     config::{DatabaseSettings, DeadlineSettings, database_url, seconds},
-    error::{Error, Reason, database_code},
+    error::{Error, Reason},
 };
 
 /// Bytes of a SQLite file that readers map into memory: the most that SQLite allows.

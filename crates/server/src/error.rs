@@ -1,9 +1,10 @@
 //! Errors that end the program. Each message names the fault and the remedy in one line, and shows
 //! neither a password nor a type of ours.
 
-use std::{borrow::Cow, error, fmt, io, path::PathBuf};
+use std::{error, fmt, io, path::PathBuf};
 
-use sea_orm::{DbErr, RuntimeErr, SqlxError};
+use sea_level::error::{database_code, sqlx_error};
+use sea_orm::{DbErr, SqlxError};
 
 /// Error that ends the program.
 #[derive(Debug, thiserror::Error)]
@@ -252,24 +253,6 @@ impl fmt::Display for Reason {
 }
 
 impl error::Error for Reason {}
-
-/// Returns the error of SQLx inside the error, if there is one.
-fn sqlx_error(error: &DbErr) -> Option<&SqlxError> {
-    match error {
-        DbErr::Conn(RuntimeErr::SqlxError(error))
-        | DbErr::Exec(RuntimeErr::SqlxError(error))
-        | DbErr::Query(RuntimeErr::SqlxError(error)) => Some(error),
-        _ => None,
-    }
-}
-
-/// Returns the code that the database gave the error.
-pub(crate) fn database_code(error: &DbErr) -> Option<Cow<'_, str>> {
-    match sqlx_error(error) {
-        Some(SqlxError::Database(error)) => error.code(),
-        _ => None,
-    }
-}
 
 impl From<DbErr> for Reason {
     fn from(error: DbErr) -> Self {

@@ -1,7 +1,6 @@
 //! Attempts of a transaction: begin, retry, event log, commit.
 
 use std::{
-    borrow::Cow,
     future::Future,
     hash::{BuildHasher, Hasher, RandomState},
     pin::Pin,
@@ -11,13 +10,14 @@ use std::{
 };
 
 use futures_util::future::BoxFuture;
-use sea_orm::{DbErr, RuntimeErr};
+use sea_orm::DbErr;
 use tokio::runtime::Handle;
 
 use super::{Abort, EventLog, Mutation, Outcome, Write, optimistic::Optimistic};
 use crate::{
     auth::Viewer,
     budget::OperationBudget,
+    error::database_code,
     scalar::DateTime,
     sql::{Transaction, Transactions, pool::Fault},
     written::WrittenRows,
@@ -186,16 +186,6 @@ impl<L: EventLog> Writer<L> {
 pub(super) fn is_retryable(error: &DbErr) -> bool {
     // Serialisation failure and deadlock; unique and foreign key violation; “cached plan must not
     // change result type”. SQLite's codes have other forms, and it has one writer.
-    code(error)
+    database_code(error)
         .is_some_and(|code| matches!(&*code, "40001" | "40P01" | "23505" | "23503" | "0A000"))
-}
-
-/// Returns the code that the database gave the error of a statement.
-pub(super) fn code(error: &DbErr) -> Option<Cow<'_, str>> {
-    match error {
-        DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error)) => {
-            error.as_database_error()?.code()
-        }
-        _ => None,
-    }
 }

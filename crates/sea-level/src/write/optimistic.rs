@@ -7,10 +7,8 @@
 
 use sea_orm::{DbErr, QueryResult, Statement, Value, sea_query::Expr};
 
-use super::{
-    EventLog, WritableNode, Write, WriteKind,
-    attempt::{code, is_retryable},
-};
+use super::{EventLog, WritableNode, Write, WriteKind, attempt::is_retryable};
+use crate::error::database_code;
 
 /// State of a mutation that was begun without a transaction.
 #[derive(Default)]
@@ -115,5 +113,5 @@ fn restart() -> DbErr {
 /// True if the statement has written nothing, and may succeed in a transaction: after a conflict, and in a session
 /// that is read-only, which one of a former primary is, or of a role whose transactions are by default.
 fn is_undone(error: &DbErr) -> bool {
-    is_retryable(error) || code(error).as_deref() == Some("25006")
+    is_retryable(error) || database_code(error).as_deref() == Some("25006")
 }

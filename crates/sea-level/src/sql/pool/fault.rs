@@ -3,9 +3,11 @@
 use std::io;
 
 use sea_orm::{
-    DbErr, RuntimeErr, SqlxError,
+    DbErr, SqlxError,
     sqlx::postgres::{PgDatabaseError, PgSeverity},
 };
+
+use crate::error::sqlx_error;
 
 /// State of a connection after a statement failed on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,12 +49,7 @@ impl Fault {
 
     /// Reads it from an error of SeaORM.
     pub fn of_db(error: &DbErr) -> Self {
-        match error {
-            DbErr::Conn(RuntimeErr::SqlxError(error))
-            | DbErr::Exec(RuntimeErr::SqlxError(error))
-            | DbErr::Query(RuntimeErr::SqlxError(error)) => Self::of(error),
-            _ => Self::Statement,
-        }
+        sqlx_error(error).map_or(Self::Statement, Self::of)
     }
 
     /// Whether a statement that only reads, or a whole transaction, is worth another connection.
