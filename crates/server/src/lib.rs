@@ -20,6 +20,7 @@
 //! | [`log`] | form and filter of the log, request ids in its lines |
 //! | [`metrics`] | counters, gauges, histograms, and `/metrics` |
 //! | [`health`] | liveness and readiness |
+//! | `tables` | the tables, parents first |
 //! | `privileges` | rights of PostgreSQL that a command needs |
 //! | [`shutdown`] | from the first signal to the last answer |
 //! | [`error`] | errors that end the program |
@@ -50,6 +51,7 @@ pub mod pages;
 mod privileges;
 pub mod seed;
 pub mod shutdown;
+mod tables;
 pub mod trace;
 pub mod trusted;
 pub mod unread;

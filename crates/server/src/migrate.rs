@@ -12,7 +12,8 @@ use crate::{
     config::DatabaseSettings,
     database,
     error::Error,
-    privileges::{self, Access, TABLES},
+    privileges::{self, Access},
+    tables,
 };
 
 /// Tables that a message names; it counts the others.
@@ -228,9 +229,11 @@ async fn refuse_used(connection: &impl ConnectionTrait) -> Result<(), Error> {
         // The feed begins with a row of its own.
         let ours = match &*name {
             "seaql_migrations" => continue,
-            "changes" => Some("SELECT 1 FROM changes WHERE subject <> 'FEED' LIMIT 1".to_owned()),
-            name => TABLES
-                .contains(&name)
+            tables::CHANGES => {
+                Some("SELECT 1 FROM changes WHERE subject <> 'FEED' LIMIT 1".to_owned())
+            }
+            name => tables::all()
+                .any(|table| table == name)
                 .then(|| format!("SELECT 1 FROM {name} LIMIT 1")),
         };
         match ours {

@@ -3,7 +3,7 @@
 
 use sea_orm::{ConnectionTrait, DatabaseBackend, Statement, Value};
 
-use crate::error::Error;
+use crate::{error::Error, tables};
 
 /// Use of the tables by a command.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -16,16 +16,6 @@ pub(crate) enum Access {
     Migrate,
 }
 
-/// Tables of this program that hold rows, parents first.
-pub(crate) const TABLES: [&str; 6] = [
-    "employees",
-    "meetings",
-    "projects",
-    "assignments",
-    "employee_meetings",
-    "changes",
-];
-
 /// The schema that PostgreSQL would use if the role had all rights: the first of the search path
 /// that exists, but one with tables of this program before others.
 const FIND_SCHEMA: &str = "\
@@ -37,11 +27,12 @@ JOIN pg_namespace ON nspname = replace(trim(path.name), '$user', current_user) \
 ORDER BY EXISTS (SELECT FROM pg_class WHERE relnamespace = pg_namespace.oid \
 AND relname = 'seaql_migrations') DESC, place LIMIT 1";
 
-/// The rights that the role lacks on tables of the schema, as a list for GRANT and by table.
+/// The rights that the role lacks on tables of the schema, as a list for GRANT and by table; `$4` are tables
+/// that are not updated.
 const FIND_MISSING: &str = "\
 SELECT string_agg(DISTINCT privilege, ', '), string_agg(DISTINCT $2 || '.' || relname, ', ') \
 FROM pg_class CROSS JOIN unnest(CASE WHEN relname = 'seaql_migrations' THEN ARRAY['SELECT'] \
-WHEN relname IN ('employee_meetings', 'changes') THEN ARRAY['SELECT', 'INSERT', 'DELETE'] \
+WHEN relname = ANY ($4) THEN ARRAY['SELECT', 'INSERT', 'DELETE'] \
 ELSE ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE'] END) AS privilege \
 WHERE relnamespace = $1::oid AND relkind IN ('r', 'p') AND relname = ANY ($3) \
 AND NOT has_table_privilege(pg_class.oid, privilege)";
@@ -77,7 +68,7 @@ pub(crate) async fn ensure(connection: &impl ConnectionTrait, access: Access) ->
         return Err(Error::MissingPrivilege { role, grant });
     }
     if access == Access::Migrate {
-        let values: [Value; 2] = [oid.into(), TABLES.map(str::to_owned).to_vec().into()];
+        let values: [Value; 2] = [oid.into(), owned(tables::all()).into()];
         let owner = Statement::from_sql_and_values(backend, FIND_OWNER, values);
         if let Some(row) = connection.query_one_raw(owner).await? {
             let owner: String = row.try_get_by_index(0)?;
@@ -85,11 +76,12 @@ pub(crate) async fn ensure(connection: &impl ConnectionTrait, access: Access) ->
             return Err(Error::MissingPrivilege { role, grant });
         }
     }
-    let mut tables = vec!["seaql_migrations".to_owned()];
+    let mut used = vec!["seaql_migrations".to_owned()];
     if access == Access::Serve {
-        tables.extend(TABLES.map(str::to_owned));
+        used.extend(owned(tables::all()));
     }
-    let values: [Value; 3] = [oid.into(), schema.into(), tables.into()];
+    let fixed = tables::JOINS.iter().copied().chain([tables::CHANGES]);
+    let values: [Value; 4] = [oid.into(), schema.into(), used.into(), owned(fixed).into()];
     let lacking = Statement::from_sql_and_values(backend, FIND_MISSING, values);
     let Some(row) = connection.query_one_raw(lacking).await? else {
         return Ok(());
@@ -102,4 +94,8 @@ pub(crate) async fn ensure(connection: &impl ConnectionTrait, access: Access) ->
         }
         _ => Ok(()),
     }
+}
+
+fn owned(names: impl Iterator<Item = &'static str>) -> Vec<String> {
+    names.map(str::to_owned).collect()
 }

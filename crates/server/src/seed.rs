@@ -26,6 +26,7 @@ use crate::{
     config::SeedCounts,
     database,
     error::{Error, Reason},
+    tables,
 };
 
 /// Number of rows from which indexes are built after the rows, and the planner gets statistics.
@@ -34,13 +35,6 @@ const MANY: u64 = 10_000;
 /// 128 MiB for this connection: attendances are a tree by employee and come by meeting, and an index
 /// is sorted in as much memory as the cache may take.
 const LARGE_CACHE: &str = "PRAGMA cache_size = -131072";
-
-/// Keeps empty tables empty until the end of the transaction, and their ids unused.
-const NO_OTHER_WRITER: &str = "LOCK TABLE employees, meetings, projects, assignments, \
-                               employee_meetings IN SHARE ROW EXCLUSIVE MODE";
-
-/// The tables with ids of their own. The links have none, and no rows where these have none.
-const WITH_IDS: [&str; 4] = ["employees", "meetings", "projects", "assignments"];
 
 /// Company to insert.
 #[derive(Clone, Copy)]
@@ -103,7 +97,10 @@ pub async fn fill(
     let transaction = database::begin_alone(connection).await?;
     let is_sqlite = transaction.get_database_backend() == DatabaseBackend::Sqlite;
     if !is_sqlite {
-        transaction.execute_unprepared(NO_OTHER_WRITER).await?;
+        // Keeps empty tables empty until the end of the transaction, and their ids unused.
+        let tables = tables::list(tables::company());
+        let lock = format!("LOCK TABLE {tables} IN SHARE ROW EXCLUSIVE MODE");
+        transaction.execute_unprepared(&lock).await?;
     } else if is_large {
         transaction.execute_unprepared(LARGE_CACHE).await?;
     }
@@ -154,41 +151,43 @@ pub async fn fill(
 /// Deletes all rows and restarts the ids at 1. The numbers of changes go on: a cursor that a client
 /// still holds is below the new first change, and so is recognized as too old.
 async fn empty(transaction: &DatabaseTransaction) -> Result<(), DbErr> {
-    let statements: &[&str] = match transaction.get_database_backend() {
-        DatabaseBackend::Sqlite => &[
-            // Links first, so that no delete has to look for them.
-            "DELETE FROM assignments",
-            "DELETE FROM employee_meetings",
-            "DELETE FROM employees",
-            "DELETE FROM meetings",
-            "DELETE FROM projects",
-            "DELETE FROM sqlite_sequence \
-             WHERE name IN ('employees', 'meetings', 'projects', 'assignments')",
-            "DELETE FROM changes",
-            "INSERT INTO changes (occurred_at, subject, kind) \
-             VALUES (strftime('%Y-%m-%dT%H:%M:%S', 'now') || '+00:00', 'FEED', 'CREATED')",
-        ],
-        _ => &[
-            "TRUNCATE employees, meetings, projects, assignments, employee_meetings RESTART IDENTITY",
-            "TRUNCATE changes",
-            "INSERT INTO changes (occurred_at, subject, kind) VALUES (now(), 'FEED', 'CREATED')",
-        ],
+    let is_sqlite = transaction.get_database_backend() == DatabaseBackend::Sqlite;
+    let mut statements = Vec::new();
+    if is_sqlite {
+        // Children first, so that no delete has to look for them.
+        let tables = tables::company().rev().chain([tables::CHANGES]);
+        statements.extend(tables.map(|table| format!("DELETE FROM {table}")));
+        let entities = tables::quoted(tables::ENTITIES.iter().copied());
+        statements.push(format!(
+            "DELETE FROM sqlite_sequence WHERE name IN ({entities})"
+        ));
+    } else {
+        let company = tables::list(tables::company());
+        statements.push(format!("TRUNCATE {company} RESTART IDENTITY"));
+        statements.push(format!("TRUNCATE {}", tables::CHANGES));
+    }
+    let now = match is_sqlite {
+        true => "strftime('%Y-%m-%dT%H:%M:%S', 'now') || '+00:00'",
+        false => "now()",
     };
+    statements.push(format!(
+        "INSERT INTO changes (occurred_at, subject, kind) VALUES ({now}, 'FEED', 'CREATED')"
+    ));
     for statement in statements {
-        transaction.execute_unprepared(statement).await?;
+        transaction.execute_unprepared(&statement).await?;
     }
     Ok(())
 }
 
 /// An id is never given out again, so a database that once had rows counts as used.
 async fn refuse_used(transaction: &DatabaseTransaction) -> Result<(), Error> {
-    for table in WITH_IDS {
+    for table in tables::ENTITIES {
         let rows = format!("SELECT EXISTS (SELECT 1 FROM {table})");
         if ask(transaction, &rows).await? {
             return Err(Error::NotEmpty(table));
         }
     }
-    for table in WITH_IDS {
+    for table in tables::ENTITIES {
         let ids = match transaction.get_database_backend() {
             DatabaseBackend::Sqlite => {
                 format!(
@@ -217,7 +216,7 @@ async fn continue_ids(transaction: &DatabaseTransaction) -> Result<(), DbErr> {
     if transaction.get_database_backend() == DatabaseBackend::Sqlite {
         return Ok(());
     }
-    for table in WITH_IDS {
+    for table in tables::ENTITIES {
         transaction
             .execute_unprepared(&format!(
                 "SELECT setval(pg_get_serial_sequence('{table}', 'id'), max(id)) FROM {table} \
@@ -230,22 +229,20 @@ async fn continue_ids(transaction: &DatabaseTransaction) -> Result<(), DbErr> {
 
 /// Puts a large database in order.
 async fn settle(connection: &DatabaseConnection, reset: bool) -> Result<(), DbErr> {
-    let statements: &[&str] = match connection.get_database_backend() {
+    let vacuum = tables::company().map(|table| format!("VACUUM (ANALYZE) {table}"));
+    let statements = match connection.get_database_backend() {
         // Pages that deleted rows left lie everywhere: VACUUM puts each table and index into one
         // place, so that readers map what they read. The log is as long as the database.
-        DatabaseBackend::Sqlite if reset => &["VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"],
-        DatabaseBackend::Sqlite => &["PRAGMA wal_checkpoint(TRUNCATE)"],
+        DatabaseBackend::Sqlite => {
+            let checkpoint = "PRAGMA wal_checkpoint(TRUNCATE)".to_owned();
+            let vacuum = reset.then(|| "VACUUM".to_owned());
+            vacuum.into_iter().chain([checkpoint]).collect()
+        }
         // VACUUM sets the visibility map: without it no statement reads from an index alone.
-        _ => &[
-            "VACUUM (ANALYZE) employees",
-            "VACUUM (ANALYZE) meetings",
-            "VACUUM (ANALYZE) projects",
-            "VACUUM (ANALYZE) assignments",
-            "VACUUM (ANALYZE) employee_meetings",
-        ],
+        _ => vacuum.collect::<Vec<_>>(),
     };
     for statement in statements {
-        connection.execute_unprepared(statement).await?;
+        connection.execute_unprepared(&statement).await?;
     }
     Ok(())
 }

@@ -4,26 +4,28 @@
 //! outgrows the cache, each row reads and writes a page of it. Built at the end it is sorted once.
 
 use sea_orm::{ConnectionTrait, DatabaseBackend, DatabaseTransaction, DbErr, Statement};
+use serde_json::json;
+
+use crate::tables;
 
 /// Statements that drop and restore, in the order in which the indexes were created: of two that seem
 /// as good SQLite takes the newer one. The trigger copies names, which the inserted rows have already.
 const SQLITE: &str = "\
 SELECT format('DROP %s \"%w\"', type, name), sql FROM sqlite_schema \
-WHERE tbl_name IN ('employees', 'meetings', 'projects', 'assignments', 'employee_meetings') \
+WHERE tbl_name IN (SELECT value FROM json_each(?)) \
 AND sql IS NOT NULL AND (type = 'index' OR name = 'tr_assignments_insert') ORDER BY rowid";
 
 /// The same, without rows unless the role may drop and create: then it owns all tables. Primary keys
 /// of entities stay, since ids are inserted in order.
 const POSTGRES: &str = "\
 WITH tables AS (SELECT oid, pg_has_role(relowner, 'USAGE') \
-AND has_schema_privilege(relnamespace, 'CREATE') AS is_ours FROM pg_class WHERE oid = ANY (ARRAY['employees', 'meetings', \
-'projects', 'assignments', 'employee_meetings']::regclass[])), \
+AND has_schema_privilege(relnamespace, 'CREATE') AS is_ours FROM pg_class WHERE oid = ANY ($1::regclass[])), \
 parts AS (SELECT contype = 'f' AS is_late, CASE contype WHEN 'f' THEN oid ELSE conindid END AS place, \
 format('ALTER TABLE %s DROP CONSTRAINT %I', conrelid::regclass, conname) AS removal, \
 format('ALTER TABLE %s ADD CONSTRAINT %I %s', conrelid::regclass, conname, \
 pg_get_constraintdef(oid)) AS definition \
 FROM pg_constraint WHERE conrelid IN (SELECT oid FROM tables) \
-AND (contype IN ('f', 'u') OR contype = 'p' AND conrelid = 'employee_meetings'::regclass) \
+AND (contype IN ('f', 'u') OR contype = 'p' AND conrelid = ANY ($2::regclass[])) \
 UNION ALL SELECT false, indexrelid, format('DROP INDEX %s', indexrelid::regclass), \
 pg_get_indexdef(indexrelid) FROM pg_index WHERE indrelid IN (SELECT oid FROM tables) \
 AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid AND conrelid = indrelid) \
@@ -40,11 +42,17 @@ const PREPARE: &str = "SET LOCAL maintenance_work_mem = '256MB'";
 /// Returns the statements that restore them, without comments and tablespaces; none if the role may not drop them.
 pub(super) async fn drop_all(transaction: &DatabaseTransaction) -> Result<Vec<String>, DbErr> {
     let backend = transaction.get_database_backend();
+    let company: Vec<_> = tables::company().map(str::to_owned).collect();
+    let joins: Vec<_> = tables::JOINS
+        .iter()
+        .map(|&table| table.to_owned())
+        .collect();
     let select = match backend {
-        DatabaseBackend::Sqlite => SQLITE,
-        _ => POSTGRES,
+        DatabaseBackend::Sqlite => {
+            Statement::from_sql_and_values(backend, SQLITE, [json!(company).to_string().into()])
+        }
+        _ => Statement::from_sql_and_values(backend, POSTGRES, [company.into(), joins.into()]),
     };
-    let select = Statement::from_string(backend, select);
     let mut definitions = Vec::new();
     for row in transaction.query_all_raw(select).await? {
         let (removal, definition): (String, String) = row.try_get_many_by_index()?;
