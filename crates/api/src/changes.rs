@@ -8,7 +8,7 @@ use std::sync::Arc;
 use async_graphql::{Context, Description, Enum, ID, Object};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use chrono::Utc;
-use entity::change::{self, Column, Kind, Subject};
+use entity::change::{self, Column, KEYS, Kind, Subject};
 use sea_level::{
     Columns, DateTime, Error, ListOutput, Loader, Node, ObjectFields, ObjectOutput, PageInfo,
     Reader, Result, Row, column, find_object, operation,
@@ -16,8 +16,8 @@ use sea_level::{
     sql::select_rows,
 };
 use sea_orm::{
-    ActiveEnum, DbBackend, Iterable,
-    sea_query::{Expr, ExprTrait, JoinType, Order as Direction, Query, SelectStatement},
+    ActiveEnum, DbBackend, Iterable, ModelTrait,
+    sea_query::{Expr, ExprTrait, JoinType, Order as Direction, Query, SelectStatement, ValueType},
 };
 
 use crate::{
@@ -111,14 +111,8 @@ impl Change {
 
     /// The ids it touches: for an assignment itself, its employee, its project; for an attendance the meeting, then the employee; else the thing itself.
     async fn touched_ids(&self) -> Vec<ID> {
-        let ids = [
-            (Assignment::PREFIX, self.0.assignment_id),
-            (Meeting::PREFIX, self.0.meeting_id),
-            (Employee::PREFIX, self.0.employee_id),
-            (Project::PREFIX, self.0.project_id),
-        ];
-        ids.into_iter()
-            .filter_map(|(prefix, key)| Some(public_id(prefix, key?)))
+        let ids = TOUCHED.iter();
+        ids.filter_map(|(prefix, column)| Some(public_id(prefix, key(&self.0, *column)?)))
             .collect()
     }
 
@@ -148,6 +142,19 @@ impl Change {
     async fn project(&self, ctx: &Context<'_>) -> Option<Result<ObjectOutput<Project>>> {
         find_object::<Project>(ctx, self.0.project_id.filter(|_| self.links())).await
     }
+}
+
+/// Prefix of the ids that a change touches, and their column: links first, then their ends.
+const TOUCHED: [(&str, Column); KEYS.len()] = [
+    (Assignment::PREFIX, Column::AssignmentId),
+    (Meeting::PREFIX, Column::MeetingId),
+    (Employee::PREFIX, Column::EmployeeId),
+    (Project::PREFIX, Column::ProjectId),
+];
+
+/// Returns the key in this column.
+fn key(change: &change::Model, column: Column) -> Option<i64> {
+    <Option<i64> as ValueType>::try_from(change.get(column)).ok()?
 }
 
 impl Change {

@@ -6,14 +6,14 @@
 use std::sync::Arc;
 
 use chrono::Utc;
-use entity::change::{Kind, Subject};
+use entity::change::{Column, KEYS, Kind, Subject};
 use sea_level::{
     Transaction,
     auth::Viewer,
     write::{EventLog, WriteKind},
 };
-use sea_orm::{ActiveEnum, ConnectionTrait, DbBackend, DbErr, Statement};
-use serde_json::json;
+use sea_orm::{ActiveEnum, ConnectionTrait, DbBackend, DbErr, IdenStatic, Statement};
+use serde_json::{Value as Json, json};
 use tokio::sync::Notify;
 
 /// Channel that each commit notifies on PostgreSQL.
@@ -23,8 +23,15 @@ pub const CHANNEL: &str = "roster_changes";
 const LOCK: &str = "pg_advisory_xact_lock(x'666565646c6f636b'::bigint)";
 
 /// Columns of `changes` that a change gives.
-const COLUMNS: &str =
-    "occurred_at, actor, subject, kind, employee_id, meeting_id, project_id, assignment_id";
+fn columns() -> String {
+    let keys = KEYS.iter().map(|column| column.as_str());
+    let columns = ["occurred_at", "actor", "subject", "kind"];
+    columns
+        .into_iter()
+        .chain(keys)
+        .collect::<Vec<_>>()
+        .join(", ")
+}
 
 /// Changes of one statement at most, which bounds the memory for their text.
 const APPENDED_AT_ONCE: usize = 5_000;
@@ -61,69 +68,62 @@ impl EventLog for Outbox {
 }
 
 /// Change to append. Keys are numbers, or columns of the row that the statement itself writes.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub struct NewChange<K = i64> {
     subject: Subject,
     kind: Kind,
-    employee: Option<K>,
-    meeting: Option<K>,
-    project: Option<K>,
-    assignment: Option<K>,
+    /// What the change touches.
+    keys: Vec<(Column, K)>,
 }
 
-impl<K> NewChange<K> {
-    fn of(subject: Subject, kind: Kind) -> Self {
+impl<K: Copy> NewChange<K> {
+    fn of(subject: Subject, kind: Kind, keys: impl Into<Vec<(Column, K)>>) -> Self {
+        let keys = keys.into();
         Self {
             subject,
             kind,
-            employee: None,
-            meeting: None,
-            project: None,
-            assignment: None,
+            keys,
         }
+    }
+
+    /// The keys in the order of [`KEYS`].
+    fn keys(&self) -> impl Iterator<Item = Option<K>> {
+        KEYS.iter().map(|column| {
+            let mut given = self.keys.iter();
+            let (_, key) = given.find(|(given, _)| given.as_str() == column.as_str())?;
+            Some(*key)
+        })
     }
 
     /// Change of an employee.
     pub fn employee(kind: Kind, id: K) -> Self {
-        Self {
-            employee: Some(id),
-            ..Self::of(Subject::Employee, kind)
-        }
+        Self::of(Subject::Employee, kind, [(Column::EmployeeId, id)])
     }
 
     /// Change of a meeting itself.
     pub fn meeting(kind: Kind, id: K) -> Self {
-        Self {
-            meeting: Some(id),
-            ..Self::of(Subject::Meeting, kind)
-        }
+        Self::of(Subject::Meeting, kind, [(Column::MeetingId, id)])
     }
 
     /// Change of a project.
     pub fn project(kind: Kind, id: K) -> Self {
-        Self {
-            project: Some(id),
-            ..Self::of(Subject::Project, kind)
-        }
+        Self::of(Subject::Project, kind, [(Column::ProjectId, id)])
     }
 
     /// Change of an assignment.
     pub fn assignment(kind: Kind, id: K, employee: K, project: K) -> Self {
-        Self {
-            assignment: Some(id),
-            employee: Some(employee),
-            project: Some(project),
-            ..Self::of(Subject::Assignment, kind)
-        }
+        let keys = [
+            (Column::AssignmentId, id),
+            (Column::EmployeeId, employee),
+            (Column::ProjectId, project),
+        ];
+        Self::of(Subject::Assignment, kind, keys)
     }
 
     /// Change of a link between an employee and a meeting.
     pub fn attendance(kind: Kind, employee: K, meeting: K) -> Self {
-        Self {
-            employee: Some(employee),
-            meeting: Some(meeting),
-            ..Self::of(Subject::Attendance, kind)
-        }
+        let keys = [(Column::EmployeeId, employee), (Column::MeetingId, meeting)];
+        Self::of(Subject::Attendance, kind, keys)
     }
 }
 
@@ -131,18 +131,16 @@ impl NewChange<&'static str> {
     /// Appends the change in the statement that writes the row: see
     /// [`append_sql`](sea_level::write::WritableNode::append_sql).
     pub fn append_sql(&self, actor: &str) -> String {
-        let key = |column: Option<&'static str>| column.unwrap_or("NULL::bigint");
+        let keys = self.keys().map(|column| column.unwrap_or("NULL::bigint"));
         format!(
             "locked AS MATERIALIZED (SELECT written.*, {LOCK} FROM written), \
-             logged AS (INSERT INTO changes ({COLUMNS}) \
-             SELECT clock_timestamp(), {actor}, '{}', '{}', {}, {}, {}, {} FROM locked RETURNING seq), \
+             logged AS (INSERT INTO changes ({}) \
+             SELECT clock_timestamp(), {actor}, '{}', '{}', {} FROM locked RETURNING seq), \
              appended AS (SELECT pg_notify('{CHANNEL}', '') FROM logged)",
+            columns(),
             self.subject.to_value(),
             self.kind.to_value(),
-            key(self.employee),
-            key(self.meeting),
-            key(self.project),
-            key(self.assignment)
+            keys.collect::<Vec<_>>().join(", ")
         )
     }
 }
@@ -153,27 +151,28 @@ async fn append_batch(
     transaction: &Transaction,
 ) -> Result<(), DbErr> {
     let backend = transaction.get_database_backend();
-    let values: Vec<_> = changes
-        .iter()
-        .map(|change| {
-            json!([
-                change.subject.to_value(),
-                change.kind.to_value(),
-                change.employee,
-                change.meeting,
-                change.project,
-                change.assignment
-            ])
-        })
-        .collect();
-    let values = serde_json::Value::Array(values).to_string();
+    let values = changes.iter().map(|change| {
+        let labels = [
+            json!(change.subject.to_value()),
+            json!(change.kind.to_value()),
+        ];
+        let keys = change.keys().map(|key| json!(key));
+        labels.into_iter().chain(keys).collect::<Json>()
+    });
+    let values = values.collect::<Json>().to_string();
+    let places = |key: fn(usize) -> String| {
+        let places = (2..2 + KEYS.len()).map(key);
+        places.collect::<Vec<_>>().join(", ")
+    };
+    let columns = columns();
     let statement = match backend {
         DbBackend::Sqlite => Statement::from_sql_and_values(
             backend,
             format!(
-                "INSERT INTO changes ({COLUMNS}) \
-                 SELECT ?, ?, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5 \
-                 FROM json_each(?) ORDER BY key"
+                "INSERT INTO changes ({columns}) \
+                 SELECT ?, ?, value ->> 0, value ->> 1, {} \
+                 FROM json_each(?) ORDER BY key",
+                places(|place| format!("value ->> {place}"))
             ),
             [
                 chrono::SubsecRound::trunc_subsecs(Utc::now(), 6).into(),
@@ -185,12 +184,12 @@ async fn append_batch(
         _ => Statement::from_sql_and_values(
             backend,
             format!(
-                "WITH l AS MATERIALIZED (SELECT {LOCK}), i AS (INSERT INTO changes ({COLUMNS}) \
-                     SELECT clock_timestamp(), $2, v ->> 0, v ->> 1, (v ->> 2)::bigint, \
-                     (v ->> 3)::bigint, (v ->> 4)::bigint, (v ->> 5)::bigint \
+                "WITH l AS MATERIALIZED (SELECT {LOCK}), i AS (INSERT INTO changes ({columns}) \
+                     SELECT clock_timestamp(), $2, v ->> 0, v ->> 1, {} \
                      FROM l CROSS JOIN json_array_elements($1::json) WITH ORDINALITY AS c (v, n) \
                      ORDER BY n RETURNING seq) \
-                     SELECT pg_notify('{CHANNEL}', '') FROM i LIMIT 1"
+                     SELECT pg_notify('{CHANNEL}', '') FROM i LIMIT 1",
+                places(|place| format!("(v ->> {place})::bigint"))
             ),
             [values.into(), actor.into()],
         ),

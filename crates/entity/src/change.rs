@@ -33,6 +33,14 @@ pub struct Model {
 
 impl ActiveModelBehavior for ActiveModel {}
 
+/// Columns with the keys of what a change touches.
+pub const KEYS: [Column; 4] = [
+    Column::EmployeeId,
+    Column::MeetingId,
+    Column::ProjectId,
+    Column::AssignmentId,
+];
+
 /// What kind of thing changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
 #[sea_orm(

@@ -4,14 +4,13 @@ use std::collections::HashSet;
 
 use async_graphql::{ID, InputObject};
 use entity::change::{self, Column, Kind, Subject};
-use sea_level::{FilterContext, Node, Provided, column, scalar::key_of};
+use sea_level::{FilterContext, Provided, column, scalar::key_of};
 use sea_orm::{
     DbBackend,
     sea_query::{Condition, ExprTrait},
 };
 
-use super::{ChangeKind, ChangeSubject};
-use crate::{assignment::Assignment, employee::Employee, meeting::Meeting, project::Project};
+use super::{ChangeKind, ChangeSubject, TOUCHED, key};
 
 /// Which changes. Everything given must hold.
 #[derive(InputObject, Clone, Debug, Default, PartialEq)]
@@ -29,16 +28,8 @@ pub struct ChangeFilter {
 pub struct ChangePredicate {
     subjects: Option<Vec<Subject>>,
     kinds: Option<Vec<Kind>>,
-    touching: Option<Touching>,
-}
-
-/// Keys of each kind.
-#[derive(Clone, Debug, Default, PartialEq)]
-struct Touching {
-    employees: HashSet<i64>,
-    meetings: HashSet<i64>,
-    projects: HashSet<i64>,
-    assignments: HashSet<i64>,
+    /// Keys in the order of [`TOUCHED`].
+    touching: Option<Vec<HashSet<i64>>>,
 }
 
 impl From<Option<ChangeFilter>> for ChangePredicate {
@@ -56,12 +47,9 @@ impl From<Option<ChangeFilter>> for ChangePredicate {
             kinds: kinds
                 .0
                 .map(|kinds| kinds.into_iter().map(Into::into).collect()),
-            touching: touching.0.map(|ids| Touching {
-                employees: keys(&ids, Employee::PREFIX),
-                meetings: keys(&ids, Meeting::PREFIX),
-                projects: keys(&ids, Project::PREFIX),
-                assignments: keys(&ids, Assignment::PREFIX),
-            }),
+            touching: touching
+                .0
+                .map(|ids| TOUCHED.map(|(prefix, _)| keys(&ids, prefix)).into()),
         }
     }
 }
@@ -69,8 +57,9 @@ impl From<Option<ChangeFilter>> for ChangePredicate {
 impl ChangePredicate {
     /// True if the change matches.
     pub fn holds(&self, change: &change::Model) -> bool {
-        let one_of =
-            |keys: &HashSet<i64>, key: Option<i64>| key.is_some_and(|key| keys.contains(&key));
+        let touches = |(keys, (_, column)): (&HashSet<i64>, (_, Column))| {
+            key(change, column).is_some_and(|key| keys.contains(&key))
+        };
         change.subject != Subject::Feed
             && self
                 .subjects
@@ -80,12 +69,10 @@ impl ChangePredicate {
                 .kinds
                 .as_ref()
                 .is_none_or(|kinds| kinds.contains(&change.kind))
-            && self.touching.as_ref().is_none_or(|touching| {
-                one_of(&touching.employees, change.employee_id)
-                    || one_of(&touching.meetings, change.meeting_id)
-                    || one_of(&touching.projects, change.project_id)
-                    || one_of(&touching.assignments, change.assignment_id)
-            })
+            && self
+                .touching
+                .as_ref()
+                .is_none_or(|touching| touching.iter().zip(TOUCHED).any(touches))
     }
 
     /// Builds the condition in SQL.
@@ -99,17 +86,11 @@ impl ChangePredicate {
         }
         if let Some(touching) = &self.touching {
             let context = FilterContext::new(backend, "");
-            let one_of = |id: Column, keys: &HashSet<i64>| {
+            let any = touching.iter().zip(TOUCHED).map(|(keys, (_, id))| {
                 let keys: Vec<i64> = keys.iter().copied().collect();
                 context.among_numbers(column(id), &keys)
-            };
-            all = all.add(
-                Condition::any()
-                    .add(one_of(Column::EmployeeId, &touching.employees))
-                    .add(one_of(Column::MeetingId, &touching.meetings))
-                    .add(one_of(Column::ProjectId, &touching.projects))
-                    .add(one_of(Column::AssignmentId, &touching.assignments)),
-            );
+            });
+            all = all.add(any.fold(Condition::any(), Condition::add));
         }
         all
     }
