@@ -202,8 +202,8 @@ async fn an_invalid_variable_is_named_with_its_path() {
             ),
             (
                 list,
-                json!({ "by": [{ "field": "NAME" }, { "field": 7 }] }),
-                "Variable \"$by\" has invalid value at [1].field: Enum \"EmployeeOrderField\" cannot represent non-string value: 7. Give one of \"ASSIGNMENT_COUNT\", \"HIRE_DATE\", \"ID\", \"MEETING_COUNT\", \"NAME\", \"PROJECT_COUNT\".",
+                json!({ "by": [{ "field": "NAME" }, { "field": "NAME", "direction": 7 }] }),
+                "Variable \"$by\" has invalid value at [1].direction: Enum \"OrderDirection\" cannot represent non-string value: 7. Give one of \"ASC\", \"DESC\".",
             ),
         ] {
             let answer = answer(&app, query, variables).await;

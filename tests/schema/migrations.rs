@@ -13,13 +13,19 @@ async fn migrations_run_up_down_and_up_again() {
         let db = database.connection();
         Migrator::up(db, None).await.unwrap();
         let first = tables(db).await;
-        assert_eq!(first.len(), 6, "{}", database.name());
 
-        // The first migrations create one table each; the later ones create columns and indexes.
-        for left in (0..Migrator::migrations().len()).rev() {
-            Migrator::down(db, Some(1)).await.unwrap();
+        // A migration with `_create_` in its name creates one table; the others create columns and indexes.
+        loop {
+            let applied = Migrator::get_applied_migrations(db).await.unwrap();
+            let creating = applied
+                .iter()
+                .filter(|step| step.name().contains("_create_"));
             let tables = tables(db).await.len();
-            assert_eq!(tables, left.min(first.len()), "{}", database.name());
+            assert_eq!(tables, creating.count(), "{}", database.name());
+            if applied.is_empty() {
+                break;
+            }
+            Migrator::down(db, Some(1)).await.unwrap();
         }
 
         Migrator::up(db, None).await.unwrap();
