@@ -35,8 +35,8 @@ use crate::{
     error::{Error, Reason},
 };
 
-/// Bytes of a SQLite file that readers map into memory: the most that SQLite allows.
-const MAPPED: u32 = 0x7fff_0000;
+/// Bytes of a SQLite file that readers map into memory, 1 TiB: the most that `.cargo/config.toml` allows.
+const MAPPED: u64 = 1 << 40;
 
 /// Connections that a server opens at its start: for the first request, and for the deletion of old
 /// changes.
