@@ -1,6 +1,6 @@
 //! Drives a server with wrk and measures its cost.
 
-use std::{collections::HashMap, path::PathBuf};
+use std::path::PathBuf;
 
 use crate::{
     console::Result,
@@ -61,8 +61,8 @@ impl Load<'_> {
             }
         }
         let database_cpu = || match database {
-            Database::Sqlite => HashMap::new(),
-            Database::Postgres => machine::postgres_cpu_times(database::NAME),
+            Database::Sqlite => 0,
+            Database::Postgres => machine::postgres_cpu_time(database::NAME),
         };
         machine::reset_peak_memory(pid)?;
         let before = (machine::cpu_time(pid)?, database_cpu());
@@ -81,14 +81,12 @@ impl Load<'_> {
             .into());
         }
         let each = |before: u64, after: u64| after.saturating_sub(before) as f64 / requests as f64;
-        // A process that ended in between, such as autovacuum's, is left out.
-        let sum = |of: &HashMap<u32, u64>| after.1.keys().filter_map(|pid| of.get(pid)).sum();
         Ok(Measure {
             per_second: requests as f64 / duration as f64 * 1e6,
             p50: p50 as f64,
             p99: p99 as f64,
             cpu: each(before.0, after.0),
-            database_cpu: each(sum(&before.1), sum(&after.1)),
+            database_cpu: each(before.1, after.1),
             peak: machine::peak_memory(pid)? as f64 / 1024.0,
             bytes: bytes as f64 / requests as f64,
         })

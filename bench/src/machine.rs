@@ -1,6 +1,6 @@
 //! Figures of Linux about processes and the machine.
 
-use std::{collections::HashMap, ffi::OsStr, fs, os::unix::fs::MetadataExt, process::Command};
+use std::{ffi::OsStr, fs, os::unix::fs::MetadataExt, process::Command};
 
 use crate::console::Result;
 
@@ -9,23 +9,36 @@ const TICK: u64 = 10_000;
 
 /// Returns the CPU time of a process so far, in microseconds.
 pub(crate) fn cpu_time(pid: u32) -> Result<u64> {
+    Ok(cpu_times(pid)?.0)
+}
+
+/// Returns the CPU time of a process so far, and of its children that have ended, in microseconds.
+fn cpu_times(pid: u32) -> Result<(u64, u64)> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
     // The name, in brackets, may hold anything.
     let fields = stat.rsplit(')').next().unwrap_or_default();
     let fields: Vec<&str> = fields.split_whitespace().collect();
-    match (fields.get(11), fields.get(12)) {
-        (Some(user), Some(system)) => Ok((user.parse::<u64>()? + system.parse::<u64>()?) * TICK),
-        _ => Err(format!("/proc/{pid}/stat has an unknown form").into()),
-    }
+    let Some([user, system, user_of_children, system_of_children]) = fields.get(11..15) else {
+        return Err(format!("/proc/{pid}/stat has an unknown form").into());
+    };
+    let sum = |user: &str, system: &str| -> Result<u64> {
+        Ok((user.parse::<u64>()? + system.parse::<u64>()?) * TICK)
+    };
+    Ok((
+        sum(user, system)?,
+        sum(user_of_children, system_of_children)?,
+    ))
 }
 
-/// CPU times of PostgreSQL's processes so far: of sessions in databases whose names begin with
-/// `databases`, and of processes that serve all databases.
-pub(crate) fn postgres_cpu_times(databases: &str) -> HashMap<u32, u64> {
+/// CPU time of PostgreSQL so far: of sessions in databases whose names begin with `databases`, of processes
+/// that serve all databases, and of all that have ended. At its end wrk hangs up in the middle of requests,
+/// and the server then closes their sessions.
+pub(crate) fn postgres_cpu_time(databases: &str) -> u64 {
     let own = postgres().filter(|(_, title)| !is_session(title) || title.contains(databases));
     // The process may have ended.
-    own.filter_map(|(pid, _)| Some((pid, cpu_time(pid).ok()?)))
-        .collect()
+    own.filter_map(|(pid, _)| cpu_times(pid).ok())
+        .map(|(own, ended)| own + ended)
+        .sum()
 }
 
 /// Process ids of sessions in databases whose names begin with `databases`.

@@ -22,7 +22,7 @@ use crate::{
 const SESSION: &str = "\
 PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000;
 PRAGMA journal_mode = WAL;";
-const READER: &str = "PRAGMA query_only = ON; PRAGMA mmap_size = 2147418112;";
+const READER: &str = "PRAGMA query_only = ON; PRAGMA mmap_size = 1099511627776;";
 
 pub(crate) const POINT: &str = "SELECT name, hire_date FROM employees WHERE id = ?";
 pub(crate) const FIRST_EMPLOYEES: &str =

@@ -87,7 +87,7 @@ impl SqliteLevels {
         let reading = options
             .clone()
             .pragma("query_only", "ON")
-            .pragma("mmap_size", "2147418112");
+            .pragma("mmap_size", "1099511627776");
         Ok(Self {
             writer: pool(1).connect_with(options).await?,
             readers: pool(readers as u32).connect_with(reading).await?,
