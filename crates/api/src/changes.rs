@@ -111,9 +111,8 @@ impl Change {
 
     /// The ids it touches: for an assignment itself, its employee, its project; for an attendance the meeting, then the employee; else the thing itself.
     async fn touched_ids(&self) -> Vec<ID> {
-        let ids = TOUCHED.iter();
-        ids.filter_map(|(prefix, column)| Some(public_id(prefix, key(&self.0, *column)?)))
-            .collect()
+        let id = |(prefix, column)| Some(public_id(prefix, key(&self.0, column)?));
+        TOUCHED.into_iter().filter_map(id).collect()
     }
 
     /// The thing as it is NOW, read when the event is delivered; null once deleted, and for ATTENDANCE.
@@ -144,6 +143,13 @@ impl Change {
     }
 }
 
+impl Change {
+    /// True for changes of links.
+    fn links(&self) -> bool {
+        matches!(self.0.subject, Subject::Assignment | Subject::Attendance)
+    }
+}
+
 /// Prefix of the ids that a change touches, and their column: links first, then their ends.
 const TOUCHED: [(&str, Column); KEYS.len()] = [
     (Assignment::PREFIX, Column::AssignmentId),
@@ -155,13 +161,6 @@ const TOUCHED: [(&str, Column); KEYS.len()] = [
 /// Returns the key in this column.
 fn key(change: &change::Model, column: Column) -> Option<i64> {
     <Option<i64> as ValueType>::try_from(change.get(column)).ok()?
-}
-
-impl Change {
-    /// True for changes of links.
-    fn links(&self) -> bool {
-        matches!(self.0.subject, Subject::Assignment | Subject::Attendance)
-    }
 }
 
 /// A page of changes.

@@ -3,7 +3,7 @@
 //! The number of a row is the order of commit. On PostgreSQL numbers are given under one lock that is held
 //! until the commit; SQLite has one writer. The table is never empty: its first row marks the start.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use chrono::Utc;
 use entity::change::{Column, KEYS, Kind, Subject};
@@ -23,15 +23,10 @@ pub const CHANNEL: &str = "roster_changes";
 const LOCK: &str = "pg_advisory_xact_lock(x'666565646c6f636b'::bigint)";
 
 /// Columns of `changes` that a change gives.
-fn columns() -> String {
-    let keys = KEYS.iter().map(|column| column.as_str());
-    let columns = ["occurred_at", "actor", "subject", "kind"];
-    columns
-        .into_iter()
-        .chain(keys)
-        .collect::<Vec<_>>()
-        .join(", ")
-}
+static COLUMNS: LazyLock<String> = LazyLock::new(|| {
+    let keys = KEYS.map(|column| column.as_str()).join(", ");
+    format!("occurred_at, actor, subject, kind, {keys}")
+});
 
 /// Changes of one statement at most, which bounds the memory for their text.
 const APPENDED_AT_ONCE: usize = 5_000;
@@ -68,17 +63,26 @@ impl EventLog for Outbox {
 }
 
 /// Change to append. Keys are numbers, or columns of the row that the statement itself writes.
-#[derive(Clone)]
+#[derive(Clone, Copy)]
 pub struct NewChange<K = i64> {
     subject: Subject,
     kind: Kind,
-    /// What the change touches.
-    keys: Vec<(Column, K)>,
+    /// What the change touches, in the order of [`KEYS`].
+    keys: [Option<K>; KEYS.len()],
 }
 
 impl<K: Copy> NewChange<K> {
-    fn of(subject: Subject, kind: Kind, keys: impl Into<Vec<(Column, K)>>) -> Self {
-        let keys = keys.into();
+    fn of(subject: Subject, kind: Kind, touched: &[(Column, K)]) -> Self {
+        let keys = KEYS.map(|column| {
+            let mut touched = touched.iter();
+            let (_, key) = touched.find(|(touched, _)| touched.as_str() == column.as_str())?;
+            Some(*key)
+        });
+        debug_assert_eq!(
+            keys.iter().flatten().count(),
+            touched.len(),
+            "a column is missing in `KEYS`"
+        );
         Self {
             subject,
             kind,
@@ -86,44 +90,35 @@ impl<K: Copy> NewChange<K> {
         }
     }
 
-    /// The keys in the order of [`KEYS`].
-    fn keys(&self) -> impl Iterator<Item = Option<K>> {
-        KEYS.iter().map(|column| {
-            let mut given = self.keys.iter();
-            let (_, key) = given.find(|(given, _)| given.as_str() == column.as_str())?;
-            Some(*key)
-        })
-    }
-
     /// Change of an employee.
     pub fn employee(kind: Kind, id: K) -> Self {
-        Self::of(Subject::Employee, kind, [(Column::EmployeeId, id)])
+        Self::of(Subject::Employee, kind, &[(Column::EmployeeId, id)])
     }
 
     /// Change of a meeting itself.
     pub fn meeting(kind: Kind, id: K) -> Self {
-        Self::of(Subject::Meeting, kind, [(Column::MeetingId, id)])
+        Self::of(Subject::Meeting, kind, &[(Column::MeetingId, id)])
     }
 
     /// Change of a project.
     pub fn project(kind: Kind, id: K) -> Self {
-        Self::of(Subject::Project, kind, [(Column::ProjectId, id)])
+        Self::of(Subject::Project, kind, &[(Column::ProjectId, id)])
     }
 
     /// Change of an assignment.
     pub fn assignment(kind: Kind, id: K, employee: K, project: K) -> Self {
-        let keys = [
+        let touched = [
             (Column::AssignmentId, id),
             (Column::EmployeeId, employee),
             (Column::ProjectId, project),
         ];
-        Self::of(Subject::Assignment, kind, keys)
+        Self::of(Subject::Assignment, kind, &touched)
     }
 
     /// Change of a link between an employee and a meeting.
     pub fn attendance(kind: Kind, employee: K, meeting: K) -> Self {
-        let keys = [(Column::EmployeeId, employee), (Column::MeetingId, meeting)];
-        Self::of(Subject::Attendance, kind, keys)
+        let touched = [(Column::EmployeeId, employee), (Column::MeetingId, meeting)];
+        Self::of(Subject::Attendance, kind, &touched)
     }
 }
 
@@ -131,16 +126,16 @@ impl NewChange<&'static str> {
     /// Appends the change in the statement that writes the row: see
     /// [`append_sql`](sea_level::write::WritableNode::append_sql).
     pub fn append_sql(&self, actor: &str) -> String {
-        let keys = self.keys().map(|column| column.unwrap_or("NULL::bigint"));
+        let keys = self.keys.map(|column| column.unwrap_or("NULL::bigint"));
         format!(
             "locked AS MATERIALIZED (SELECT written.*, {LOCK} FROM written), \
              logged AS (INSERT INTO changes ({}) \
              SELECT clock_timestamp(), {actor}, '{}', '{}', {} FROM locked RETURNING seq), \
              appended AS (SELECT pg_notify('{CHANNEL}', '') FROM logged)",
-            columns(),
+            *COLUMNS,
             self.subject.to_value(),
             self.kind.to_value(),
-            keys.collect::<Vec<_>>().join(", ")
+            keys.join(", ")
         )
     }
 }
@@ -156,7 +151,7 @@ async fn append_batch(
             json!(change.subject.to_value()),
             json!(change.kind.to_value()),
         ];
-        let keys = change.keys().map(|key| json!(key));
+        let keys = change.keys.map(|key| json!(key));
         labels.into_iter().chain(keys).collect::<Json>()
     });
     let values = values.collect::<Json>().to_string();
@@ -164,7 +159,7 @@ async fn append_batch(
         let places = (2..2 + KEYS.len()).map(key);
         places.collect::<Vec<_>>().join(", ")
     };
-    let columns = columns();
+    let columns = &*COLUMNS;
     let statement = match backend {
         DbBackend::Sqlite => Statement::from_sql_and_values(
             backend,

@@ -68,7 +68,7 @@ pub(crate) async fn ensure(connection: &impl ConnectionTrait, access: Access) ->
         return Err(Error::MissingPrivilege { role, grant });
     }
     if access == Access::Migrate {
-        let values: [Value; 2] = [oid.into(), owned(tables::all()).into()];
+        let values: [Value; 2] = [oid.into(), tables::owned(tables::all()).into()];
         let owner = Statement::from_sql_and_values(backend, FIND_OWNER, values);
         if let Some(row) = connection.query_one_raw(owner).await? {
             let owner: String = row.try_get_by_index(0)?;
@@ -78,10 +78,15 @@ pub(crate) async fn ensure(connection: &impl ConnectionTrait, access: Access) ->
     }
     let mut used = vec!["seaql_migrations".to_owned()];
     if access == Access::Serve {
-        used.extend(owned(tables::all()));
+        used.extend(tables::owned(tables::all()));
     }
     let fixed = tables::JOINS.iter().copied().chain([tables::CHANGES]);
-    let values: [Value; 4] = [oid.into(), schema.into(), used.into(), owned(fixed).into()];
+    let values: [Value; 4] = [
+        oid.into(),
+        schema.into(),
+        used.into(),
+        tables::owned(fixed).into(),
+    ];
     let lacking = Statement::from_sql_and_values(backend, FIND_MISSING, values);
     let Some(row) = connection.query_one_raw(lacking).await? else {
         return Ok(());
@@ -94,8 +99,4 @@ pub(crate) async fn ensure(connection: &impl ConnectionTrait, access: Access) ->
         }
         _ => Ok(()),
     }
-}
-
-fn owned(names: impl Iterator<Item = &'static str>) -> Vec<String> {
-    names.map(str::to_owned).collect()
 }

@@ -98,8 +98,8 @@ pub async fn fill(
     let is_sqlite = transaction.get_database_backend() == DatabaseBackend::Sqlite;
     if !is_sqlite {
         // Keeps empty tables empty until the end of the transaction, and their ids unused.
-        let tables = tables::list(tables::company());
-        let lock = format!("LOCK TABLE {tables} IN SHARE ROW EXCLUSIVE MODE");
+        let company = tables::owned(tables::company()).join(", ");
+        let lock = format!("LOCK TABLE {company} IN SHARE ROW EXCLUSIVE MODE");
         transaction.execute_unprepared(&lock).await?;
     } else if is_large {
         transaction.execute_unprepared(LARGE_CACHE).await?;
@@ -155,14 +155,14 @@ async fn empty(transaction: &DatabaseTransaction) -> Result<(), DbErr> {
     let mut statements = Vec::new();
     if is_sqlite {
         // Children first, so that no delete has to look for them.
-        let tables = tables::company().rev().chain([tables::CHANGES]);
-        statements.extend(tables.map(|table| format!("DELETE FROM {table}")));
-        let entities = tables::quoted(tables::ENTITIES.iter().copied());
+        let names = tables::company().rev().chain([tables::CHANGES]);
+        statements.extend(names.map(|name| format!("DELETE FROM {name}")));
+        let entities = tables::ENTITIES.join("', '");
         statements.push(format!(
-            "DELETE FROM sqlite_sequence WHERE name IN ({entities})"
+            "DELETE FROM sqlite_sequence WHERE name IN ('{entities}')"
         ));
     } else {
-        let company = tables::list(tables::company());
+        let company = tables::owned(tables::company()).join(", ");
         statements.push(format!("TRUNCATE {company} RESTART IDENTITY"));
         statements.push(format!("TRUNCATE {}", tables::CHANGES));
     }
@@ -229,17 +229,17 @@ async fn continue_ids(transaction: &DatabaseTransaction) -> Result<(), DbErr> {
 
 /// Puts a large database in order.
 async fn settle(connection: &DatabaseConnection, reset: bool) -> Result<(), DbErr> {
-    let vacuum = tables::company().map(|table| format!("VACUUM (ANALYZE) {table}"));
     let statements = match connection.get_database_backend() {
         // Pages that deleted rows left lie everywhere: VACUUM puts each table and index into one
         // place, so that readers map what they read. The log is as long as the database.
-        DatabaseBackend::Sqlite => {
-            let checkpoint = "PRAGMA wal_checkpoint(TRUNCATE)".to_owned();
-            let vacuum = reset.then(|| "VACUUM".to_owned());
-            vacuum.into_iter().chain([checkpoint]).collect()
+        DatabaseBackend::Sqlite if reset => {
+            tables::owned(["VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"])
         }
+        DatabaseBackend::Sqlite => tables::owned(["PRAGMA wal_checkpoint(TRUNCATE)"]),
         // VACUUM sets the visibility map: without it no statement reads from an index alone.
-        _ => vacuum.collect::<Vec<_>>(),
+        _ => tables::company()
+            .map(|table| format!("VACUUM (ANALYZE) {table}"))
+            .collect(),
     };
     for statement in statements {
         connection.execute_unprepared(&statement).await?;

@@ -1,6 +1,6 @@
 //! Tables of this program that hold rows.
 
-/// Tables of entities, parents first. An id of theirs is never given out again.
+/// Tables of entities, parents first. Their ids are never reused.
 pub(crate) const ENTITIES: &[&str] = &["employees", "meetings", "projects", "assignments"];
 
 /// Join tables. Their rows are made and removed, never updated.
@@ -19,15 +19,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static str> {
     company().chain([CHANGES])
 }
 
-/// Names as SQL: separated by commas.
-pub(crate) fn list(names: impl Iterator<Item = &'static str>) -> String {
-    names.collect::<Vec<_>>().join(", ")
-}
-
-/// Names as text in SQL.
-pub(crate) fn quoted(names: impl Iterator<Item = &'static str>) -> String {
-    names
-        .map(|name| format!("'{name}'"))
-        .collect::<Vec<_>>()
-        .join(", ")
+/// Names as a parameter of a statement.
+pub(crate) fn owned(names: impl IntoIterator<Item = &'static str>) -> Vec<String> {
+    names.into_iter().map(str::to_owned).collect()
 }

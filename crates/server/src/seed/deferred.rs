@@ -42,16 +42,15 @@ const PREPARE: &str = "SET LOCAL maintenance_work_mem = '256MB'";
 /// Returns the statements that restore them, without comments and tablespaces; none if the role may not drop them.
 pub(super) async fn drop_all(transaction: &DatabaseTransaction) -> Result<Vec<String>, DbErr> {
     let backend = transaction.get_database_backend();
-    let company: Vec<_> = tables::company().map(str::to_owned).collect();
-    let joins: Vec<_> = tables::JOINS
-        .iter()
-        .map(|&table| table.to_owned())
-        .collect();
+    let company = tables::owned(tables::company());
     let select = match backend {
         DatabaseBackend::Sqlite => {
             Statement::from_sql_and_values(backend, SQLITE, [json!(company).to_string().into()])
         }
-        _ => Statement::from_sql_and_values(backend, POSTGRES, [company.into(), joins.into()]),
+        _ => {
+            let joins = tables::owned(tables::JOINS.iter().copied());
+            Statement::from_sql_and_values(backend, POSTGRES, [company.into(), joins.into()])
+        }
     };
     let mut definitions = Vec::new();
     for row in transaction.query_all_raw(select).await? {
