@@ -175,37 +175,28 @@ impl From<DateTime> for Value {
     }
 }
 
-/// Compares the column with each value that is given; all must hold.
-fn compare<T: Copy + Into<Value>, const N: usize>(
+/// Compares the column with the values of `eq`, `ne`, `lt`, `lte`, `gt` and `gte` that are given; all must hold.
+fn compare<T: Copy + Into<Value>>(
     column: &Expr,
-    values: [(BinOper, &Provided<T>); N],
+    values: [&Provided<T>; 6],
     context: &mut FilterContext,
 ) -> Result<Condition> {
+    let operators = [
+        BinOper::Equal,
+        BinOper::NotEqual,
+        BinOper::SmallerThan,
+        BinOper::SmallerThanOrEqual,
+        BinOper::GreaterThan,
+        BinOper::GreaterThanOrEqual,
+    ];
     let mut all = Condition::all();
-    for (operator, value) in values {
+    for (operator, value) in operators.into_iter().zip(values) {
         if let Some(value) = value.0 {
             context.count()?;
             all = all.add(column.clone().binary(operator, Expr::val(value)));
         }
     }
     Ok(all)
-}
-
-/// As [`compare`], with the values of `eq`, `ne`, `lt`, `lte`, `gt` and `gte`.
-fn compare_each<T: Copy + Into<Value>>(
-    column: &Expr,
-    [eq, ne, lt, lte, gt, gte]: [&Provided<T>; 6],
-    context: &mut FilterContext,
-) -> Result<Condition> {
-    let values = [
-        (BinOper::Equal, eq),
-        (BinOper::NotEqual, ne),
-        (BinOper::SmallerThan, lt),
-        (BinOper::SmallerThanOrEqual, lte),
-        (BinOper::GreaterThan, gt),
-        (BinOper::GreaterThanOrEqual, gte),
-    ];
-    compare(column, values, context)
 }
 
 /// Conditions on a count; all that are given must hold.
@@ -227,7 +218,7 @@ pub struct IntFilter {
 
 impl Comparison for IntFilter {
     fn on(&self, column: Expr, context: &mut FilterContext) -> Result<Condition> {
-        compare_each(
+        compare(
             &column,
             [&self.eq, &self.ne, &self.lt, &self.lte, &self.gt, &self.gte],
             context,
@@ -256,7 +247,7 @@ pub struct LongFilter {
 
 impl Comparison for LongFilter {
     fn on(&self, column: Expr, context: &mut FilterContext) -> Result<Condition> {
-        let all = compare_each(
+        let all = compare(
             &column,
             [&self.eq, &self.ne, &self.lt, &self.lte, &self.gt, &self.gte],
             context,
@@ -286,7 +277,7 @@ pub struct DateFilter {
 
 impl Comparison for DateFilter {
     fn on(&self, column: Expr, context: &mut FilterContext) -> Result<Condition> {
-        let all = compare_each(
+        let all = compare(
             &column,
             [&self.eq, &self.ne, &self.lt, &self.lte, &self.gt, &self.gte],
             context,
@@ -314,15 +305,10 @@ pub struct DateTimeFilter {
 
 impl Comparison for DateTimeFilter {
     fn on(&self, column: Expr, context: &mut FilterContext) -> Result<Condition> {
+        let ne = &Provided(None);
         let all = compare(
             &column,
-            [
-                (BinOper::Equal, &self.eq),
-                (BinOper::SmallerThan, &self.lt),
-                (BinOper::SmallerThanOrEqual, &self.lte),
-                (BinOper::GreaterThan, &self.gt),
-                (BinOper::GreaterThanOrEqual, &self.gte),
-            ],
+            [&self.eq, ne, &self.lt, &self.lte, &self.gt, &self.gte],
             context,
         )?;
         add_is_null(all, column, &self.is_null, context)

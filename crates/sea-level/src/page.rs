@@ -188,16 +188,16 @@ impl<N: Node, T: Through> Page<N, T> {
     pub async fn total_count(&self) -> Result<i32> {
         let count = self
             .operation
-            .load(&CountLoader(self.loader.clone()), self.parent)
+            .load(&Arc::new(CountLoader(self.loader.clone())), self.parent)
             .await?;
         Ok(i32::try_from(*count).unwrap_or(i32::MAX))
     }
 
     async fn is_beyond(&self, ahead: bool, is_selected: bool) -> Result<bool> {
-        let loader = BeyondLoader {
+        let loader = Arc::new(BeyondLoader {
             page: self.loader.clone(),
             ahead,
-        };
+        });
         if !is_selected || !loader.is_bounded() {
             return Ok(false);
         }

@@ -162,20 +162,13 @@ impl<N: Node, T: Through> Loader for Arc<PageLoader<N, T>> {
 /// Loader of the number of rows of a connection.
 pub(super) struct CountLoader<N: Node, T: Through>(pub(super) Arc<PageLoader<N, T>>);
 
-// Derives would ask the entity to be `PartialEq`.
-impl<N: Node, T: Through> Clone for CountLoader<N, T> {
-    fn clone(&self) -> Self {
-        Self(self.0.clone())
-    }
-}
-
 impl<N: Node, T: Through> PartialEq for CountLoader<N, T> {
     fn eq(&self, other: &Self) -> bool {
         self.0 == other.0
     }
 }
 
-impl<N: Node, T: Through> Loader for CountLoader<N, T> {
+impl<N: Node, T: Through> Loader for Arc<CountLoader<N, T>> {
     type Key = i64;
     type Value = i64;
 
@@ -196,15 +189,6 @@ impl<N: Node, T: Through> Loader for CountLoader<N, T> {
 pub(super) struct BeyondLoader<N: Node, T: Through> {
     pub(super) page: Arc<PageLoader<N, T>>,
     pub(super) ahead: bool,
-}
-
-impl<N: Node, T: Through> Clone for BeyondLoader<N, T> {
-    fn clone(&self) -> Self {
-        Self {
-            page: self.page.clone(),
-            ahead: self.ahead,
-        }
-    }
 }
 
 impl<N: Node, T: Through> PartialEq for BeyondLoader<N, T> {
@@ -261,7 +245,7 @@ impl<N: Node, T: Through> BeyondLoader<N, T> {
     }
 }
 
-impl<N: Node, T: Through> Loader for BeyondLoader<N, T> {
+impl<N: Node, T: Through> Loader for Arc<BeyondLoader<N, T>> {
     type Key = i64;
     type Value = bool;
 
