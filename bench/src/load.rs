@@ -1,6 +1,6 @@
 //! Drives a server with wrk and measures its cost.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, thread::sleep, time::Duration};
 
 use crate::{
     console::Result,
@@ -10,6 +10,9 @@ use crate::{
     program::{Server, root},
     settings::Database,
 };
+
+/// Time after which the sessions of requests that wrk has given up have ended.
+const SETTLED: Duration = Duration::from_millis(200);
 
 /// Load of one measurement.
 pub(crate) struct Load<'a> {
@@ -67,6 +70,8 @@ impl Load<'_> {
         machine::reset_peak_memory(pid)?;
         let before = (machine::cpu_time(pid)?, database_cpu());
         let report = self.wrk(server.port, &placement.wrk)?;
+        // A session that ends while its time is read would be lost.
+        sleep(SETTLED);
         let after = (machine::cpu_time(pid)?, database_cpu());
 
         let [requests, duration, failed, p50, p99, bytes] = report[..] else {
