@@ -150,7 +150,7 @@ impl Change {
     }
 }
 
-/// Prefix of the ids that a change touches, and their column: links first, then their ends.
+/// Prefix and column of the ids that a change can touch, in the order of `touchedIds`.
 const TOUCHED: [(&str, Column); KEYS.len()] = [
     (Assignment::PREFIX, Column::AssignmentId),
     (Meeting::PREFIX, Column::MeetingId),
