@@ -229,13 +229,12 @@ async fn continue_ids(transaction: &DatabaseTransaction) -> Result<(), DbErr> {
 
 /// Puts a large database in order.
 async fn settle(connection: &DatabaseConnection, reset: bool) -> Result<(), DbErr> {
+    let checkpoint = || "PRAGMA wal_checkpoint(TRUNCATE)".to_owned();
     let statements = match connection.get_database_backend() {
         // Pages that deleted rows left lie everywhere: VACUUM puts each table and index into one
         // place, so that readers map what they read. The log is as long as the database.
-        DatabaseBackend::Sqlite if reset => {
-            tables::owned(["VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"])
-        }
-        DatabaseBackend::Sqlite => tables::owned(["PRAGMA wal_checkpoint(TRUNCATE)"]),
+        DatabaseBackend::Sqlite if reset => vec!["VACUUM".to_owned(), checkpoint()],
+        DatabaseBackend::Sqlite => vec![checkpoint()],
         // VACUUM sets the visibility map: without it no statement reads from an index alone.
         _ => tables::company()
             .map(|table| format!("VACUUM (ANALYZE) {table}"))

@@ -19,7 +19,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static str> {
     company().chain([CHANGES])
 }
 
-/// Names as a parameter of a statement.
+/// Names as owned text, which parameters of statements and `join` take.
 pub(crate) fn owned(names: impl IntoIterator<Item = &'static str>) -> Vec<String> {
     names.into_iter().map(str::to_owned).collect()
 }
